@@ -151,3 +151,16 @@ pub const STANDING_RECEIPTS: Step = Step {
     ],
     tables: &[],
 };
+
+/// A refund of bought credit may be heard of before the receipt that it corrects is there again.
+pub const WAITING_REFUNDS: Step = Step {
+    name: "invoicing_0026_waiting_refunds",
+    postgres: &[],
+    statements: &[],
+    tables: &[Table {
+        name: "waiting_refunds",
+        columns: "tenant text NOT NULL, id {uuid} NOT NULL, told {bytes} NOT NULL, PRIMARY KEY (tenant, id)",
+        indexes: &[],
+        guard: Guard::Tenant,
+    }],
+};

@@ -304,7 +304,7 @@ async fn a_payment_that_is_won_after_it_was_paid_otherwise_becomes_credit(world:
     let won = mails_of(&till.owner, MailKind::DisputeWon, 1).await.remove(0);
     let said = text(&till.owner, &won).await;
     assert!(
-        said.contains("Credit of 100.00\u{a0}USD is in your balance.") || said.contains("Credit of 100.00 USD is in your balance."),
+        said.contains("100.00\u{a0}USD that you paid otherwise meanwhile is given back as credit") && !said.contains("is in your balance"),
         "{said}"
     );
     until(async || Ok(invariants::open_flows(world).await), Vec::is_empty).await;

@@ -54,7 +54,8 @@ async fn each_dispute_is_known(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let rows = format!(
         "SELECT d.provider_charge_id || ' ' || d.amount || ' ' || d.state AS told FROM {s}disputes d WHERE NOT EXISTS (SELECT 1 FROM \
-         {s}disputes o WHERE o.tenant = d.tenant AND o.provider_charge_id = d.provider_charge_id AND o.created_at > d.created_at)"
+         {s}disputes o WHERE o.tenant = d.tenant AND o.provider_charge_id = d.provider_charge_id \
+         AND (o.created_at > d.created_at OR o.created_at = d.created_at AND o.state <> 'WON' AND d.state = 'WON'))"
     );
     let known = told(&conn, &rows).await;
     conn.close().await.unwrap();
@@ -83,7 +84,7 @@ async fn each_movement_is_known(world: &World) {
          UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || amount FROM {s}refunds WHERE provider_refund_id <> '' AND state = 'RETURNED' \
          UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || (credit + tax) FROM {s}top_up_refunds WHERE state = 'SUCCEEDED' \
          UNION ALL SELECT 'chargeback ' || t.provider_charge_id || ' ' || d.amount FROM {s}top_ups t JOIN {s}disputes d \
-         ON d.tenant = t.tenant AND d.top_up_id = t.id WHERE t.state = 'CHARGED_BACK' \
+         ON d.tenant = t.tenant AND d.top_up_id = t.id AND d.state <> 'WON' WHERE t.state = 'CHARGED_BACK' \
          UNION ALL SELECT 'chargeback ' || provider_charge_id || ' ' || charged_back FROM {s}charges WHERE state = 'CHARGED_BACK'"
     );
     let known = told(&conn, &rows).await;

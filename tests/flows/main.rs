@@ -36,6 +36,7 @@ mod disk_faults;
 mod disputes;
 mod disputes_given_back;
 mod disputes_of_parts;
+mod disputes_unheard;
 mod disputes_won;
 mod documents;
 mod door;

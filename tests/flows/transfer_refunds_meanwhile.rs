@@ -29,6 +29,7 @@ use prost_types::FieldMask;
 
 on_both!(
     a_bank_file_confirms_the_transfer,
+    what_went_out_otherwise_than_it_was_to_is_a_finding,
     a_line_whose_money_goes_back_is_not_taken_back,
     what_is_reserved_outlives_expiry_debts_and_revocations,
     a_rule_that_would_buy_it_again_is_named,
@@ -36,7 +37,7 @@ on_both!(
 );
 
 /// What the findings of an import say, by kind.
-fn said(imported: &ImportBankStatementResponse, kind: &str) -> Vec<String> {
+pub(crate) fn said(imported: &ImportBankStatementResponse, kind: &str) -> Vec<String> {
     imported.findings.iter().filter(|own| own.kind == kind).map(|own| own.message.clone()).collect()
 }
 
@@ -51,14 +52,15 @@ async fn a_bank_file_confirms_the_transfer(world: &World) {
     let near =
         [("-29.99", "USD", marked.as_str(), PAYER), ("-30.00", "USD", &marked, "DE02120300000000202051"), ("-30.00", "USD", "rent", PAYER)];
     let imported = import(&till.owner, statement("B", &near)).await.unwrap();
-    assert_eq!(said(&imported, "OUTGOING").len(), 2);
+    let unexpected = said(&imported, "TRANSFER_REFUND_UNEXPECTED");
+    assert!(unexpected[0].contains("which is of 30.00") && unexpected[1].contains("to another account"), "{unexpected:?}");
     let may_be = said(&imported, "TRANSFER_REFUND").remove(0);
     assert!(may_be.contains(&made.name) && may_be.contains(&made.reference) && may_be.contains("MarkRefundSent"), "{may_be}");
     assert_eq!(read_refund(&till.owner, &made.name).await.unwrap().state(), State::Pending);
     let file = statement("C", &[("-30.00", "USD", &marked, PAYER), ("-30.00", "USD", &marked, PAYER)]);
     let imported = import(&till.owner, file.clone()).await.unwrap();
-    let told = said(&imported, "TRANSFER_REFUND");
-    assert!(told[0].contains("confirms that it was sent") && told[1].contains("once more"), "{told:?}");
+    assert!(said(&imported, "TRANSFER_REFUND")[0].contains("confirms that it was sent"), "{imported:?}");
+    assert!(said(&imported, "TRANSFER_REFUND_UNEXPECTED")[0].contains("once more"), "{imported:?}");
     let sent = until(async || read_refund(&till.owner, &made.name).await, |own| own.state() == State::Sent).await;
     assert_eq!((sent.sent_date.unwrap().day, sent.bank_reference.as_str()), (2, "C-0"));
     assert_eq!(till.available().await, amount("USD", 50, 0));
@@ -69,6 +71,36 @@ async fn a_bank_file_confirms_the_transfer(world: &World) {
     let odd = import(&till.owner, camt(&[("30.00", &marked, "D1")])).await.unwrap();
     let odd = only(&odd);
     assert_eq!((odd.state(), odd.transfer_refund.as_str()), (bank_line::State::Suggested, made.name.as_str()));
+    holds(world).await;
+}
+
+/// A transfer was given up and made nevertheless; one went out before the money came, and twice; none of that is passed over.
+async fn what_went_out_otherwise_than_it_was_to_is_a_finding(world: &World) {
+    let till = till(world, 0).await;
+    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let given_up = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
+    cancel(&till.owner, &given_up.name).await.unwrap();
+    let out = |number: &str, text: &str| statement(number, &[("-30.00", "USD", text, PAYER)]);
+    let unexpected = async |file: Vec<u8>| {
+        let imported = import(&till.owner, file).await.unwrap();
+        assert_eq!((imported.findings.len(), imported.bank_lines.len()), (1, 0), "{imported:?}");
+        said(&imported, "TRANSFER_REFUND_UNEXPECTED").remove(0)
+    };
+    let told = unexpected(out("B", &given_up.reference)).await;
+    assert!(told.contains("was given up, but went out") && told.contains("RefundTransfer"), "{told}");
+    // What it says to do.
+    let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
+    let early = String::from_utf8(out("C", &made.reference)).unwrap().replace("2026-01-02", "2025-12-31");
+    let told = unexpected(early.into_bytes()).await;
+    assert!(told.contains("before the money had come"), "{told}");
+    assert_eq!(read_refund(&till.owner, &made.name).await.unwrap().state(), State::Pending);
+    import(&till.owner, out("D", &made.reference)).await.unwrap();
+    until(async || read_refund(&till.owner, &made.name).await, |own| own.state() == State::Sent).await;
+    let told = unexpected(out("E", &made.reference)).await;
+    assert!(told.contains("2026-01-02 (\"D-0\")") && told.contains("it went out twice"), "{told}");
+    let elsewhere = statement("F", &[("-30.00", "USD", &made.reference, "")]);
+    assert!(unexpected(elsewhere).await.contains("does not say to which"), "without an account");
+    assert_eq!(till.available().await, amount("USD", 50, 0));
     holds(world).await;
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     bank::{import, paid},
-    bank_decisions::{get, only, unmatch},
+    bank_decisions::{get, match_to, only, unmatch},
     clocks::advance,
     collections::{DAY, START},
     invoices::read,
@@ -10,11 +10,12 @@ use crate::{
     payments::till,
     rig::until,
     transfer_refunds::{PAYER, ask, balance, bought, cancel, holds, listed, on_account, read_refund, refund, refused, send, statement},
+    transfer_refunds_meanwhile::said,
     transfers::desk,
 };
 use payterms_proto::invoicing::v1::{
     BankLine, ConfirmRefundAccountRequest, CreditBankLineRequest, DescribeBankStatementRequest, GetDocumentRequest, ListStatementsRequest,
-    MailKind, RefundTransferRequest, TransferRefund,
+    MailKind, RefundTransferRequest, SplitBankLineRequest, TransferRefund,
     bank_line::{self, SuggestReason},
     transfer_refund::{Credit, State},
 };
@@ -28,13 +29,14 @@ use tonic::{Code, Status};
 on_both!(
     what_the_bank_sends_back_is_on_account_again,
     what_may_have_come_back_waits_for_a_person,
+    what_came_back_may_be_a_part_or_pay_an_invoice,
     a_purchase_that_came_back_stays_credited,
     an_account_that_the_bank_did_not_name_takes_two_people,
     a_statement_lists_money_on_account_that_went_back,
 );
 
 /// A statement with a transfer of ours that came back.
-fn came_back(number: &str, value: &str, text: &str) -> Vec<u8> {
+pub(crate) fn came_back(number: &str, value: &str, text: &str) -> Vec<u8> {
     came_back_in("USD", number, value, text)
 }
 
@@ -114,7 +116,10 @@ async fn what_may_have_come_back_waits_for_a_person(world: &World) {
     }
     let other = import(&till.owner, came_back("B", "7.00", "a supplier's")).await.unwrap();
     assert_eq!((other.bank_lines.len(), other.findings[0].kind.as_str()), (0, "RETURNED"), "no transfer back of ours");
-    let files = [came_back("C", "28.50", &format!("less 1.50 {}", refunds[0].reference)), came_back("D", "20.00", "account closed")];
+    // The bank names an account of its own for what it sends back.
+    let by_the_bank = String::from_utf8(came_back("C", "28.50", &format!("less 1.50 {}", refunds[0].reference))).unwrap();
+    let by_the_bank = by_the_bank.replace(PAYER, "DE02120300000000202051").into_bytes();
+    let files = [by_the_bank, came_back("D", "20.00", "account closed")];
     let mut lines = Vec::new();
     for (file, made) in files.into_iter().zip(&refunds) {
         let line = only(&import(&till.owner, file).await.unwrap()).clone();
@@ -131,8 +136,44 @@ async fn what_may_have_come_back_waits_for_a_person(world: &World) {
     paid(&till.owner, &lines[1].name).await;
     assert_eq!(in_state(&till.owner, &refunds[1], State::Sent).await.returned_by, "");
     assert_eq!(get(&till.owner, &lines[1].name).await.customer, stranger);
-    paid(&till.owner, &lines[0].name).await;
+    let back = paid(&till.owner, &lines[0].name).await.1;
     assert_eq!(till.available().await, amount("USD", 58, 50));
+    let once_more = refund(&till.owner, ask(&back, Credit::Surplus, None)).await.unwrap();
+    assert_eq!(
+        (once_more.state(), once_more.amount),
+        (State::Pending, amount("USD", 28, 50)),
+        "to the payer's account, whatever the bank named"
+    );
+    holds(world).await;
+}
+
+/// 30.00 came back with 5.00 of another's in one line; 20.00 came back and pay an invoice.
+async fn what_came_back_may_be_a_part_or_pay_an_invoice(world: &World) {
+    let till = till(world, 0).await;
+    let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
+    let mut refunds = Vec::new();
+    for units in [30, 20] {
+        let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", units, 0))).await.unwrap();
+        refunds.push(send(&till.owner, &made.name).await.unwrap());
+    }
+    let whole = only(&import(&till.owner, came_back("B", "35.00", &refunds[0].reference)).await.unwrap()).clone();
+    let parts = [amount("USD", 5, 0), amount("USD", 30, 0)].into_iter().flatten().collect();
+    let split = SplitBankLineRequest { request_id: request_id(), name: whole.name, parts };
+    let parts = till.owner.bank().split_bank_line(split).await.unwrap().into_inner().parts;
+    assert_eq!((parts[0].transfer_refund.as_str(), parts[1].transfer_refund.as_str()), ("", refunds[0].name.as_str()));
+    credit(&till.owner, &parts[0], &till.customer).await;
+    assert_eq!(in_state(&till.owner, &refunds[0], State::Sent).await.returned_by, "", "the other part is it");
+    credit(&till.owner, &parts[1], &till.customer).await;
+    assert_eq!(in_state(&till.owner, &refunds[0], State::Returned).await.returned_by, parts[1].name);
+    let line = only(&import(&till.owner, came_back("C", "20.00", "account closed")).await.unwrap()).clone();
+    assert_eq!((line.state(), line.transfer_refund.as_str()), (bank_line::State::Suggested, refunds[1].name.as_str()));
+    match_to(&till.owner, &line.name, &[&till.invoice.name]).await.unwrap();
+    assert_eq!(in_state(&till.owner, &refunds[1], State::Returned).await.returned_by, line.name);
+    paid(&till.owner, &line.name).await;
+    assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().paid, amount("USD", 20, 0));
+    unmatch(&till.owner, &line.name).await.unwrap();
+    in_state(&till.owner, &refunds[1], State::Sent).await;
+    mails_of(&till.owner, MailKind::TransferRefundReturned, 2).await;
     holds(world).await;
 }
 
@@ -175,7 +216,8 @@ pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world
     assert_eq!(reason(&confirm(&admin, &made).await.unwrap_err()), "SEPARATION_OF_DUTIES");
     assert_eq!(confirm(&staff, &made).await.unwrap_err().code(), Code::PermissionDenied);
     // Nothing is paired with it before a second person has looked.
-    import(&till.owner, statement("B", &[("-30.00", "USD", &made.reference, PAYER)])).await.unwrap();
+    let imported = import(&till.owner, statement("B", &[("-30.00", "USD", &made.reference, PAYER)])).await.unwrap();
+    assert!(said(&imported, "TRANSFER_REFUND_UNEXPECTED")[0].contains("is not confirmed, but went out"), "{imported:?}");
     assert_eq!(read_refund(&staff, &made.name).await.unwrap().state(), State::Confirming);
     let request = ConfirmRefundAccountRequest { request_id: request_id(), name: made.name.clone() };
     let answer = till.owner.transfer_refunds().confirm_refund_account(request.clone()).await.unwrap().into_inner();
@@ -198,7 +240,7 @@ pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world
     holds(world).await;
 }
 
-/// In January 30.00 of 80.00 on account go back, in February the bank sends them back.
+/// In January 30.00 of 80.00 on account go back, in February the bank sends 28.50 of them back.
 async fn a_statement_lists_money_on_account_that_went_back(world: &World) {
     let desk = desk(world).await;
     let payment = on_account(&desk.owner, &desk.customer, ("A", "80.00", PAYER)).await;
@@ -214,7 +256,8 @@ async fn a_statement_lists_money_on_account_that_went_back(world: &World) {
     assert!(words.contains("30.00") && words.contains("Transferred to the account ending in 5555"), "{words}");
     let get = GetDocumentRequest { name: january.name.clone() };
     assert!(desk.admin.documents().get_document(get).await.unwrap().into_inner().document.unwrap().content.starts_with(b"%PDF"));
-    import(&desk.owner, came_back("B", "30.00", &made.reference)).await.unwrap();
+    let line = only(&import(&desk.owner, came_back("B", "28.50", &made.reference)).await.unwrap()).clone();
+    credit(&desk.owner, &line, &desk.customer).await;
     in_state(&desk.owner, &made, State::Returned).await;
     advance(world, START + 63 * DAY).await;
     until(statements, |found| found.len() == 2).await;
@@ -223,6 +266,7 @@ async fn a_statement_lists_money_on_account_that_went_back(world: &World) {
     for mail in &all {
         told.push(text(&desk.owner, mail).await);
     }
-    assert_eq!(told.iter().filter(|words| words.contains("account ending in 5555") && words.contains("Sent back")).count(), 1, "{told:?}");
+    let february = told.iter().find(|words| words.contains("Sent back")).unwrap_or_else(|| panic!("{told:?}"));
+    assert!(february.contains("account ending in 5555") && february.contains("28.50") && !february.contains("30.00"), "{february}");
     holds(world).await;
 }

@@ -31,6 +31,17 @@ pub struct ChargebackQuery {
     /// Whether it is another dispute of a charge of which the first was won.
     #[serde(default)]
     again: bool,
+    /// Whether the notification is lost.
+    #[serde(default)]
+    silent: bool,
+}
+
+/// What a tester may say of a decision.
+#[derive(Debug, Deserialize)]
+pub struct DecisionQuery {
+    /// Whether the notification is lost.
+    #[serde(default)]
+    silent: bool,
 }
 
 /// The chargeback of a charge.
@@ -57,7 +68,11 @@ pub async fn charge_back(
     Path((tenant, charge)): Path<(String, String)>,
     Query(asked): Query<ChargebackQuery>,
 ) -> Response {
-    let times = if asked.once { 1 } else { NOTIFICATIONS };
+    let times = match (asked.silent, asked.once) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => NOTIFICATIONS,
+    };
     match take_back(&world, &tenant, &charge, asked).await {
         Ok(Some(chargeback)) => {
             world.notify_up_to(times, &tenant, "charge.returned", &chargeback.charge);
@@ -101,7 +116,11 @@ async fn not_refunded(world: &World, tenant: &str, charge: &Charge) -> Result<De
 
 /// Acts as the issuer: decides the open dispute of a charge, `won` by the seller or `lost`, and notifies the suite. Decided as it was
 /// before it sends the notification again; a dispute that was decided otherwise, or is final, stays (409).
-pub async fn decide(State(world): State<World>, Path((tenant, charge, outcome)): Path<(String, String, String)>) -> Response {
+pub async fn decide(
+    State(world): State<World>,
+    Path((tenant, charge, outcome)): Path<(String, String, String)>,
+    Query(asked): Query<DecisionQuery>,
+) -> Response {
     if !matches!(outcome.as_str(), "won" | "lost") {
         return StatusCode::NOT_FOUND.into_response();
     }
@@ -111,7 +130,7 @@ pub async fn decide(State(world): State<World>, Path((tenant, charge, outcome)):
     };
     match decided.await {
         Ok(Some(chargeback)) if chargeback.state == outcome => {
-            world.notify(&tenant, "dispute.closed", &chargeback.charge);
+            world.notify_up_to(if asked.silent { 0 } else { NOTIFICATIONS }, &tenant, "dispute.closed", &chargeback.charge);
             Json(chargeback).into_response()
         }
         Ok(Some(_)) => StatusCode::CONFLICT.into_response(),

@@ -8,7 +8,9 @@ use crate::{
         disputes::follow,
         mails::{invoice_notices, retry},
         metered_services::suspend,
-        payments, reminders,
+        payments,
+        receipts::credit,
+        reminders,
         statements::{mail_month, turn_month},
         tenants, top_ups,
     },
@@ -46,6 +48,7 @@ pub fn all(app: &App) -> Jobs {
         resolve_tax::JOB => resolve_tax::resolve_tax,
         collect::JOB => collect::collect_invoice,
         follow::JOB => follow::retry_dispute,
+        credit::JOB => credit::retry_credit,
         follow_method::JOB => follow_method::collect_from_new_method,
     };
     // The register may hang.

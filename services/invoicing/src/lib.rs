@@ -66,7 +66,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0022_standing_receipts";
+    const SCHEMA_VERSION: &'static str = "invoicing_0026_waiting_refunds";
     type Options = Options;
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

@@ -20,7 +20,7 @@ pub const NOTICE: Days = Days::new(2);
 /// How much of a dispute is taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Applied {
-    /// Nothing: its payment is under way.
+    /// Nothing: its payment is under way, or another dispute of the same charge is not ended yet.
     #[default]
     Nothing,
     /// What was taken back is open again.

@@ -69,10 +69,10 @@ pub struct WentOut {
     pub booked_on: NaiveDate,
     /// How much.
     pub amount: Money,
-    /// The account that it went to, as it is compared.
+    /// The account that it went to, as it is compared; empty where the bank names none.
     pub party_account: String,
-    /// All texts and references of it, upper-case letters and digits alone.
-    pub text: String,
+    /// The references of transfers back in all of its texts.
+    pub refund_references: BTreeSet<String>,
     /// The bank's reference.
     pub reference: String,
 }
@@ -176,20 +176,19 @@ struct Found {
 }
 
 impl Found {
-    /// Notes money that went out to an account that the bank names.
+    /// Notes money that went out and may be a transfer back: the bank names its account, or it has such a reference.
     fn note_outgoing(&mut self, entry: &Entry) {
         let party_account = account_key(&entry.party_account);
-        if party_account.is_empty() {
+        let refund_references: BTreeSet<_> = texts(entry).flat_map(refund_references_in).collect();
+        if party_account.is_empty() && refund_references.is_empty() {
             return;
         }
-        // Each text by itself: what ends one and begins the next makes no reference.
-        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect::<String>();
         self.went_out.push(WentOut {
             place: entry.place,
             booked_on: entry.booked_on,
             amount: entry.amount.negated(),
             party_account,
-            text: texts(entry).map(plain).collect::<Vec<_>>().join(" "),
+            refund_references,
             reference: REFERENCES.into_iter().find_map(|kind| entry.reference(kind)).unwrap_or_default().to_owned(),
         });
     }

@@ -272,7 +272,8 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &
     if rows.is_empty() {
         return Ok(());
     }
-    let changing = [Column::State, Column::InvoiceId, Column::CustomerId, Column::PaymentId, Column::Details, Column::ReturnId];
+    let changing =
+        [Column::State, Column::InvoiceId, Column::CustomerId, Column::PaymentId, Column::Details, Column::ReturnId, Column::PayerKey];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

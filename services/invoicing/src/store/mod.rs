@@ -33,6 +33,7 @@ pub mod test_clocks;
 pub mod top_ups;
 pub mod transfer_refunds;
 pub mod versions;
+pub mod waiting_refunds;
 
 use payterms_chassis::AppError;
 pub(crate) use payterms_chassis::columns::{currency, date, unknown};

@@ -62,7 +62,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// What is compared at once of a bank's file.
-const ACCOUNTS_AT_ONCE: usize = 500;
+const COMPARED_AT_ONCE: usize = 500;
 
 fn refund(row: Model) -> Result<TransferRefund, AppError> {
     let currency = currency(&row.currency)?;
@@ -121,25 +121,17 @@ pub async fn of_payment<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment
     query.order_by_asc(Column::Id).all(conn).await?.into_iter().map(refund).collect()
 }
 
-/// Refunds to these accounts that are to be made or were made, oldest first, locked.
-pub async fn lock_to_accounts<C: ConnectionTrait>(
+/// Refunds with one of these references or to one of these accounts, oldest first, locked. Whatever became of one, it may have been made.
+pub async fn lock_sent<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
+    references: &BTreeSet<String>,
     accounts: &BTreeSet<String>,
 ) -> Result<Vec<TransferRefund>, AppError> {
-    let states = [RefundState::Pending, RefundState::Sending, RefundState::Sent].map(RefundState::name);
-    let keys: Vec<&String> = accounts.iter().collect();
-    let mut found = Vec::new();
-    for some in keys.chunks(ACCOUNTS_AT_ONCE) {
-        let query = Entity::find()
-            .filter(Column::Tenant.eq(tenant.as_str()))
-            .filter(Column::AccountKey.is_in(some.iter().copied()))
-            .filter(Column::State.is_in(states));
-        for row in query.order_by_asc(Column::Id).lock_exclusive().all(conn).await? {
-            found.push(refund(row)?);
-        }
-    }
-    Ok(found)
+    with_reference_or_account(conn, (references, accounts), |column, some| {
+        of_values(tenant, column, some).order_by_asc(Column::Id).lock_exclusive()
+    })
+    .await
 }
 
 /// Refunds that are to be made, were made, or came back, with one of these references or to one of these accounts, oldest first. One that
@@ -151,15 +143,26 @@ pub async fn to_return<C: ConnectionTrait>(
     accounts: &BTreeSet<String>,
 ) -> Result<Vec<TransferRefund>, AppError> {
     let states = [RefundState::Pending, RefundState::Sending, RefundState::Sent, RefundState::Returned].map(RefundState::name);
+    with_reference_or_account(conn, (references, accounts), |column, some| {
+        of_values(tenant, column, some).filter(Column::State.is_in(states))
+    })
+    .await
+}
+
+fn of_values(tenant: &TenantId, column: Column, values: &[&String]) -> Select<Entity> {
+    Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(column.is_in(values.iter().copied()))
+}
+
+async fn with_reference_or_account<C: ConnectionTrait>(
+    conn: &C,
+    (references, accounts): (&BTreeSet<String>, &BTreeSet<String>),
+    query: impl Fn(Column, &[&String]) -> Select<Entity>,
+) -> Result<Vec<TransferRefund>, AppError> {
     let mut found: BTreeMap<Uuid, TransferRefund> = BTreeMap::new();
     for (column, values) in [(Column::Reference, references), (Column::AccountKey, accounts)] {
         let values: Vec<&String> = values.iter().collect();
-        for some in values.chunks(ACCOUNTS_AT_ONCE) {
-            let query = Entity::find()
-                .filter(Column::Tenant.eq(tenant.as_str()))
-                .filter(column.is_in(some.iter().copied()))
-                .filter(Column::State.is_in(states));
-            for row in query.all(conn).await? {
+        for some in values.chunks(COMPARED_AT_ONCE) {
+            for row in query(column, some).all(conn).await? {
                 found.insert(row.id, refund(row)?);
             }
         }
@@ -258,7 +261,7 @@ pub fn position(own: &TransferRefund) -> Position {
 }
 
 /// What was transferred back from one day on until before another, oldest first: what an invoice had sold by the day of its credit note,
-/// other credit by the day on which it was recorded. What the bank sent back is there once more, below zero.
+/// other credit by the day on which it was recorded. What the bank sent back is there once more, below zero: as much as came.
 pub async fn given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -271,7 +274,8 @@ pub async fn given_back<C: ConnectionTrait>(
                   FROM transfer_refunds r LEFT JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
                   LEFT JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
                   WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state IN ('SENT', 'RETURNED') \
-                  UNION ALL SELECT r.id, '', '', r.returned_on, -(r.credit + r.tax), r.currency, r.account_end FROM transfer_refunds r \
+                  UNION ALL SELECT r.id, '', '', r.returned_on, -l.amount, r.currency, r.account_end FROM transfer_refunds r \
+                  JOIN bank_lines l ON l.tenant = r.tenant AND l.id = r.returned_by_line_id \
                   WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state = 'RETURNED') AS own \
                   WHERE day >= $3 AND day < $4 ORDER BY day, id LIMIT $5";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

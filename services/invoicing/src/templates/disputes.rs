@@ -30,6 +30,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     add("part_of", json!("200.00\u{a0}USD"));
     if kind == MailKind::DisputeWon {
         add("paid_owed", json!("5.00\u{a0}USD"));
+        add("paid_otherwise", json!("30.00\u{a0}USD"));
     } else {
         add("owed", json!("5.00\u{a0}USD"));
     }

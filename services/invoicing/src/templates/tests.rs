@@ -25,6 +25,7 @@ const OPTIONAL: [&str; 21] = [
     "part_of",
     "owed",
     "paid_owed",
+    "paid_otherwise",
     "is_open",
 ];
 

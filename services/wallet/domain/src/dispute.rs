@@ -185,19 +185,6 @@ impl Dispute {
         }
     }
 
-    /// Whether what the provider says is of another dispute of the same charge, which it opens only after this one was won.
-    #[must_use]
-    pub fn is_followed_by(&self, told: &ProviderDispute) -> bool {
-        if self.state != DisputeState::Won {
-            return false;
-        }
-        // Without an id, what is open at the provider is another one only where it has told that this one is won.
-        if self.provider_dispute_id.is_empty() || told.id.is_empty() {
-            return told.outcome.is_none() && self.told == Some(Outcome::Won);
-        }
-        told.id != self.provider_dispute_id
-    }
-
     /// Decides the dispute. Returns false where it is decided like this already. What the provider says is noted in any case; it changes
     /// nothing where a person has decided otherwise before.
     ///
@@ -226,7 +213,39 @@ impl Dispute {
     }
 }
 
+/// The disputes of one charge that are known, the oldest first. The provider opens another one only after one that was won.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisputesOfCharge(pub Vec<Dispute>);
+
+impl DisputesOfCharge {
+    /// The one that the provider tells of; `None` where it is not known yet.
+    #[must_use]
+    pub fn find(&self, told: &ProviderDispute) -> Option<&Dispute> {
+        let by_id = self.0.iter().find(|own| !told.id.is_empty() && own.provider_dispute_id == told.id);
+        by_id.or_else(|| self.0.last().filter(|last| last.may_be(told)))
+    }
+
+    /// The one before a dispute that is not known yet, where nobody has told that it is won: the provider says so by opening another.
+    #[must_use]
+    pub fn won_unnoticed(&self, told: &ProviderDispute) -> Option<&Dispute> {
+        self.0.last().filter(|last| self.find(told).is_none() && !last.is_final && last.told.is_none())
+    }
+
+    /// Whether a dispute can be opened that is not known yet: of the charge is nothing taken back now.
+    #[must_use]
+    pub fn may_open(&self, told: &ProviderDispute) -> bool {
+        self.find(told).is_none() && self.0.last().is_none_or(|last| last.state == DisputeState::Won)
+    }
+}
+
 impl Dispute {
+    /// Whether the provider may tell of this one, the last of its charge, where one of both has no id. What is open is another one only
+    /// where the provider has told that this one is won.
+    fn may_be(&self, told: &ProviderDispute) -> bool {
+        let is_another = self.state == DisputeState::Won && self.told == Some(Outcome::Won) && told.outcome.is_none();
+        (self.provider_dispute_id.is_empty() || told.id.is_empty()) && !is_another
+    }
+
     /// Notes what more was taken from lots.
     ///
     /// # Errors
@@ -276,22 +295,18 @@ pub fn won_top_up(
     let mut restored = Vec::new();
     if to_own.is_positive() {
         let like = own.cloned().unwrap_or_else(|| bought_lot(top_up, ids.make(), expires_at, now));
-        let lot = wallet.restore(ids, &like, to_own, now)?;
-        sides.push((Account::CustomerCredit, Some(lot), to_own));
-        restored.push(lot);
+        restored.extend(restore(wallet, ids, (&like, to_own), &mut sides, now)?);
     }
     for (lot, part) in others {
-        restored.push(restore(wallet, ids, (lot, *part), &mut sides, now)?);
+        restored.extend(restore(wallet, ids, (lot, *part), &mut sides, now)?);
     }
     sides.retain(|(.., amount)| !amount.is_zero());
     post(wallet, ids, TransferKind::DisputeWon, Some(top_up.id.uuid()), sides, now)?;
-    if to_own.is_positive()
-        && let Some(lot) = restored.first().copied()
-    {
-        gather(wallet, ids, top_up, lot, now)?;
-        // What can be refunded of the top-up lies in this lot now.
-        top_up.expires_at = wallet.lots.iter().find(|own| own.id == lot).and_then(|own| own.expires_at);
-        top_up.lot = Some(lot);
+    let stands = wallet.lots.iter().any(|lot| Some(lot.id) == top_up.lot && lot.in_force(now));
+    if to_own.is_positive() && !stands {
+        // What can be refunded of the top-up lies in the new lot.
+        top_up.lot = restored.first().copied();
+        top_up.expires_at = wallet.lots.iter().find(|lot| Some(lot.id) == top_up.lot).and_then(|lot| lot.expires_at);
     }
     pay_owed(wallet, ids, &restored, now)?;
     Ok(restored)
@@ -315,39 +330,22 @@ fn bought_lot(top_up: &TopUp, id: Id<Lot>, expires_at: Option<DateTime<Utc>>, no
     }
 }
 
+/// Gives a lot its part back; returns the lots that have it.
 fn restore(
     wallet: &mut Wallet,
     ids: &mut IdSource,
     (lot, part): (&Lot, Money),
     sides: &mut Sides,
     now: DateTime<Utc>,
-) -> Result<Id<Lot>, Refusal> {
-    let to = wallet.restore(ids, lot, part, now)?;
-    sides.push((Account::CustomerCredit, Some(to), part));
-    Ok(to)
+) -> Result<Vec<Id<Lot>>, Refusal> {
+    let parts = wallet.restore(ids, lot, part, now)?;
+    sides.extend(parts.iter().map(|(lot, part)| (Account::CustomerCredit, Some(*lot), *part)));
+    Ok(parts.into_iter().map(|(lot, _)| lot).collect())
 }
 
 /// Credit that is there again pays what is owed first, as new credit does.
 fn pay_owed(wallet: &mut Wallet, ids: &mut IdSource, lots: &[Id<Lot>], now: DateTime<Utc>) -> Result<(), Refusal> {
     lots.iter().try_for_each(|lot| wallet.settle_owed(ids, *lot, Payer::Free, now))
-}
-
-/// Moves what is free of a top-up's own lot to the one that had to take its place: a refund takes from one lot.
-fn gather(wallet: &mut Wallet, ids: &mut IdSource, top_up: &TopUp, new: Id<Lot>, now: DateTime<Utc>) -> Result<(), Refusal> {
-    let old = top_up.lot;
-    let is_old = |lot: &&mut Lot| Some(lot.id) == old && lot.id != new && lot.in_force(now);
-    let Some(lot) = wallet.lots.iter_mut().find(is_old) else { return Ok(()) };
-    let free = lot.unpinned()?;
-    if !free.is_positive() {
-        return Ok(());
-    }
-    lot.remaining = lot.remaining.minus(free)?;
-    if let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == new) {
-        lot.amount = lot.amount.plus(free)?;
-        lot.remaining = lot.remaining.plus(free)?;
-    }
-    let sides = vec![(Account::CustomerCredit, old, free.negated()), (Account::CustomerCredit, Some(new), free)];
-    post(wallet, ids, TransferKind::DisputeWon, Some(top_up.id.uuid()), sides, now)
 }
 
 /// Books that the dispute of a charge is won: provider clearing → invoice settlement, and what had been credit is credit again: that of
@@ -372,7 +370,7 @@ pub fn won_charge(
     let (mut sides, mut to_lots, mut restored) = (Sides::new(), Money::zero(wallet.currency), Vec::new());
     for (lot, part) in lots {
         to_lots = to_lots.plus(*part)?;
-        restored.push(restore(wallet, ids, (lot, *part), &mut sides, now)?);
+        restored.extend(restore(wallet, ids, (lot, *part), &mut sides, now)?);
     }
     if to_lots.is_positive() {
         sides.push((Account::InvoiceSettlement, None, to_lots.negated()));

@@ -1,6 +1,6 @@
 //! Disputes at the wallet: who decides, and what winning gives back.
 
-use super::{Decider, Dispute, DisputeState, Disputed, GivenBack, Outcome, ProviderDispute, won_charge, won_top_up};
+use super::{Decider, Dispute, DisputeState, Disputed, DisputesOfCharge, GivenBack, Outcome, ProviderDispute, won_charge, won_top_up};
 use crate::{
     Account, Charge, ChargeState, TaxKind, TopUp, TopUpState, Wallet,
     chargeback::{self, ReturnedCharge, TakenBack},
@@ -257,7 +257,7 @@ fn what_was_taken_from_lots_is_split_in_order() {
 }
 
 #[test]
-fn where_the_own_lot_has_no_room_its_credit_is_gathered_in_a_new_one() {
+fn what_has_no_room_in_the_own_lot_is_in_a_new_one() {
     let mut wallet = wallet();
     let own = bought(&mut wallet, "50", "own");
     let mut top_up = TopUp { lot: Some(own), ..top_up(&wallet) };
@@ -266,9 +266,33 @@ fn where_the_own_lot_has_no_room_its_credit_is_gathered_in_a_new_one() {
     wallet.lots[0].amount = aud("45");
     let lots = taken_from(&wallet);
     let given = GivenBack { taken, lots: &lots };
-    let lot = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW).unwrap()[0];
-    assert_eq!((top_up.lot, free_of(&wallet, own), free_of(&wallet, lot)), (Some(lot), aud("0"), aud("50")));
-    assert_eq!(wallet.posted, aud("50"));
+    let restored = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (Some(&lots[0].0), None), NOW).unwrap();
+    assert_eq!((restored.len(), top_up.lot), (2, Some(own)));
+    assert_eq!((free_of(&wallet, own), free_of(&wallet, restored[1]), wallet.posted), (aud("45"), aud("5"), aud("50")));
+    assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
+}
+
+/// 60.00 of one purchase are spent; its chargeback takes 60.00 of another. The rounding of a month takes a little of the other's room, and
+/// the other can be refunded as before nevertheless.
+#[test]
+fn a_rounding_meanwhile_does_not_move_the_credit_of_another_purchase() {
+    let mut wallet = wallet();
+    let own = bought(&mut wallet, "60", "own");
+    let debit = Debit { amount: aud("60"), kind: TransferKind::Usage, into_negative: false, description: String::new() };
+    posting::debit(&mut wallet, &mut ids("use"), debit, NOW).unwrap();
+    let other = bought(&mut wallet, "100", "other");
+    let mut top_up = TopUp { lot: Some(own), amount: aud("60"), tax: aud("0"), ..top_up(&wallet) };
+    let taken = chargeback::of_top_up(&mut top_up, &mut wallet, &mut ids("take"), aud("60"), NOW).unwrap().unwrap();
+    assert_eq!(chargeback::lots_taken(&wallet), [(other, aud("60"))]);
+    for lot in wallet.lots.iter_mut().filter(|lot| lot.id == other) {
+        lot.remaining = lot.remaining.plus(aud("0.004")).unwrap();
+    }
+    wallet.posted = wallet.posted.plus(aud("0.004")).unwrap();
+    let lots = taken_from(&wallet);
+    let given = GivenBack { taken, lots: &lots };
+    let restored = won_top_up(&mut top_up, &mut wallet, &mut ids("won"), given, (None, None), NOW).unwrap();
+    assert_eq!((restored[0], free_of(&wallet, other), free_of(&wallet, restored[1])), (other, aud("100"), aud("0.004")));
+    assert_eq!((top_up.lot, wallet.posted), (Some(own), aud("100.004")));
     assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
 }
 
@@ -277,13 +301,44 @@ fn another_dispute_of_a_charge_comes_after_one_that_was_won() {
     let says = |id: &str| ProviderDispute { id: id.into(), ..told(false) };
     for (own, other, by_person, by_provider) in [("a", "b", true, true), ("a", "a", false, false), ("", "", false, true)] {
         let mut open = Dispute { provider_dispute_id: own.into(), ..opened(false) };
-        assert!(!open.is_followed_by(&says(other)), "it is not decided");
+        let may_open = |last: &Dispute| DisputesOfCharge(vec![last.clone()]).may_open(&says(other));
+        assert!(!may_open(&open), "it is not decided");
         let mut lost = open.clone();
         lost.decide(Outcome::Lost, Decider::Provider, NOW).unwrap();
-        assert!(!lost.is_followed_by(&says(other)), "nothing of the charge is left");
+        assert!(!may_open(&lost), "nothing of the charge is left");
         open.decide(Outcome::Won, Decider::Person("Proof".into()), NOW).unwrap();
-        assert_eq!(open.is_followed_by(&says(other)), by_person, "{own} {other}");
+        assert_eq!(may_open(&open), by_person, "{own} {other}");
         open.decide(Outcome::Won, Decider::Provider, NOW).unwrap();
-        assert_eq!(open.is_followed_by(&says(other)), by_provider, "{own} {other}");
+        assert_eq!(may_open(&open), by_provider, "{own} {other}");
     }
+    assert!(DisputesOfCharge(Vec::new()).may_open(&says("")), "the first");
+}
+
+/// What the provider tells is of the dispute with its id, whichever is the last: an answer may be old, or be of one that is not known.
+#[test]
+fn what_the_provider_tells_is_of_the_dispute_that_it_names() {
+    let says = |id: &str, outcome| ProviderDispute { id: id.into(), outcome, ..told(false) };
+    let named = |id: &str| Dispute { provider_dispute_id: id.into(), ..opened(false) };
+    let mut first = named("a");
+    let known = DisputesOfCharge(vec![first.clone()]);
+    let unnoticed = |known: &DisputesOfCharge, id: &str| known.won_unnoticed(&says(id, None)).map(|own| own.provider_dispute_id.clone());
+    assert_eq!((known.find(&says("b", Some(Outcome::Lost))), unnoticed(&known, "b")), (None, Some("a".to_owned())), "the first was won");
+    assert_eq!((unnoticed(&known, "a"), unnoticed(&known, "")), (None, None));
+    first.decide(Outcome::Won, Decider::Provider, NOW).unwrap();
+    let known = DisputesOfCharge(vec![first.clone(), named("b")]);
+    assert_eq!(known.find(&says("a", Some(Outcome::Won))), Some(&first), "an old answer decides nothing of the second");
+    assert_eq!(known.find(&says("b", None)).map(|own| own.state), Some(DisputeState::Open));
+    let ended = DisputesOfCharge(vec![first.clone(), Dispute { state: DisputeState::Won, ..named("b") }]);
+    assert!(!ended.may_open(&says("a", None)) && ended.may_open(&says("c", None)), "an old answer opens nothing again");
+    assert_eq!(known.find(&says("", None)).map(|own| own.provider_dispute_id.as_str()), Some("b"), "without an id it is the last");
+    // What was refunded cannot be disputed: the provider's word of another dispute is none of the first.
+    assert_eq!(DisputesOfCharge(vec![first.clone()]).find(&says("b", Some(Outcome::Lost))), None);
+    assert_eq!(unnoticed(&DisputesOfCharge(vec![first]), "b"), None, "the provider has told that it is won");
+    // A person had lost it: by opening another one the provider says that it is won.
+    let mut lost = named("a");
+    lost.decide(Outcome::Lost, Decider::Person("No proof".into()), NOW).unwrap();
+    assert_eq!(
+        (unnoticed(&DisputesOfCharge(vec![lost]), "b"), unnoticed(&DisputesOfCharge(vec![opened(true)]), "b")),
+        (Some("a".to_owned()), None)
+    );
 }

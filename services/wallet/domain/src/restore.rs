@@ -1,8 +1,8 @@
 //! What a lot gets back, what of a debt use has left, and whose debt it is.
 
-use crate::{lot::Lot, wallet::Wallet};
+use crate::{chargeback::LotParts, lot::Lot, wallet::Wallet};
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Id, IdSource, Money, money::MoneyError};
+use payterms_kernel::{IdSource, Money, money::MoneyError};
 
 /// The least time for which credit that comes back can be used: a lot that is over, or soon, would have it for nothing.
 pub(crate) const LEAST_DAYS: i64 = 30;
@@ -64,32 +64,36 @@ impl Wallet {
         self.owed.minus(self.owed_back)?.minus(undone)
     }
 
-    /// Gives a lot a part of its credit back. One that is over, or has no room for it, gives way to a new lot like it; what is over can
-    /// be used for thirty days. The caller posts the transfer.
-    pub(crate) fn restore(&mut self, ids: &mut IdSource, lot: &Lot, part: Money, now: DateTime<Utc>) -> Result<Id<Lot>, MoneyError> {
+    /// Gives a lot a part of its credit back; returns the lots that have it. What a lot has no room for goes to a new one like it, as does
+    /// all of one that is over: that can be used for thirty days. The caller posts the transfer.
+    pub(crate) fn restore(&mut self, ids: &mut IdSource, lot: &Lot, part: Money, now: DateTime<Utc>) -> Result<LotParts, MoneyError> {
         let is_over = lot.expires_at.is_some_and(|expiry| expiry <= now);
         let own = self.lots.iter_mut().find(|own| own.id == lot.id).filter(|_| !is_over);
+        let (mut rest, mut parts) = (part, LotParts::new());
         if let Some(own) = own {
-            let remaining = own.remaining.plus(part)?;
-            // The rounding of a month, or credit that was restored, may have taken the room.
-            if own.amount.compare(remaining)?.is_ge() {
-                own.remaining = remaining;
-                return Ok(own.id);
+            // The rounding of a month, or credit that was restored, may have taken some of the room.
+            let fits = own.amount.minus(own.remaining)?.min(part)?;
+            if fits.is_positive() {
+                own.remaining = own.remaining.plus(fits)?;
+                rest = rest.minus(fits)?;
+                parts.push((own.id, fits));
             }
         }
-        self.lot_count = self.lot_count.saturating_add(1);
-        let again = Lot {
-            id: ids.make(),
-            sequence: self.lot_count,
-            amount: part,
-            remaining: part,
-            pinned: Money::zero(self.currency),
-            expires_at: if is_over { now.checked_add_signed(TimeDelta::days(LEAST_DAYS)) } else { lot.expires_at },
-            created_at: now,
-            ..lot.clone()
-        };
-        let id = again.id;
-        self.insert_lot(again);
-        Ok(id)
+        if rest.is_positive() {
+            self.lot_count = self.lot_count.saturating_add(1);
+            let again = Lot {
+                id: ids.make(),
+                sequence: self.lot_count,
+                amount: rest,
+                remaining: rest,
+                pinned: Money::zero(self.currency),
+                expires_at: if is_over { now.checked_add_signed(TimeDelta::days(LEAST_DAYS)) } else { lot.expires_at },
+                created_at: now,
+                ..lot.clone()
+            };
+            parts.push((again.id, rest));
+            self.insert_lot(again);
+        }
+        Ok(parts)
     }
 }

@@ -324,9 +324,10 @@ impl Given<'_> {
         } else {
             self.revenue = self.revenue.plus(part)?;
         }
-        let to = self.wallet.restore(self.ids, lot, part, self.now)?;
-        self.sides.push((Account::CustomerCredit, Some(to), part));
-        self.parts.push(Part { taken_by: taken.by, from: Some(lot.id), to: Some(to), amount: part });
+        for (to, part) in self.wallet.restore(self.ids, lot, part, self.now)? {
+            self.sides.push((Account::CustomerCredit, Some(to), part));
+            self.parts.push(Part { taken_by: taken.by, from: Some(lot.id), to: Some(to), amount: part });
+        }
         Ok(())
     }
 

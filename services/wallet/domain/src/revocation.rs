@@ -227,7 +227,8 @@ impl Revocation {
         Ok(())
     }
 
-    /// Gives the credit back: withheld → the lot that it came from, or a new one like it if that is over.
+    /// Gives the credit back: withheld → the lot that it came from, or a new one like it if that is over. Returns the lots that have it:
+    /// what the lot has no room for is in a new one, too.
     ///
     /// # Errors
     /// `REVOCATION_STATE`.
@@ -237,18 +238,20 @@ impl Revocation {
         ids: &mut IdSource,
         (lot, answer): (&Lot, String),
         now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<Id<Lot>>, Refusal> {
         self.must_be(RevocationState::Revoked)?;
-        let to = wallet.restore(ids, lot, self.amount, now)?;
-        let sides = vec![(Account::Withheld, None, self.amount.negated()), (Account::CustomerCredit, Some(to), self.amount)];
+        let parts = wallet.restore(ids, lot, self.amount, now)?;
+        let mut sides = vec![(Account::Withheld, None, self.amount.negated())];
+        sides.extend(parts.iter().map(|(lot, part)| (Account::CustomerCredit, Some(*lot), *part)));
         wallet.post(ids, TransferKind::Restoration, sides, answer.clone(), now)?;
         belongs_to(wallet, self.id.uuid());
-        wallet.settle_owed(ids, to, Payer::Free, now)?;
+        let restored: Vec<_> = parts.into_iter().map(|(lot, _)| lot).collect();
+        restored.iter().try_for_each(|lot| wallet.settle_owed(ids, *lot, Payer::Free, now))?;
         self.state = RevocationState::Restored;
-        self.restored_to = Some(to);
+        self.restored_to = restored.first().copied();
         self.answer = answer;
         self.touch(now);
-        Ok(())
+        Ok(restored)
     }
 
     fn touch(&mut self, now: DateTime<Utc>) {

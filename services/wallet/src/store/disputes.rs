@@ -11,7 +11,7 @@ use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{
     Customer, Dispute, DisputeState,
     chargeback::{LotParts, TakenBack},
-    dispute::{Disputed, Outcome},
+    dispute::{Disputed, DisputesOfCharge, Outcome},
 };
 use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, entity::prelude::*, sea_query::OnConflict};
 
@@ -119,10 +119,11 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     query.all(conn).await?.into_iter().map(dispute).collect()
 }
 
-/// The last dispute of the charge with this id at the provider.
-pub async fn at_provider<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_id: &str) -> Result<Option<Dispute>, AppError> {
+/// The disputes of the charge with this id at the provider: each but the last was won, so they are few.
+pub async fn of_charge<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_id: &str) -> Result<DisputesOfCharge, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(charge_id));
-    query.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).one(conn).await?.map(dispute).transpose()
+    let rows = query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(conn).await?;
+    Ok(DisputesOfCharge(rows.into_iter().map(dispute).collect::<Result<_, _>>()?))
 }
 
 /// A page of disputes of a customer, or of all.

@@ -301,13 +301,17 @@ impl BankLine {
         if is_certain {
             self.decide(LineState::Matched);
             self.customer = Some(refund.customer);
-            // It can go back to the payer's account once more.
-            self.shown.payer_key.clone_from(&refund.account.key);
+            self.can_go_back_to(refund);
         } else {
             self.decide(LineState::Suggested);
             self.customer = None;
             self.reasons = vec![SuggestReason::TransferRefundReturned];
         }
+    }
+
+    /// A transfer back of ours came back by it, from whatever account: its money can go to the account of that once more.
+    pub fn can_go_back_to(&mut self, refund: &TransferRefund) {
+        self.shown.payer_key.clone_from(&refund.account.key);
     }
 
     /// Says that it is no customer's payment.
@@ -321,11 +325,17 @@ impl BankLine {
         Ok(())
     }
 
-    /// Splits it into parts, each a line that is decided about by itself.
+    /// Splits it into parts, each a line that is decided about by itself. Where it may be a transfer back that came back, `sent` is of how
+    /// much that is: the part of this amount is it, or else each may be.
     ///
     /// # Errors
     /// `BANK_LINE_STATE`, `BANK_LINE_DIRECTION` for a return; `PARTS_MISMATCH` where they do not come to its amount.
-    pub fn split(&mut self, ids: &mut IdSource, parts: &[Money], now: DateTime<Utc>) -> Result<Vec<Self>, Refusal> {
+    pub fn split(
+        &mut self,
+        ids: &mut IdSource,
+        (parts, sent): (&[Money], Option<Money>),
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Self>, Refusal> {
         self.must_be_undecided()?;
         self.must_be_credit()?;
         let sum = parts.iter().try_fold(Money::zero(self.shown.amount.currency()), |sum, part| sum.plus(*part))?;
@@ -333,13 +343,16 @@ impl BankLine {
             let message = format!("The parts come to {sum}, the line to {}. Let both agree.", self.shown.amount);
             return Err(Refusal::invalid(vec![Violation { field: "parts".to_owned(), reason: "PARTS_MISMATCH", description: message }]));
         }
-        let part = |(number, amount): (usize, &Money)| {
+        let that_came_back = parts.iter().position(|part| Some(*part) == sent);
+        let part = |(place, amount): (usize, &Money)| {
+            let number = place.saturating_add(1);
             let reference = format!("{}/part {number}", self.shown.reference);
             // What the payer stated is of the whole line.
             let shown = Shown { amount: *amount, reference, stated: Vec::new(), charges: None, ..self.shown.clone() };
-            Self { part_of: Some(self.id), ..Self::new(ids.make(), shown, now) }
+            let refund = self.refund.filter(|_| that_came_back.is_none_or(|own| own == place));
+            Self { part_of: Some(self.id), refund, ..Self::new(ids.make(), shown, now) }
         };
-        let parts = (1..).zip(parts).map(part).collect();
+        let parts = parts.iter().enumerate().map(part).collect();
         self.decide(LineState::Split);
         Ok(parts)
     }

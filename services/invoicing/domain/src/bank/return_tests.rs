@@ -148,7 +148,7 @@ fn a_return_pays_nothing_and_a_credit_takes_nothing_back() {
     let returned = || known(99, -10_000, ("2026-03-31", "", "", ""));
     assert_eq!(returned().match_to(&[&open[0]]).unwrap_err().reason, "BANK_LINE_DIRECTION");
     assert_eq!(returned().credit_to(open[0].customer).unwrap_err().reason, "BANK_LINE_DIRECTION");
-    assert_eq!(returned().split(&mut ids(), &[usd(-5_000), usd(-5_000)], NOW).unwrap_err().reason, "BANK_LINE_DIRECTION");
+    assert_eq!(returned().split(&mut ids(), (&[usd(-5_000), usd(-5_000)], None), NOW).unwrap_err().reason, "BANK_LINE_DIRECTION");
     assert_eq!(line(10_000).return_line(&line(10_000)).unwrap_err().reason, "BANK_LINE_DIRECTION");
     assert_eq!(returned().return_line(&returned()).unwrap_err().reason, "BANK_LINE_DIRECTION");
     assert_eq!(returned().return_line(&line(9_999)).unwrap_err().reason, "RETURN_AMOUNT_DIFFERS");

@@ -1,6 +1,6 @@
 //! Lines through all states, and evaluations reason by reason.
 
-use super::{Automation, BankLine, Dismissal, Evaluation, LineState, Named, Shown, SuggestReason, evaluate};
+use super::{Automation, BankLine, Dismissal, Evaluation, LineState, Named, RefundOfCustomer, Shown, SuggestReason, evaluate};
 use crate::{Customer, Invoice, InvoiceState, Payment, TenderState, payment::tests::invoices};
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Currency, Id, IdSource, Money};
@@ -132,12 +132,20 @@ fn what_is_doubtful_is_for_a_person() {
 #[test]
 fn a_person_splits_dismisses_and_credits() {
     let mut whole = line(10_000);
-    let wrong = whole.split(&mut ids(), &[usd(6_000), usd(3_000)], NOW).unwrap_err();
+    let wrong = whole.split(&mut ids(), (&[usd(6_000), usd(3_000)], None), NOW).unwrap_err();
     assert_eq!(wrong.violations[0].reason, "PARTS_MISMATCH");
-    let parts = whole.split(&mut ids(), &[usd(6_000), usd(4_000)], NOW).unwrap();
+    let parts = whole.split(&mut ids(), (&[usd(6_000), usd(4_000)], None), NOW).unwrap();
     assert!(parts.iter().all(|part| part.part_of == Some(whole.id) && part.state == LineState::Unmatched));
     assert_ne!(parts[0].shown.reference, parts[1].shown.reference);
     assert_eq!(whole.dismiss(Dismissal::Other, "x".into()).unwrap_err().reason, "BANK_LINE_STATE", "its parts stand for it");
+
+    let mut may_be_a_refund = line(10_000);
+    let refund = Some(RefundOfCustomer { refund: Id::from_uuid(Uuid::nil()), customer: Id::from_uuid(Uuid::nil()) });
+    may_be_a_refund.refund = refund;
+    for (sent, expected) in [(4_000, [None, refund]), (5_000, [refund, refund])] {
+        let parts = may_be_a_refund.clone().split(&mut ids(), (&[usd(6_000), usd(4_000)], Some(usd(sent))), NOW).unwrap();
+        assert_eq!(parts.iter().map(|part| part.refund).collect::<Vec<_>>(), expected, "the part of its amount, or else each");
+    }
 
     let mut other = line(10_000);
     other.dismiss(Dismissal::Interest, "of the bank".into()).unwrap();

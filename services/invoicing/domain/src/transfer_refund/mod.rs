@@ -3,6 +3,7 @@
 
 mod correct;
 pub mod edges;
+pub mod went_out;
 
 use crate::{
     bank::{BankLine, refund_reference},

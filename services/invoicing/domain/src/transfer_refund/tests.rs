@@ -4,6 +4,7 @@ use super::{
     Credit, PayeeAccount, RefundState, RefundVerb, ToGoBack, TransferRefund,
     edges::{allowed, target},
     line_of, must_not_go_back,
+    went_out::{SentAs, WentOut, goes_from},
 };
 use crate::{
     Invoice, InvoiceState, Payment, TenderState,
@@ -196,4 +197,43 @@ proptest! {
         prop_assert_eq!((owned[0].amounts.taxes[0].credited_tax, owned[0].paid_by_day.len()), (tax, 0));
         prop_assert_eq!((payment.bought, payment.allocations[0].refunded, payment.tenders[0].refunded), (None, whole, whole));
     }
+}
+
+/// What a bank's file shows with the reference of a transfer back confirms it only as it was to be made; whatever became of it, nothing
+/// that went out is passed over.
+#[test]
+fn what_went_out_with_its_reference_is_known_in_every_state() {
+    let held = paid(5_000, "payer", &mut []);
+    let made = ask(&held, Credit::Surplus, 2_000, "payer", &[]).unwrap();
+    let day = |text: &str| text.parse::<chrono::NaiveDate>().unwrap();
+    let shown = WentOut { amount: usd(2_000), account_key: "payer", booked_on: day("2026-06-05"), bank_reference: "B-1" };
+    let of = |own: &TransferRefund, shown: WentOut<'_>| own.sent_as(shown, Some(day("2026-06-02"))).unwrap();
+    for (state, expected) in [
+        (RefundState::Reserving, SentAs::Unconfirmed),
+        (RefundState::Confirming, SentAs::Unconfirmed),
+        (RefundState::Pending, SentAs::Confirms),
+        (RefundState::Sending, SentAs::MarkedAsSent),
+        (RefundState::Sent, SentAs::MarkedAsSent),
+        (RefundState::Returned, SentAs::CameBack),
+        (RefundState::Cancelling, SentAs::GivenUp),
+        (RefundState::Cancelled, SentAs::GivenUp),
+        (RefundState::Refused, SentAs::GivenUp),
+    ] {
+        let own = TransferRefund { state, sent_on: Some(day("2026-06-05")), ..made.clone() };
+        assert_eq!(of(&own, shown), expected, "{state:?}");
+        assert_eq!(of(&own, WentOut { amount: usd(2_001), ..shown }), SentAs::OtherAmount, "{state:?}");
+        assert_eq!(of(&own, WentOut { account_key: "", ..shown }), SentAs::OtherAccount, "{state:?}");
+    }
+    let mut own = made.clone();
+    own.reserved(None, NOW).unwrap();
+    assert_eq!(of(&own, WentOut { booked_on: day("2026-06-01"), ..shown }), SentAs::BeforeItCame);
+    assert_eq!(goes_from(Some(day("2026-06-09")), day("2026-06-02")), Some(day("2026-06-02")), "a bank may book ahead of its day");
+    own.send(Uuid::max(), (day("2026-06-05"), "B-1".into()), NOW).unwrap();
+    own.ended((day("2026-06-05"), NOW)).unwrap();
+    assert_eq!(of(&own, shown), SentAs::MarkedAsSent);
+    for other in [WentOut { booked_on: day("2026-06-08"), ..shown }, WentOut { bank_reference: "B-2", ..shown }] {
+        assert_eq!(of(&own, other), SentAs::MarkedOtherwise, "it may have gone out twice");
+    }
+    own.came_back(held.0.id, (day("2026-06-10"), NOW)).unwrap();
+    assert_eq!(of(&own, WentOut { booked_on: day("2026-06-12"), ..shown }), SentAs::SentAgain);
 }

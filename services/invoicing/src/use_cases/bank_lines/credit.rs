@@ -2,8 +2,7 @@
 
 use super::save::{lock_line, store_line};
 use crate::{
-    app::App, commands::bank_lines::CreditBankLine, messages, store::customers,
-    use_cases::transfer_refunds::came_back::credited_by_a_person,
+    app::App, commands::bank_lines::CreditBankLine, messages, store::customers, use_cases::transfer_refunds::came_back::matched_by_a_person,
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
@@ -21,7 +20,7 @@ pub async fn credit_bank_line(app: &App, call: &Call, credited: &CreditBankLine)
     }
     customers::find(tx.conn(), &call.tenant, credited.customer).await?.ok_or_else(Refusal::not_found)?;
     line.credit_to(credited.customer)?;
+    matched_by_a_person(&mut tx, &mut line).await?;
     store_line(&mut tx, &line).await?;
-    credited_by_a_person(&mut tx, &line).await?;
     tx.commit(CreditBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &line)) }).await
 }

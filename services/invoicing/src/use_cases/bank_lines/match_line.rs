@@ -1,7 +1,9 @@
 //! Matches a line to invoices that a person names.
 
 use super::save::{lock_line, store_line};
-use crate::{app::App, commands::bank_lines::MatchBankLine, messages, store::invoices};
+use crate::{
+    app::App, commands::bank_lines::MatchBankLine, messages, store::invoices, use_cases::transfer_refunds::came_back::matched_by_a_person,
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::MatchBankLineResponse;
@@ -24,6 +26,7 @@ pub async fn match_bank_line(app: &App, call: &Call, matched: &MatchBankLine) ->
         named.push(invoice.ok_or_else(Refusal::not_found)?);
     }
     line.match_to(&named)?;
+    matched_by_a_person(&mut tx, &mut line).await?;
     store_line(&mut tx, &line).await?;
     tx.commit(MatchBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &line)) }).await
 }

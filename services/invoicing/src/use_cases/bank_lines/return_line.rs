@@ -93,10 +93,12 @@ async fn take_line_back(app: &App, tx: &mut WriteTx, held: &mut PaidLine) -> Res
     let named = line.customer.zip(line.payment);
     let undo = line.take_back(by, tx.ids(), taking);
     let undo = name_payment(&tx.call().tenant, named, undo)?;
-    store_line(tx, line).await?;
-    let Some(undo) = undo else { return Ok(None) };
-    let id = undo.taken.id;
-    publish_taken_back(tx, held, undo).await?;
+    let id = undo.as_ref().map(|undo| undo.taken.id);
+    if let Some(undo) = undo {
+        publish_taken_back(tx, held, undo).await?;
+    }
+    store_line(tx, &held.line).await?;
+    let Some(id) = id else { return Ok(None) };
     Ok(Some(app.flows.open(tx, unmatch::FLOW, id).await?))
 }
 

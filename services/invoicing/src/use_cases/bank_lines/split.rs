@@ -1,7 +1,12 @@
 //! Cuts a line into parts, each a line of its own.
 
 use super::save::{lock_line, publish_bank_line, store_line};
-use crate::{app::App, commands::bank_lines::SplitBankLine, messages, store::bank_lines};
+use crate::{
+    app::App,
+    commands::bank_lines::SplitBankLine,
+    messages,
+    store::{bank_lines, transfer_refunds},
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_proto::invoicing::v1::SplitBankLineResponse;
 
@@ -16,7 +21,11 @@ pub async fn split_bank_line(app: &App, call: &Call, split: &SplitBankLine) -> R
         return Ok(answer);
     }
     let now = tx.now();
-    let parts = line.split(tx.ids(), &split.parts, now)?;
+    let sent = match line.refund {
+        Some(own) => transfer_refunds::find(tx.conn(), &call.tenant, own.refund).await?.map(|refund| refund.amount()).transpose()?,
+        None => None,
+    };
+    let parts = line.split(tx.ids(), (&split.parts, sent), now)?;
     store_line(&mut tx, &line).await?;
     bank_lines::save_many(tx.conn(), &call.tenant, &parts).await?;
     for part in &parts {

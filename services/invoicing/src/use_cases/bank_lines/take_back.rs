@@ -81,7 +81,7 @@ pub(super) fn consequences_from(tx: &WriteTx) -> (NaiveDate, DateTime<Utc>) {
 /// Publishes what is open again, schedules its collection, and tells the customer. What had bought credit is taken off its
 /// invoice, and a new one asks for it again.
 pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, undo: Undo) -> Result<(), AppError> {
-    did_not_come_back(tx, &held.line).await?;
+    did_not_come_back(tx, &mut held.line).await?;
     let Undo { taken, note } = undo;
     let ((from, instant), now, zone) = (consequences_from(tx), tx.now(), tx.time().zone);
     for invoice in &mut held.invoices {

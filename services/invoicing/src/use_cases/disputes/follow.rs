@@ -27,7 +27,7 @@ use payterms_kernel::{Id, Money};
 use payterms_proto::wallet::v1::{Dispute as DisputeMessage, DisputeChanged, dispute::State};
 use prost::Message;
 
-/// Takes a dispute in whose payment was under way; the subject is the dispute's id.
+/// Takes a dispute in whose payment was under way, or that came before the end of the one before; the subject is the dispute's id.
 pub const JOB: &str = "take_dispute";
 
 /// How often it is looked whether a payment has ended.
@@ -54,6 +54,7 @@ impl DisputeEvent {
             charged,
             owed: self.event.owed.as_ref().and_then(money_of),
             paid_owed: self.event.paid_owed.as_ref().and_then(money_of),
+            paid_otherwise: None,
             recharge_from: self.event.recharge_paused_until_time.as_ref().and_then(instant_of),
             customer: self.customer,
             dispute: self.id.uuid(),
@@ -119,7 +120,7 @@ fn is_contradicted(dispute: &DisputeMessage) -> bool {
     told != State::Unspecified && told != dispute.state()
 }
 
-/// Takes in what waited for its payment.
+/// Takes in what waited.
 pub async fn retry_dispute(app: &App, row: &DueRow) -> Result<(), AppError> {
     let fault = || AppError::Fault(format!("dispute {:?}", row.subject));
     let id = names::uuid(&row.subject).ok_or_else(fault)?;

@@ -18,7 +18,8 @@ use payterms_invoicing_domain::{
     dispute::{Applied, Dispute, NOTICE},
 };
 use payterms_kernel::{Id, Money, calendar::start_of_day};
-use payterms_proto::wallet::v1::dispute::State;
+use payterms_proto::wallet::v1::{DisputeChanged, dispute::State};
+use prost::Message;
 
 /// Takes in as much of a dispute as can be. False where its payment is not known, so that there is nothing to take in.
 pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -> Result<bool, AppError> {
@@ -40,6 +41,9 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
         return Ok(true);
     }
     let charged = payment.tenders.get(place).ok_or_else(fault)?.amount;
+    if dispute.applied == Applied::Nothing && is_taken_back_by_another(tx, (dispute, told), (&payment, place)).await? {
+        return Ok(true);
+    }
     if dispute.applied == Applied::Nothing {
         open(tx, (dispute, told), (&mut payment, place), &mut owned)?;
         if !told.dispute.r#final {
@@ -54,6 +58,25 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
     schedule_collections(tx, &owned).await?;
     publish_payment(tx, &mut payment, &mut owned).await?;
     Ok(true)
+}
+
+/// Whether another dispute of the charge is taken in and not ended yet. Of a charge there is one at a time: the end of that one is still to
+/// come, and before it there is nothing that this one could take.
+async fn is_taken_back_by_another(
+    tx: &WriteTx,
+    (dispute, told): (&Dispute, &DisputeEvent),
+    (payment, place): (&Payment, usize),
+) -> Result<bool, AppError> {
+    if payment.tenders.get(place).is_none_or(|own| own.charged_back.is_zero()) {
+        return Ok(false);
+    }
+    for other in disputes::open_of(tx.conn(), &tx.call().tenant, dispute.customer).await? {
+        let event = DisputeChanged::decode(other.told.as_slice())?;
+        if other.id != dispute.id && event.charge_request_id == told.event.charge_request_id {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What was taken back is open again, and blocked unless nobody decides it any more.
@@ -123,10 +146,13 @@ async fn win(
     }
     dispute.applied = Applied::Ended;
     let notice = told.notice(Notice::Won, charged, items(dispute, owned)?);
-    // What had been paid otherwise meanwhile is credit now, beside what the charge had bought, and what refunds could not move meanwhile.
-    let unmoved = told.dispute.refunds_credited.as_ref().and_then(money_of).unwrap_or_else(|| Money::zero(told.amount.currency()));
-    let credit = refunds.iter().try_fold(notice.credit.plus(unmoved)?, |sum, refund| sum.plus(refund.amount))?;
-    mail_dispute(tx, DisputeNotice { credit, ..notice }).await
+    // What refunds could not move meanwhile is credit now, beside what the charge had bought. What had been paid otherwise meanwhile becomes
+    // credit, and whether that pays a debt is known only then.
+    let zero = Money::zero(told.amount.currency());
+    let unmoved = told.dispute.refunds_credited.as_ref().and_then(money_of).unwrap_or(zero);
+    let paid_otherwise = refunds.iter().try_fold(zero, |sum, refund| sum.plus(refund.amount))?;
+    let credit = notice.credit.plus(unmoved)?;
+    mail_dispute(tx, DisputeNotice { credit, paid_otherwise: Some(paid_otherwise).filter(|sum| sum.is_positive()), ..notice }).await
 }
 
 /// What is open is collected on the later of its due date and the second day after the notice, and nothing else follows before that day.

@@ -20,7 +20,8 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
     let mut attachments = Vec::new();
     if dispute.applied == Applied::Nothing {
         let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
-        let notes = credit_disputed_receipt(tx, top_up, part).await?;
+        // The end of the dispute before is still to come: this one waits for it.
+        let Some(notes) = credit_disputed_receipt(tx, top_up, part).await? else { return Ok(true) };
         attachments = notes.iter().map(|(receipt, note)| Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())).collect();
         dispute.applied = Applied::Opened;
         if !told.dispute.r#final {

@@ -51,6 +51,8 @@ pub struct DisputeNotice {
     pub owed: Option<Money>,
     /// What of the credit that is there again paid what was owed.
     pub paid_owed: Option<Money>,
+    /// What was paid otherwise while it was open, and is given back as credit.
+    pub paid_otherwise: Option<Money>,
     /// The dispute, as the wallet has it.
     pub told: pb::Dispute,
     /// The provider's id of the charge.
@@ -151,6 +153,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
             ];
             if own.notice == Notice::Won {
                 variables.push(("paid_owed", own.paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()));
+                variables.push(("paid_otherwise", own.paid_otherwise.map(|paid| language.money(paid)).unwrap_or_default().into()));
                 return variables;
             }
             let collected_by = own.collection_method.as_ref().map(|new| method(language, Some(new))).unwrap_or_default();

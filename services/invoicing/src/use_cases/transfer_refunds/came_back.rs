@@ -86,10 +86,12 @@ pub async fn decide_what_came_back(tx: &mut WriteTx, taken: &mut Taken) -> Resul
     Ok(())
 }
 
-/// A person says that a line is money on account of its customer: the transfer back came back by it, if it is one of this customer's.
-pub async fn credited_by_a_person(tx: &mut WriteTx, line: &BankLine) -> Result<(), AppError> {
+/// A person says that a line is money of its customer: the transfer back came back by it, if it is one of this customer's. Before the line
+/// is stored.
+pub async fn matched_by_a_person(tx: &mut WriteTx, line: &mut BankLine) -> Result<(), AppError> {
     let Some(mut refund) = lock_of(tx, line).await? else { return Ok(()) };
     if line.customer == Some(refund.customer) && refund.state == RefundState::Sent {
+        line.can_go_back_to(&refund);
         came_back(tx, &mut refund, line).await?;
     }
     Ok(())
@@ -102,11 +104,13 @@ async fn came_back(tx: &mut WriteTx, refund: &mut TransferRefund, line: &BankLin
     mail_transfer_refund_returned(tx, refund, (line.shown.amount, line.shown.booked_on)).await
 }
 
-/// The match of a line is taken back: no transfer back came back by it.
-pub async fn did_not_come_back(tx: &mut WriteTx, line: &BankLine) -> Result<(), AppError> {
+/// The match of a line is taken back: no transfer back came back by it, and whose account it came from is not known. Before the line is
+/// stored.
+pub async fn did_not_come_back(tx: &mut WriteTx, line: &mut BankLine) -> Result<(), AppError> {
     let Some(mut refund) = lock_of(tx, line).await? else { return Ok(()) };
     if refund.returned.is_some_and(|(by, _)| by == line.id) {
         let now = tx.now();
+        line.shown.payer_key.clear();
         refund.did_not_come_back(now)?;
         publish_transfer_refund(tx, &refund).await?;
     }

@@ -21,7 +21,7 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{
     CreditNote, TransferRefund,
-    transfer_refund::{Credit, RefundState, TRANSFERRED_BACK},
+    transfer_refund::{Credit, RefundState, TRANSFERRED_BACK, went_out::goes_from},
 };
 use payterms_kernel::{Id, Refusal, Violation};
 use payterms_proto::invoicing::v1::{CancelRefundResponse, MarkRefundSentResponse};
@@ -74,8 +74,7 @@ pub(super) async fn lock_named(tx: &WriteTx, named: &TransferRefundRef) -> Resul
 
 /// Refuses a day that is still to come, or on which the money had not come yet.
 fn must_have_gone(day: NaiveDate, (came_on, today): (Option<NaiveDate>, NaiveDate)) -> Result<(), Refusal> {
-    // A bank may book money ahead of its day.
-    if let Some(came_on) = came_on.map(|came_on| came_on.min(today)).filter(|came_on| day < *came_on) {
+    if let Some(came_on) = goes_from(came_on, today).filter(|came_on| day < *came_on) {
         let description = format!("The money cannot have gone before it came, on {came_on}. Name that day or a later one.");
         return Err(Refusal::invalid(vec![Violation { field: "sent_date".to_owned(), reason: "DATE_IN_PAST", description }]));
     }

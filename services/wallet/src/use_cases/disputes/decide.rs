@@ -66,14 +66,7 @@ async fn decide_by_person<M: Message + Default>(
 }
 
 /// Records the provider's decision. Where a person has decided otherwise before it is noted on the dispute, and nothing else follows.
-pub(super) async fn decide_by_provider(app: &App, tenant: &TenantId, charge_id: &str, outcome: Outcome) -> Result<(), AppError> {
-    let conn = app.db.read(tenant).await?;
-    let found = disputes::at_provider(&conn, tenant, charge_id).await?;
-    drop(conn);
-    let Some(found) = found else {
-        tracing::info!(charge = charge_id, outcome = outcome.name(), "a dispute of which nothing was taken is decided");
-        return Ok(());
-    };
+pub(super) async fn decide_by_provider(app: &App, tenant: &TenantId, found: &Dispute, outcome: Outcome) -> Result<(), AppError> {
     let call = Call::internal("wallet", tenant, "dispute_decided", found.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[found.wallet]).await?.pop() else { return Ok(()) };

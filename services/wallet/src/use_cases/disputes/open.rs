@@ -2,7 +2,7 @@
 
 use super::{
     ask_again::schedule_question,
-    follow::Followed,
+    follow::{Followed, ProviderAnswer},
     save::{Change, publish_change},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 use chrono::Days;
-use payterms_chassis::{AppError, Call, WriteTx, jobs::schedule, kill, render::money};
+use payterms_chassis::{AppError, Call, WriteTx, error::not_yet, jobs::schedule, kill, render::money};
 use payterms_kernel::{Id, TenantId, calendar::start_of_day};
 use payterms_proto::wallet::v1::{ChargedBack, TopUpChanged};
 use payterms_wallet_domain::{
@@ -32,33 +32,35 @@ use payterms_wallet_domain::{
 /// Days after which auto-recharge may charge again: the customer has been told of it by then.
 const NOTICE: Days = Days::new(2);
 
-/// Whether the dispute of which the provider tells is opened already. After one that was won it may be another one of the same charge.
-async fn is_known(tx: &WriteTx, charge_id: &str, told: &ProviderDispute) -> Result<bool, AppError> {
-    let last = disputes::at_provider(tx.conn(), &tx.call().tenant, charge_id).await?;
-    Ok(last.is_some_and(|last| !last.is_followed_by(told)))
+/// Whether the dispute of which the provider tells is to be opened: it is not known yet, and none before it stands. Under the lock of its
+/// wallet.
+///
+/// # Errors
+/// `UNAVAILABLE` where another one was opened since the provider was asked: its answer may be older than that.
+async fn is_to_open(tx: &WriteTx, charge_id: &str, told: ProviderAnswer<'_>) -> Result<bool, AppError> {
+    let known = disputes::of_charge(tx.conn(), &tx.call().tenant, charge_id).await?;
+    if known.find(told.dispute).is_none() && known.0.last().map(|last| last.id) != told.last {
+        return Err(not_yet("UNAVAILABLE", "Another dispute of the charge was recorded meanwhile. Send the notification again."));
+    }
+    Ok(known.may_open(told.dispute))
 }
 
 /// Takes a top-up back. One that was taken back before stays as it is.
-pub(super) async fn open_of_top_up(
-    app: &App,
-    tenant: &TenantId,
-    top_up: TopUp,
-    (provider, told): (&str, &ProviderDispute),
-) -> Result<Followed, AppError> {
+pub(super) async fn open_of_top_up(app: &App, tenant: &TenantId, top_up: TopUp, told: ProviderAnswer<'_>) -> Result<Followed, AppError> {
     let call = Call::internal("wallet", tenant, "charge_returned", top_up.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[top_up.wallet]).await?.pop() else { return Ok(Followed::TakenIn) };
     let Some(mut top_up) = top_ups::find(tx.conn(), tenant, top_up.id).await? else { return Ok(Followed::TakenIn) };
-    if is_known(&tx, &top_up.provider_charge_id, told).await? {
+    if !is_to_open(&tx, &top_up.provider_charge_id, told).await? {
         return Ok(Followed::TakenIn);
     }
     // What a refund under way gives back is known when it ends: only then it is known what is left to take.
     if top_up.state == TopUpState::Processing || top_up_refunds::is_open(tx.conn(), tenant, top_up.id).await? {
-        schedule_question(&tx, provider, &top_up.provider_charge_id).await?;
+        schedule_question(&tx, told.provider, &top_up.provider_charge_id).await?;
         tx.commit_rows().await?;
         return Ok(Followed::Waits);
     }
-    let now = tx.now();
+    let (told, now) = (told.dispute, tx.now());
     let Some(taken) = chargeback::of_top_up(&mut top_up, &mut locked.wallet, tx.ids(), told.amount, now)? else {
         tracing::info!(top_up = %top_up.id, state = top_up.state.name(), taken = %told.amount, "nothing of a top-up is taken back");
         return Ok(Followed::TakenIn);
@@ -75,21 +77,16 @@ pub(super) async fn open_of_top_up(
 }
 
 /// Takes a charge of a payment back. One that was taken back before stays as it is.
-pub(super) async fn open_of_charge(
-    app: &App,
-    tenant: &TenantId,
-    charge: Charge,
-    (provider, told): (&str, &ProviderDispute),
-) -> Result<Followed, AppError> {
+pub(super) async fn open_of_charge(app: &App, tenant: &TenantId, charge: Charge, told: ProviderAnswer<'_>) -> Result<Followed, AppError> {
     let call = Call::internal("wallet", tenant, "charge_returned", charge.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(mut locked) = wallets::lock_many(&tx, &[charge.wallet]).await?.pop() else { return Ok(Followed::TakenIn) };
     let Some(mut charge) = charges::find(tx.conn(), tenant, charge.id).await? else { return Ok(Followed::TakenIn) };
-    if is_known(&tx, &charge.provider_charge_id, told).await? {
+    if !is_to_open(&tx, &charge.provider_charge_id, told).await? {
         return Ok(Followed::TakenIn);
     }
     if charge.state == ChargeState::Processing {
-        schedule_question(&tx, provider, &charge.provider_charge_id).await?;
+        schedule_question(&tx, told.provider, &charge.provider_charge_id).await?;
         tx.commit_rows().await?;
         return Ok(Followed::Waits);
     }
@@ -98,6 +95,7 @@ pub(super) async fn open_of_charge(
     let surplus = transfers::surplus_of(tx.conn(), tenant, charge.payment, currency).await?;
     let others = charges::of_payment(tx.conn(), tenant, charge.payment).await?;
     let surplus = chargeback::surplus_left(surplus, &others, charge.payment)?;
+    let told = told.dispute;
     let returned = ReturnedCharge { amount: told.amount, refunded, surplus };
     let now = tx.now();
     let Some(taken) = chargeback::of_charge(&mut charge, &mut locked.wallet, tx.ids(), returned, now)? else {

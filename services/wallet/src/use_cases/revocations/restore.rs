@@ -31,11 +31,12 @@ pub async fn restore_credit(app: &App, call: &Call, command: &RestoreCredit) -> 
     let lot = lots::find(tx.conn(), tenant, named.wallet, own.lot).await?.ok_or_else(Refusal::not_found)?;
     locked.recall([lot.clone()]);
     let (now, owed) = (tx.now(), locked.wallet.owed);
-    own.restore(&mut locked.wallet, tx.ids(), (&lot, command.answer.clone()), now)?;
+    let restored = own.restore(&mut locked.wallet, tx.ids(), (&lot, command.answer.clone()), now)?;
     let paid_owed = owed.minus(locked.wallet.owed)?;
-    let again = locked.wallet.lots.iter().find(|lot| Some(lot.id) == own.restored_to);
-    if let Some((lot, expiry)) = again.and_then(|lot| Some((lot.id, lot.expires_at?))) {
-        schedule_expiry(&tx, named.wallet, lot, expiry).await?;
+    for lot in locked.wallet.lots.iter().filter(|lot| restored.contains(&lot.id)) {
+        if let Some(expiry) = lot.expires_at {
+            schedule_expiry(&tx, named.wallet, lot.id, expiry).await?;
+        }
     }
     save_wallet(&tx, &mut locked).await?;
     let revocation = Some(publish_revocation(&mut tx, &named.name(), &own, Some(paid_owed)).await?);
