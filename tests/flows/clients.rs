@@ -52,12 +52,12 @@ const STORY: &str = "entries DEBIT -3, GRANT 10; refused INSUFFICIENT_FUNDS 7; w
                      request_id REQUEST_ID_REQUIRED, wallet RESOURCE_NAME_INVALID";
 
 /// Whether a program is there. In CI it must be.
-fn has(program: &str, argument: &str) -> bool {
+pub(crate) fn has(program: &str, argument: &str) -> bool {
     // Some plugins know no argument at all: it is enough that they start.
     let there = Command::new(program).arg(argument).stdin(Stdio::null()).output().is_ok();
     assert!(there || !in_ci(), "{program} is not to be had, and CI is set");
     if !there {
-        eprintln!("\n*** {program} IS NOT TO BE HAD: the client that needs it is not tested ***\n");
+        eprintln!("\n*** {program} IS NOT TO BE HAD: what needs it is not tested ***\n");
     }
     there
 }

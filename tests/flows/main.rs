@@ -47,6 +47,7 @@ mod expiry;
 mod fees;
 mod fuzz;
 mod grouped;
+mod guides;
 mod history_lists;
 mod holds;
 mod idempotency;

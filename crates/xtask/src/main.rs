@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p payterms-xtask -- errors` writes docs/errors.md from the contract;
 //! `cargo run -p payterms-xtask -- events` writes docs/event-catalogue.md from the contract;
+//! `cargo run -p payterms-xtask -- reference` writes docs/reference.md from the contract and `proto/access.toml`;
 //! `cargo run -p payterms-xtask -- readmes` writes methods, events and tables into the READMEs of the services,
 //! docs/configuration.md, and the versions of the schemas into the manifests;
 //! `cargo run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
@@ -17,6 +18,7 @@ mod movements;
 mod neighbours;
 mod readmes;
 mod recipes;
+mod reference;
 mod refusals;
 mod rooms;
 mod schema_versions;
@@ -35,12 +37,13 @@ fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
         Some("errors") => errors::page().and_then(|page| fs::write(root().join("docs/errors.md"), page).map_err(|error| error.to_string())),
         Some("events") => events::write(&root()),
+        Some("reference") => reference::write(&root()),
         Some("states") => states::draw(&root()),
         Some("readmes") => {
             readmes::write(&root()).and_then(|()| schema_versions::write(&root())).and_then(|()| configuration::write(&root()))
         }
         Some("tidy") => tidy::check(&root()),
-        _ => Err("use: xtask errors | events | readmes | states | tidy".to_owned()),
+        _ => Err("use: xtask errors | events | readmes | reference | states | tidy".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,8 +18,8 @@ const BEGIN: &str = "<!-- reference: `cargo run -p payterms-xtask -- readmes` wr
 const END: &str = "<!-- reference end -->";
 /// Field numbers in `google.protobuf.FileDescriptorProto` and `ServiceDescriptorProto`, which paths of comments are made of.
 const MESSAGES: i32 = 4;
-const SERVICES: i32 = 6;
-const METHODS: i32 = 2;
+pub const SERVICES: i32 = 6;
+pub const METHODS: i32 = 2;
 
 /// Writes the reference part of all READMEs.
 ///
