@@ -20,7 +20,7 @@ use identity::{KeySet, TokenOptions};
 use payterms_chassis::{
     Network,
     access::{AccessTable, is_for_peers},
-    boot::{Running, stop_on_signal},
+    boot::{self, Running, stop_on_signal},
     config::{self, CommonOptions},
     identity::Signer,
     layers,
@@ -179,14 +179,39 @@ pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// Looks at what the options name, and objects to what is wrong with it or not for production. Called within a runtime.
+fn survey(options: &Options, objections: &mut Objections, stop: &CancellationToken) -> (Network, Guard) {
+    let network = options.common.network("gateway", objections, stop);
+    let guard = options.gateway.guard(objections, stop);
+    objections.check_keys(&options.common.keys);
+    options.gateway.check_for_production(objections);
+    (network, guard)
+}
+
+/// Reads the configuration of the gateway, and looks at the files and keys that it names, without starting it: all that is wrong. Called
+/// within a runtime.
+///
+/// # Errors
+/// What is wrong with the settings themselves, and the exit code.
+pub async fn check(arguments: Vec<OsString>) -> Result<Vec<String>, (String, i32)> {
+    let options = config::read::<Options>(arguments)?;
+    let stop = CancellationToken::new();
+    let mut objections = Objections::new(options.common.mode);
+    let (network, _) = survey(&options, &mut objections, &stop);
+    objections.take(Signer::read(&options.common.keys, "gateway", Arc::new(SystemClock)).map(drop));
+    objections.take(options.gateway.cors.wrap(axum::Router::new()).map(drop));
+    if let Some(topology) = objections.take(topology::load()) {
+        boot::check_peers(&network, topology.into_keys(), &mut objections);
+    }
+    stop.cancel();
+    Ok(objections.into_sentences())
+}
+
 async fn run_gateway(options: Options) -> Result<(), String> {
     let telemetry = Telemetry::start("gateway", &options.common.log, &options.common.telemetry)?;
     let stop = stop_on_signal()?;
     let mut objections = Objections::new(options.common.mode);
-    let network = options.common.network("gateway", &mut objections, &stop);
-    let guard = options.gateway.guard(&mut objections, &stop);
-    objections.check_keys(&options.common.keys);
-    options.gateway.check_for_production(&mut objections);
+    let (network, guard) = survey(&options, &mut objections, &stop);
     objections.settle()?;
     let listeners = Listeners::bind(options.common.listen, options.common.probes).await?;
     let port = Port::new(options.common.ages, guard);

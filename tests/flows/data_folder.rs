@@ -16,6 +16,7 @@ async fn start(data: &Path) -> Result<Suite, String> {
         plaid: None,
         vies: None,
         cors: CorsOptions::default(),
+        jwks: None,
         database: DatabaseOptions::default(),
     };
     Suite::start(&options, CancellationToken::new()).await

@@ -68,36 +68,50 @@ async fn dead_letters(world: &World) -> Vec<DeadLetter> {
     world.someone("OPERATOR", None).operations("wallet").list_dead_letters(list).await.unwrap().into_inner().dead_letters
 }
 
-pub(crate) async fn a_dead_letter_holds_only_its_own_aggregate_up(world: &World) {
-    world.tenant("acme").await;
-    let customer = world.customer("acme", "GB").await;
-    let other = world.customer("acme", "AU").await;
+/// Waits until the wallet has a dead letter.
+pub(crate) async fn until_dead(world: &World) {
+    while dead_letters(world).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Puts an event that nobody can read behind the first one of a customer.
+pub(crate) async fn poison(world: &World, customer: &str) {
     let id = customer.rsplit('/').next().unwrap();
-    // An event that nobody can read, between two good ones of the same customer.
     let (conn, s) = world.rows("invoicing").await;
-    let poison = format!(
+    let event = format!(
         "INSERT INTO {s}outbox (event_id, tenant, aggregate_type, aggregate_id, version, event_type, data, trace_parent, snapshot, occurred_at, \
          recorded_at) SELECT {event}, tenant, aggregate_type, aggregate_id, 2, event_type, {data}, '', false, occurred_at, recorded_at \
          FROM {s}outbox WHERE aggregate_id = '{id}'",
         event = if s.is_empty() { "randomblob(16)" } else { "gen_random_uuid()" },
         data = if s.is_empty() { "x'FFFF'" } else { "'\\xFFFF'::bytea" },
     );
-    assert_eq!(run(&conn, poison).await, 1);
+    assert_eq!(run(&conn, event).await, 1);
     run(&conn, format!("UPDATE {s}aggregate_heads SET version = 2 WHERE aggregate_id = '{id}'")).await;
     conn.close().await.unwrap();
-    let owner = world.someone("OWNER", None);
-    let update = |customer: &str| UpdateCustomerRequest {
+}
+
+/// Moves a customer to another tier.
+pub(crate) fn update(customer: &str) -> UpdateCustomerRequest {
+    UpdateCustomerRequest {
         request_id: request_id(),
         customer: Some(Customer { name: customer.into(), tier: "gold".into(), ..Customer::default() }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["tier".into()] }),
-    };
+    }
+}
+
+pub(crate) async fn a_dead_letter_holds_only_its_own_aggregate_up(world: &World) {
+    world.tenant("acme").await;
+    let customer = world.customer("acme", "GB").await;
+    let other = world.customer("acme", "AU").await;
+    let id = customer.rsplit('/').next().unwrap();
+    poison(world, &customer).await;
+    let owner = world.someone("OWNER", None);
     let updated = owner.customers().update_customer(update(&customer)).await.unwrap();
     let followed = owner.after(&owner.customers().update_customer(update(&other)).await.unwrap());
     let list = |customer: &str| ListWalletsRequest { parent: customer.into(), ..Default::default() };
     until(async || followed.wallets().list_wallets(list(&other)).await, |_| true).await;
-    while dead_letters(world).await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_dead(world).await;
     let letter = dead_letters(world).await.pop().unwrap();
     assert_eq!((letter.aggregate_id.as_str(), letter.version, letter.attempt_count), (id, 2, 5));
     let behind = owner.after(&updated).wallets().list_wallets(list(&customer)).await.unwrap_err();

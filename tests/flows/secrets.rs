@@ -13,11 +13,14 @@ use std::{
 const CANARY: &str = "canary";
 
 /// Every program of the suite, and every command of it.
-const PROGRAMS: [&[&str]; 10] = [
+const PROGRAMS: [&[&str]; 13] = [
     &[],
     &["token"],
     &["demo"],
     &["simulator"],
+    &["verify"],
+    &["health"],
+    &["keys", "make"],
     &["service", "wallet"],
     &["service", "invoicing"],
     &["service", "credit"],

@@ -1,9 +1,14 @@
 //! How a service starts and stops: configuration, keys, database, routes, then ready; on SIGTERM a graceful drain. A new
 //! service implements [`Service`] and gets all of it.
 
+mod check;
+
 pub use crate::signals::stop_on_signal;
+pub use check::{check, check_peers};
+
 use crate::{
     bus::{
+        checks::Checks,
         copies::Copies,
         event_log::EventLog,
         inbox::{Consumers, Inbox},
@@ -11,6 +16,7 @@ use crate::{
         peers::Peers,
         public_events::Hides,
         relay,
+        rules::{self, Rule},
         run_due::RunDue,
         samples::{Figure, Sampler},
         snapshots::Snapshots,
@@ -83,6 +89,9 @@ pub trait Service: Send + 'static {
     /// Objects to options that are not for production.
     fn check_for_production(_: &Self::Options, _: &mut Objections) {}
 
+    /// Objects to files that the options name and that it could not be built with. It writes nothing.
+    fn check_files(_: &Self::Options, _: &mut Objections) {}
+
     /// Builds the service's parts.
     fn build(runtime: Runtime, options: Self::Options) -> impl Future<Output = Result<Parts, String>> + Send;
 }
@@ -117,6 +126,8 @@ pub struct Parts {
     pub snapshots: Snapshots,
     /// The sums that it shows in metrics.
     pub figures: &'static [Figure],
+    /// What must always hold in its rows, besides what must in those of every service.
+    pub rules: &'static [Rule],
     /// Whether a tenant hides some of its resources from its customers; none: it cannot.
     pub hides: Option<Hides>,
 }
@@ -198,7 +209,8 @@ pub async fn start<S: Service>(
         return Err(format!("others hear {kind}, and {} has no snapshot of it", S::NAME));
     }
     let inbox = Inbox::new(db.clone(), parts.consumers);
-    let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone() };
+    let checks = Checks::new(db.clone(), rules::COMMON, parts.rules);
+    let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone(), checks };
     let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone());
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
     let access = AccessTable::load()?;
@@ -350,9 +362,7 @@ async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) ->
     kill::arm(options.common.kill_at.clone());
     let stop = stop_on_signal()?;
     let mut objections = Objections::new(options.common.mode);
-    let network = options.common.network(S::NAME, &mut objections, &stop);
-    objections.check_keys(&options.common.keys);
-    S::check_for_production(&options.service, &mut objections);
+    let network = survey::<S>(&options, &mut objections, &stop);
     let db = open_database::<S>(&options, &mut objections).await;
     objections.settle()?;
     let Some(db) = db else { return Err("its database is not open".to_owned()) };
@@ -361,6 +371,14 @@ async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) ->
     let running = start::<S>(db, &options.common.keys, &network, listeners, options.service, stop).await?;
     tracing::info!(service = S::NAME, address = %running.address, "serves");
     running.ended().await
+}
+
+/// Looks at what the options name, and objects to what is wrong with it or not for production. Called within a runtime.
+fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections, stop: &CancellationToken) -> Network {
+    let network = options.common.network(S::NAME, objections, stop);
+    objections.check_keys(&options.common.keys);
+    S::check_for_production(&options.service, objections);
+    network
 }
 
 async fn open_database<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections) -> Option<Db> {

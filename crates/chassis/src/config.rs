@@ -134,13 +134,13 @@ fn fail(error: &clap::Error) -> (String, i32) {
     (without_passwords(&error.render().to_string()), error.exit_code())
 }
 
-/// The command line of a program, for pages and checks that list its settings. Its help hides values from the environment, since any of them may hold a password.
+/// The command line of a program, with `--version`, for pages and checks that list its settings. Its help hides values from the environment, since any of them may hold a password.
 #[must_use]
 pub fn command<O: CommandFactory>() -> Command {
     fn hidden(command: Command) -> Command {
         command.mut_args(|argument| argument.hide_env_values(true)).mut_subcommands(hidden)
     }
-    hidden(O::command())
+    hidden(O::command().version(env!("CARGO_PKG_VERSION")))
 }
 
 /// The settings of the file as flags, without those that a flag or the environment sets.

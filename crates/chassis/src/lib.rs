@@ -20,7 +20,7 @@ pub mod variables;
 pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};
-pub use bus::{copies, inbox, operations, peer_channel, peers, public_events, relay, run_due, samples, snapshots};
+pub use bus::{copies, inbox, operations, peer_channel, peers, public_events, relay, rules, run_due, samples, snapshots};
 pub use db::{Db, WriteTx, batch, columns, committer, keyset, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
 pub use edge::{access, bearer, body, layers, listeners, reflection, scraped, serve};
 pub use flow::{handler, housekeeping, jobs, zones};
@@ -33,7 +33,7 @@ pub use wire::{
     error::{self, AppError},
     etag,
     fields::{self, Fields},
-    filter, identity, listing, names, page, render, topology,
+    filter, identity, key_pairs, listing, names, page, render, topology,
 };
 
 /// A call makes many small allocations, which take a quarter of its time with the system's allocator. Huge pages are off: with

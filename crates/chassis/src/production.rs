@@ -114,6 +114,12 @@ impl Objections {
         true
     }
 
+    /// All objections.
+    #[must_use]
+    pub fn into_sentences(self) -> Vec<String> {
+        self.sentences
+    }
+
     /// The end of the checks.
     ///
     /// # Errors

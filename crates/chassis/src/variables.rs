@@ -3,7 +3,8 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 40] = [
+pub const VARIABLES: [&str; 44] = [
+    "PAYTERMS_CA",
     "PAYTERMS_CONFIG",
     "PAYTERMS_CONNECTION_AGE_SECONDS",
     "PAYTERMS_CONNECTION_GRACE_SECONDS",
@@ -17,6 +18,7 @@ pub const VARIABLES: [&str; 40] = [
     "PAYTERMS_DATABASE_WAIT_SECONDS",
     "PAYTERMS_DOOR_TLS",
     "PAYTERMS_FIGURES_SECONDS",
+    "PAYTERMS_GATEWAY",
     "PAYTERMS_ISSUER",
     "PAYTERMS_JWKS",
     "PAYTERMS_KEYS",
@@ -39,9 +41,11 @@ pub const VARIABLES: [&str; 40] = [
     "PAYTERMS_POSTGRES",
     "PAYTERMS_PROBES",
     "PAYTERMS_SEAL_KEY",
+    "PAYTERMS_SERVER_NAME",
     "PAYTERMS_SIMULATOR",
     "PAYTERMS_SIMULATOR_SECRET",
     "PAYTERMS_TLS",
+    "PAYTERMS_TOKEN_FILE",
     "PAYTERMS_TRACE_RATIO",
     "PAYTERMS_VIES",
 ];

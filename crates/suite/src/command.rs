@@ -1,13 +1,26 @@
-//! The command line: starts the suite, mints development tokens, runs the simulator.
+//! The command line: starts the suite, runs the simulator, and the operator's commands.
 
 use crate::{
     Suite, SuiteOptions, banner, demo,
-    start::{development_token, ensure_secret},
+    operate::{
+        Outcome,
+        clock::{self, ClockCommand},
+        config_check::{self, ConfigCommand},
+        dead_letters::{self, DeadLetterCommand},
+        events::{self, EventCommand},
+        health::{self, HealthOptions},
+        keys::{self, KeyCommand},
+        output,
+        queues::{self, DueOptions, FlowOptions},
+        token::{TokenOptions, mint},
+        verify::{self, VerifyOptions},
+    },
+    start::ensure_secret,
 };
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use payterms_chassis::{
     boot::stop_on_signal,
-    call::Caller,
     config,
     db::DatabaseOptions,
     kill,
@@ -15,12 +28,17 @@ use payterms_chassis::{
     scraped,
     telemetry::{Telemetry, TelemetryOptions},
 };
-use payterms_gateway::{CorsOptions, identity::LONGEST_TOKEN_SECONDS};
+use payterms_gateway::CorsOptions;
 use payterms_kernel::text::without_passwords;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 
 #[derive(Debug, Parser)]
-#[command(name = "payterms", about = "Prepaid credit, invoices, deferred payment and payment plans behind one gRPC door")]
+#[command(
+    name = "payterms",
+    about = "Prepaid credit, invoices, deferred payment and payment plans behind one gRPC door. Without a command it starts all of it in this \
+             process; the commands call a suite that runs, wherever that is (docs/operating.md)",
+    after_help = "Exit codes: 0 done; 1 it failed; 2 wrong use; 3 what was looked for is wrong; 4 not all could be looked at."
+)]
 struct Options {
     #[command(flatten)]
     run: RunOptions,
@@ -61,6 +79,10 @@ struct RunOptions {
     /// verify them if not given.
     #[arg(long, env = "PAYTERMS_VIES")]
     vies: Option<String>,
+    /// File with the public keys (JWKS) of who issues callers' tokens. It is read again when it changes, and never written. If not given,
+    /// the development key of the data folder signs them, and a tenant to try things out with is made.
+    #[arg(long, env = "PAYTERMS_JWKS")]
+    jwks: Option<PathBuf>,
     /// Which browsers' pages may call.
     #[command(flatten)]
     cors: CorsOptions,
@@ -80,12 +102,40 @@ struct RunOptions {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Mints a development token against the key in the data folder.
     Token(TokenOptions),
+    /// Makes and replaces the keys that sign tokens, and publishes those that count.
+    #[command(subcommand)]
+    Keys(KeyCommand),
+    Verify(VerifyOptions),
+    /// Looks after events that a service could not apply.
+    #[command(subcommand)]
+    DeadLetters(DeadLetterCommand),
+    /// Reads public events.
+    #[command(subcommand)]
+    Events(EventCommand),
+    Flows(FlowOptions),
+    Due(DueOptions),
+    /// Lets the time of a sandbox tenant pass.
+    #[command(subcommand)]
+    Clock(ClockCommand),
+    /// Looks at the configuration of a part.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    Health(HealthOptions),
+    /// Prints the completions of a shell.
+    #[command(after_help = "Example: payterms completions bash > /etc/bash_completion.d/payterms")]
+    Completions(CompletionOptions),
     /// Plays the stories in simulated time through the gateway, on a suite that keeps nothing.
     Demo(DemoOptions),
     /// Runs the payment simulator as a process of its own.
     Simulator(SimulatorOptions),
+}
+
+#[derive(Debug, Args)]
+struct CompletionOptions {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: Shell,
 }
 
 #[derive(Debug, Args)]
@@ -105,25 +155,6 @@ struct SimulatorOptions {
     notify: String,
 }
 
-#[derive(Debug, Args)]
-struct TokenOptions {
-    /// Role, such as STAFF; may be given several times.
-    #[arg(long = "role", required = true)]
-    roles: Vec<String>,
-    /// Tenant slug; none for an OPERATOR.
-    #[arg(long)]
-    tenant: Option<String>,
-    /// Id of the customer that a member acts for.
-    #[arg(long)]
-    customer: Option<uuid::Uuid>,
-    /// Subject of the token.
-    #[arg(long, default_value = "dev:person")]
-    subject: String,
-    /// How long it lives; the gateway takes no longer ones.
-    #[arg(long, default_value_t = 3_600, value_parser = clap::value_parser!(i64).range(1..=LONGEST_TOKEN_SECONDS))]
-    seconds: i64,
-}
-
 /// The command line of `payterms`.
 #[must_use]
 pub fn command() -> clap::Command {
@@ -138,35 +169,45 @@ pub fn main() -> ExitCode {
         Ok(options) => options,
         Err(refused) => return config::explain(refused),
     };
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string());
-    let outcome = runtime.and_then(|runtime| {
-        runtime.block_on(async {
-            match &options.command {
-                None => serve(&options.run, started).await,
-                Some(Command::Token(token)) => mint(&options.run, token),
-                Some(Command::Demo(demo)) => {
-                    let _telemetry = Telemetry::start("demo", &options.run.log, &options.run.telemetry)?;
-                    Box::pin(demo::play(demo.usage.clone(), options.run.postgres.clone())).await
-                }
-                Some(Command::Simulator(simulator)) => simulate(&options.run, simulator).await,
-            }
-        })
-    });
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| (error.to_string(), 1));
+    let outcome = runtime.and_then(|runtime| runtime.block_on(run(&options, started)));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(text) => {
+        Ok(outcome) => outcome.into(),
+        Err((text, code)) => {
             eprintln!("payterms: {}", without_passwords(&text));
-            ExitCode::FAILURE
+            ExitCode::from(u8::try_from(code).unwrap_or(1))
         }
     }
 }
 
-fn mint(run: &RunOptions, options: &TokenOptions) -> Result<(), String> {
-    let tenant = options.tenant.as_deref().map(str::parse).transpose().map_err(|_| "the tenant is no slug".to_owned())?;
-    let caller =
-        Caller { subject: options.subject.clone(), roles: options.roles.clone(), tenant, customer: options.customer, run_id: None };
-    println!("{}", development_token(&run.data.join("keys"), &caller, options.seconds)?);
-    Ok(())
+/// Runs what the command line says. The error is a sentence and the exit code.
+async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i32)> {
+    let data = options.run.data.as_path();
+    let done = match &options.command {
+        None => serve(&options.run, started).await.map(|()| Outcome::Well),
+        Some(Command::Token(token)) => mint(token, data).and_then(|token| output::line(&token)).map(|()| Outcome::Well),
+        Some(Command::Keys(command)) => keys::run(command),
+        Some(Command::Verify(verify)) => verify::run(verify, data).await,
+        Some(Command::DeadLetters(command)) => dead_letters::run(command, data).await,
+        Some(Command::Events(command)) => events::run(command, data).await,
+        Some(Command::Flows(flows)) => queues::run_flows(flows, data).await,
+        Some(Command::Due(due)) => queues::run_due(due, data).await,
+        Some(Command::Clock(command)) => clock::run(command, data).await,
+        Some(Command::Config(command)) => return config_check::run(command).await,
+        Some(Command::Health(health)) => health::run(health, data).await,
+        Some(Command::Completions(completions)) => {
+            clap_complete::generate(completions.shell, &mut command(), "payterms", &mut std::io::stdout());
+            Ok(Outcome::Well)
+        }
+        Some(Command::Demo(demo)) => play(&options.run, demo).await.map(|()| Outcome::Well),
+        Some(Command::Simulator(simulator)) => simulate(&options.run, simulator).await.map(|()| Outcome::Well),
+    };
+    done.map_err(|error| (error, 1))
+}
+
+async fn play(run: &RunOptions, options: &DemoOptions) -> Result<(), String> {
+    let _telemetry = Telemetry::start("demo", &run.log, &run.telemetry)?;
+    Box::pin(demo::play(options.usage.clone(), run.postgres.clone())).await
 }
 
 async fn simulate(run: &RunOptions, options: &SimulatorOptions) -> Result<(), String> {
@@ -204,11 +245,17 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         plaid: run.plaid.clone(),
         vies: run.vies.clone(),
         cors: run.cors.clone(),
+        jwks: run.jwks.clone(),
         database: run.database.clone(),
     };
     let suite = Suite::start(&options, stop.clone()).await?;
-    let customer = banner::seed(&suite).await?;
-    print!("{}", banner::text(&suite, &customer, &data.display().to_string())?);
+    match &run.jwks {
+        Some(file) => println!("Payterms serves on {}; tokens of callers are checked with {}.", suite.gateway, file.display()),
+        None => {
+            let customer = banner::seed(&suite).await?;
+            print!("{}", banner::text(&suite, &customer, &data.display().to_string())?);
+        }
+    }
     println!("\nReady after {} ms.", started.elapsed().as_millis());
     suite.ended().await
 }

@@ -5,6 +5,7 @@ pub mod banner;
 pub mod client;
 pub mod command;
 pub mod demo;
+pub mod operate;
 pub mod programs;
 pub mod shop;
 pub mod start;

@@ -51,6 +51,8 @@ pub struct SuiteOptions {
     pub vies: Option<String>,
     /// Which browsers' pages may call.
     pub cors: CorsOptions,
+    /// File with the public keys of who issues callers' tokens; none: the development key of the data folder signs them.
+    pub jwks: Option<PathBuf>,
     /// How each service uses PostgreSQL.
     pub database: DatabaseOptions,
 }
@@ -80,8 +82,14 @@ impl Suite {
         for name in KEYS {
             ensure_key(&keys, name)?;
         }
-        let jwks = keys.join("jwks.json");
-        std::fs::write(&jwks, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
+        let jwks = match &options.jwks {
+            Some(file) => file.clone(),
+            None => {
+                let file = keys.join("jwks.json");
+                std::fs::write(&file, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
+                file
+            }
+        };
         let door = TcpListener::bind(options.listen).await.map_err(|error| format!("{}: {error}", options.listen))?;
         let (mut services, mut listeners) = (HashMap::new(), HashMap::new());
         for name in SERVICES {
@@ -129,7 +137,8 @@ impl Suite {
             let db = open("plans", options).await?;
             running.push(boot::start::<Plans>(db, &keys, &network, listener, payterms_plans::Options {}, stop.clone()).await?);
         }
-        let tokens = TokenOptions { issuer: Some(DEVELOPMENT.to_owned()), ..TokenOptions::default() };
+        let issuer = options.jwks.is_none().then(|| DEVELOPMENT.to_owned());
+        let tokens = TokenOptions { issuer, ..TokenOptions::default() };
         let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), door_tls: None, cors: options.cors.clone(), tokens };
         let gateway = payterms_gateway::start(&keys, &network, (door.into(), network.port()), &own, stop.clone()).await?;
         let address = gateway.address;
@@ -184,7 +193,15 @@ impl Suite {
 /// # Errors
 /// A sentence if the key cannot be read.
 pub fn development_token(keys: &Path, caller: &Caller, seconds: i64) -> Result<String, String> {
-    Signer::read(keys, DEVELOPMENT, Arc::new(SystemClock))?.token(payterms_gateway::identity::AUDIENCE, caller, seconds)
+    signed_token(keys, DEVELOPMENT, caller, seconds)
+}
+
+/// Signs a caller's token with the key `issuer` in the folder `keys`.
+///
+/// # Errors
+/// A sentence if the key cannot be read.
+pub fn signed_token(keys: &Path, issuer: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
+    Signer::read(keys, issuer, Arc::new(SystemClock))?.token(payterms_gateway::identity::AUDIENCE, caller, seconds)
 }
 
 /// Makes a secret of 32 bytes (mode 0600) unless it is there.

@@ -63,6 +63,16 @@ pub async fn owner_of(place: &str) -> DatabaseConnection {
     connect(server, place.rsplit('/').next().unwrap_or_default()).await
 }
 
+/// The same, to which the tables of one schema need no prefix.
+///
+/// # Panics
+/// Where it does not connect.
+pub async fn owner_within(place: &str, schema: &str) -> DatabaseConnection {
+    let server = SERVER.get().and_then(Option::as_ref).expect("a server");
+    let database = place.rsplit('/').next().unwrap_or_default();
+    open(format!("postgres://{}/{database}?options=-csearch_path%3D{schema}", server.owner)).await
+}
+
 async fn connect(server: &Server, database: &str) -> DatabaseConnection {
     open(format!("postgres://{}/{database}", server.owner)).await
 }

@@ -133,6 +133,7 @@ impl World {
             plaid: None,
             vies: Some(format!("http://{vies}")),
             cors: CorsOptions::default(),
+            jwks: None,
             database: DatabaseOptions::default(),
         };
         Suite::start(&options, CancellationToken::new()).await.expect("the suite starts")

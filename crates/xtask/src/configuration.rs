@@ -99,7 +99,11 @@ fn page() -> String {
     for (program, command) in &mut order {
         programs_of(program, command, "");
         for subcommand in command.get_subcommands() {
-            programs_of(program, subcommand, &format!("{} ", subcommand.get_name()));
+            let before = format!("{} ", subcommand.get_name());
+            programs_of(program, subcommand, &before);
+            for inner in subcommand.get_subcommands() {
+                programs_of(program, inner, &format!("{before}{} ", inner.get_name()));
+            }
         }
     }
     let rows = |with_variable: bool| -> String {
@@ -120,6 +124,8 @@ fn row(setting: &Setting, programs: &[&str]) -> String {
 fn setting(command: &Command, argument: &Arg, before: &str) -> Setting {
     let text = |value: Option<&std::ffi::OsStr>| value.and_then(|value| value.to_str()).unwrap_or_default().to_owned();
     let flag = match argument.get_long() {
+        // What comes by a variable, too, is the same in every command.
+        Some(long) if argument.get_env().is_some() => format!("--{long}"),
         Some(long) => format!("{before}--{long}"),
         None => format!("{before}{}", argument.get_id().as_str().to_uppercase()),
     };

@@ -89,6 +89,11 @@ impl Service for Credit {
         }
     }
 
+    fn check_files(options: &Options, objections: &mut Objections) {
+        let provider = objections.take(provider(options)).flatten();
+        objections.take(seal(options, provider.is_some()).map(drop));
+    }
+
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
         let provider = provider(&options)?;
         let seal = seal(&options, provider.is_some())?;
@@ -119,6 +124,7 @@ impl Service for Credit {
             snapshots: snapshots::all(),
             consumers: consume::all(),
             figures: store::figures::ALL,
+            rules: store::rules::ALL,
             hides: None,
         })
     }

@@ -21,7 +21,9 @@ use app::App;
 use clap::Args;
 use futures::future::BoxFuture;
 use mailer::Mailer;
-use payterms_chassis::{AppError, Db, Parts, Runtime, Service, config::value_in, flow::Drivers, public_events::Hides};
+use payterms_chassis::{
+    AppError, Db, Parts, Runtime, Service, config::value_in, flow::Drivers, production::Objections, public_events::Hides,
+};
 use payterms_kernel::TenantId;
 use payterms_proto::invoicing::{
     peers::v1::owner_collection_service_server::OwnerCollectionServiceServer,
@@ -60,6 +62,11 @@ pub struct Options {
     pub vies: Option<String>,
 }
 
+/// Where mails go, from the options or the file that they name.
+fn mail_place(options: &Options) -> Result<String, String> {
+    options.mail_file.as_deref().map_or_else(|| Ok(options.mail.clone()), value_in)
+}
+
 /// The invoicing service.
 #[derive(Debug, Clone, Copy)]
 pub struct Invoicing;
@@ -69,9 +76,14 @@ impl Service for Invoicing {
     const SCHEMA_VERSION: &'static str = "invoicing_0026_waiting_refunds";
     type Options = Options;
 
+    fn check_files(options: &Options, objections: &mut Objections) {
+        if let Some(place) = objections.take(mail_place(options)) {
+            objections.take(Mailer::new(&place, &options.mail_from).map(drop));
+        }
+    }
+
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
-        let from_file = options.mail_file.as_deref().map(value_in).transpose()?;
-        let mailer = Mailer::open(from_file.as_ref().unwrap_or(&options.mail), &options.mail_from)?;
+        let mailer = Mailer::open(&mail_place(&options)?, &options.mail_from)?;
         let tax_register = options.vies.as_deref().map(|base| Arc::new(Vies::new(base)) as Arc<dyn TaxRegister>);
         let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, mailer, tax_register };
         let api = api::Api { app: app.clone() };
@@ -102,6 +114,7 @@ impl Service for Invoicing {
             snapshots: snapshots::all(),
             consumers: consume::all(),
             figures: store::figures::ALL,
+            rules: store::rules::ALL,
             hides,
         })
     }

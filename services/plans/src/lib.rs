@@ -55,6 +55,7 @@ impl Service for Plans {
             snapshots: snapshots::all(),
             consumers: consume::all(),
             figures: store::figures::ALL,
+            rules: store::rules::ALL,
             hides: None,
         })
     }

@@ -44,6 +44,16 @@ pub struct Options {
     pub simulator_secret: PathBuf,
 }
 
+/// The simulator that the options name; none where they name none.
+fn simulator(options: &Options) -> Result<Option<Arc<dyn PaymentProvider>>, String> {
+    let simulator = options.simulator.as_ref().map(|base| {
+        let file = &options.simulator_secret;
+        let secret = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Simulator::new(base, secret).map(|simulator| Arc::new(Measured::new("simulator", simulator)) as Arc<dyn PaymentProvider>)
+    });
+    simulator.transpose()
+}
+
 /// The wallet service.
 #[derive(Debug, Clone, Copy)]
 pub struct Wallet;
@@ -62,14 +72,14 @@ impl Service for Wallet {
         }
     }
 
+    fn check_files(options: &Options, objections: &mut Objections) {
+        objections.take(simulator(options).map(drop));
+    }
+
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
-        let simulator = options.simulator.as_ref().map(|base| {
-            let file = &options.simulator_secret;
-            let secret = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-            Simulator::new(base, secret).map(|simulator| Arc::new(Measured::new("simulator", simulator)) as Arc<dyn PaymentProvider>)
-        });
+        let simulator = simulator(&options)?;
         let batches = batch::committer(&runtime.db);
-        let app = App { batches, db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator: simulator.transpose()? };
+        let app = App { batches, db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(WalletServiceServer::new(api.clone()))
             .add_service(LotServiceServer::new(api.clone()))
@@ -95,6 +105,7 @@ impl Service for Wallet {
             drivers: drivers(&app),
             snapshots: snapshots::all(),
             figures: store::figures::ALL,
+            rules: store::rules::ALL,
             hides: None,
         })
     }

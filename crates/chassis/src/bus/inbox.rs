@@ -24,6 +24,8 @@ use uuid::Uuid;
 
 /// Attempts before an event becomes a dead letter. A lasting error would otherwise be retried for ever.
 pub(crate) const MOST_ATTEMPTS: i64 = 5;
+/// Why a dead letter can neither be applied nor passed over.
+const BEFORE_IT: &str = "an event before it has not come yet; let its publisher publish the aggregate again";
 /// Events in one delivery.
 pub(crate) const MOST_EVENTS: u16 = 200;
 
@@ -126,13 +128,7 @@ impl Inbox {
             if let Some(apply) = self.consumers.0.get(&event.r#type) {
                 apply(&mut tx, event).await?;
             }
-            let advance =
-                "UPDATE inbox_heads SET version = $1 WHERE source = $2 AND tenant = $3 AND aggregate_type = $4 AND aggregate_id = $5";
-            let passed = "UPDATE inbox SET held = NULL WHERE version <= $1 AND source = $2 AND tenant = $3 AND aggregate_type = $4 \
-                          AND aggregate_id = $5 AND held IS NOT NULL";
-            for statement in [advance, passed] {
-                sql::exec(tx.conn(), statement, [vec![event.version.into()], aggregate(event)].concat()).await?;
-            }
+            pass(&tx, event).await?;
         }
         let stored_event = (!in_turn).then(|| event.encode_to_vec());
         record(&tx, event, id, stored_event).await?;
@@ -154,15 +150,19 @@ impl Inbox {
         Ok(failed)
     }
 
-    /// Retries a dead letter and then the stored events behind it; returns the failure if there was one.
-    pub(crate) async fn retry(&self, tenant: &TenantId, id: Uuid) -> Result<Option<String>, AppError> {
+    /// The stored event of a dead letter; none if it was applied or passed over meanwhile.
+    async fn dead_letter(&self, tenant: &TenantId, id: Uuid) -> Result<Option<Event>, AppError> {
         let select = "SELECT held FROM inbox WHERE event_id = $1 AND tenant = $2 AND attempts >= $3";
         let row = sql::one(self.db.system(), select, vec![id.into(), tenant.as_str().into(), MOST_ATTEMPTS.into()]).await?;
         let stored: Option<Vec<u8>> = row.ok_or_else(Refusal::not_found)?.try_get("", "held")?;
-        let Some(stored) = stored else { return Ok(None) };
-        let event = Event::decode(stored.as_slice())?;
+        Ok(stored.map(|stored| Event::decode(stored.as_slice())).transpose()?)
+    }
+
+    /// Retries a dead letter and then the stored events behind it; returns the failure if there was one.
+    pub(crate) async fn retry(&self, tenant: &TenantId, id: Uuid) -> Result<Option<String>, AppError> {
+        let Some(event) = self.dead_letter(tenant, id).await? else { return Ok(None) };
         match self.apply(&event, Attempt::Forced).await {
-            Ok(Delivery::Waiting) => return Ok(Some("an event before it has not come yet".to_owned())),
+            Ok(Delivery::Waiting) => return Ok(Some(BEFORE_IT.to_owned())),
             Ok(_) => {}
             Err(error) if error.is_lasting() => {
                 self.record_failure(&event, &error).await?;
@@ -170,10 +170,30 @@ impl Inbox {
             }
             Err(error) => return Err(error),
         }
-        if let Some(next) = self.stored_successor(&event).await? {
+        self.apply_successors(&event).await.map(|()| None)
+    }
+
+    /// Passes over a dead letter, and then applies the stored events behind it; returns what stands in the way.
+    pub(crate) async fn dismiss(&self, tenant: &TenantId, id: Uuid) -> Result<Option<String>, AppError> {
+        let Some(event) = self.dead_letter(tenant, id).await? else { return Ok(None) };
+        let tx = self.db.begin_apart(&Call::internal(self.db.service(), tenant, &event.r#type, id, None)).await?;
+        let head = head(&tx, &event).await?;
+        if event.version > head.saturating_add(1) {
+            return Ok(Some(BEFORE_IT.to_owned()));
+        }
+        if event.version > head {
+            pass(&tx, &event).await?;
+            tx.commit_rows().await?;
+            tracing::warn!(event = %event.id, r#type = %event.r#type, "a dead letter is passed over by the operator");
+        }
+        self.apply_successors(&event).await.map(|()| None)
+    }
+
+    async fn apply_successors(&self, event: &Event) -> Result<(), AppError> {
+        if let Some(next) = self.stored_successor(event).await? {
             self.apply_with_successors(next).await?;
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Dead letters whose event id is greater than `after`, in the order of ids.
@@ -212,6 +232,17 @@ async fn record(tx: &WriteTx, event: &Event, id: Uuid, stored_event: Option<Vec<
                 ON CONFLICT (event_id) DO UPDATE SET held = excluded.held, recorded_at = excluded.recorded_at";
     let values = [vec![id.into()], aggregate(event), vec![event.version.into(), stored_event.into(), tx.time().real.into()]].concat();
     sql::exec(tx.conn(), upsert, values).await?;
+    Ok(())
+}
+
+/// Notes that everything up to an event's version is applied or passed over. Its head is locked.
+async fn pass(tx: &WriteTx, event: &Event) -> Result<(), AppError> {
+    let advance = "UPDATE inbox_heads SET version = $1 WHERE source = $2 AND tenant = $3 AND aggregate_type = $4 AND aggregate_id = $5";
+    let passed = "UPDATE inbox SET held = NULL WHERE version <= $1 AND source = $2 AND tenant = $3 AND aggregate_type = $4 \
+                  AND aggregate_id = $5 AND held IS NOT NULL";
+    for statement in [advance, passed] {
+        sql::exec(tx.conn(), statement, [vec![event.version.into()], aggregate(event)].concat()).await?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Communication between services: events, copies of other services' rows, calls of peers.
 #![expect(clippy::missing_errors_doc, reason = "every function fails as the database does; other errors are named")]
 
+pub(crate) mod checks;
 pub mod copies;
 pub(crate) mod event_log;
 pub mod inbox;
@@ -9,7 +10,9 @@ pub mod operations;
 pub mod peer_channel;
 pub mod peers;
 pub mod public_events;
+pub(crate) mod queues;
 pub mod relay;
+pub mod rules;
 pub mod run_due;
 pub mod samples;
 pub mod snapshots;

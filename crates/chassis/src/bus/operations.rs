@@ -1,7 +1,7 @@
-//! The operator's methods in every service: publish snapshots again, list and retry dead letters.
+//! The operator's methods in every service: publish snapshots again, look after dead letters, see what waits, check what must hold.
 
 use crate::{
-    bus::{inbox::Inbox, snapshots::Snapshots},
+    bus::{checks::Checks, inbox::Inbox, queues, snapshots::Snapshots},
     db::{
         Db, sql,
         tx::{AggregateVersion, EventKind},
@@ -18,9 +18,11 @@ use crate::{
 };
 use payterms_kernel::{Kind, Refusal};
 use payterms_proto::common::v1::{
-    DeadLetter, ListDeadLettersRequest, ListDeadLettersResponse, RepublishRequest, RepublishResponse, RetryDeadLetterRequest,
-    RetryDeadLetterResponse, operations_service_server::OperationsService,
+    CheckRequest, CheckResponse, DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, ListDeadLettersRequest,
+    ListDeadLettersResponse, ListDueJobsRequest, ListDueJobsResponse, ListOpenFlowsRequest, ListOpenFlowsResponse, RepublishRequest,
+    RepublishResponse, RetryDeadLetterRequest, RetryDeadLetterResponse, operations_service_server::OperationsService,
 };
+use prost::Message;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -36,6 +38,7 @@ pub struct Operations {
     pub(crate) snapshots: Snapshots,
     pub(crate) inbox: Inbox,
     pub(crate) flows: Flows,
+    pub(crate) checks: Checks,
 }
 
 impl Operations {
@@ -74,19 +77,25 @@ impl Operations {
         tx.commit(RepublishResponse { snapshot_count, next_page_token: next.unwrap_or_default() }).await
     }
 
-    async fn retry(&self, call: &Call, event: Uuid) -> Result<Answer<RetryDeadLetterResponse>, AppError> {
+    /// Does something to a dead letter that tells its failure, and stores the answer. Applying and passing over are idempotent by the
+    /// event's id, so what was done and not answered may be done again.
+    async fn handle<M: Message + Default>(
+        &self,
+        call: &Call,
+        handled: impl Future<Output = Result<Option<String>, AppError>>,
+        answer: impl FnOnce(Option<String>) -> M,
+    ) -> Result<Answer<M>, AppError> {
         let mut tx = self.db.begin_forward(call).await?;
         if let Some(answer) = tx.replay().await? {
             return Ok(answer);
         }
         drop(tx);
-        // Applying is idempotent by the event's id, so a retry whose answer was not stored may be repeated.
-        let failure = self.inbox.retry(&call.tenant, event).await?;
+        let failure = handled.await?;
         let mut tx = self.db.begin_forward(call).await?;
         if let Some(answer) = tx.replay().await? {
             return Ok(answer);
         }
-        tx.commit(RetryDeadLetterResponse { applied: failure.is_none(), failure: failure.unwrap_or_default() }).await
+        tx.commit(answer(failure)).await
     }
 
     async fn list(&self, page: &Page) -> Result<ListDeadLettersResponse, AppError> {
@@ -138,6 +147,37 @@ impl OperationsService for Operations {
         let (mut fields, message) = Fields::open(request)?;
         let name = fields.name("name", &message.name, &["deadLetters"]);
         let call = fields.write(&message.request_id, name.tenant.clone())?;
-        handler::write(&self.flows, &call, || self.retry(&call, name.id(0))).await
+        let answer = |failure: Option<String>| RetryDeadLetterResponse { applied: failure.is_none(), failure: failure.unwrap_or_default() };
+        handler::write(&self.flows, &call, || self.handle(&call, self.inbox.retry(&call.tenant, name.id(0)), answer)).await
+    }
+
+    async fn dismiss_dead_letter(&self, request: Request<DismissDeadLetterRequest>) -> Result<Response<DismissDeadLetterResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let name = fields.name("name", &message.name, &["deadLetters"]);
+        let call = fields.write(&message.request_id, name.tenant.clone())?;
+        let answer =
+            |failure: Option<String>| DismissDeadLetterResponse { dismissed: failure.is_none(), failure: failure.unwrap_or_default() };
+        handler::write(&self.flows, &call, || self.handle(&call, self.inbox.dismiss(&call.tenant, name.id(0)), answer)).await
+    }
+
+    async fn list_open_flows(&self, request: Request<ListOpenFlowsRequest>) -> Result<Response<ListOpenFlowsResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let page = Page::parse(&mut fields, "", message.page_size, &message.page_token);
+        fields.finish()?;
+        handler::read(queues::flows(&self.db, &self.pages, &page)).await
+    }
+
+    async fn list_due_jobs(&self, request: Request<ListDueJobsRequest>) -> Result<Response<ListDueJobsResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let page = Page::parse(&mut fields, &message.overdue.to_string(), message.page_size, &message.page_token);
+        fields.finish()?;
+        handler::read(queues::due(&self.db, &self.pages, &page, message.overdue)).await
+    }
+
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let checked = self.checks.parse(&mut fields, &message);
+        fields.finish()?;
+        handler::read(self.checks.run(&self.pages, &checked)).await
     }
 }

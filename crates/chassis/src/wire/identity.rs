@@ -1,15 +1,17 @@
 //! Tokens: Ed25519 keys, and the internal tokens that services sign and verify.
 
-use crate::{key_file, key_file::KeyFile, ttl_cache::TtlCache, wire::call::Caller};
-use chrono::{DateTime, TimeDelta, Utc};
-use ed25519_dalek::{
-    SigningKey, VerifyingKey,
-    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
+pub use crate::wire::key_pairs::{ensure_key, key_set};
+
+use crate::{
+    key_file::KeyFile,
+    ttl_cache::TtlCache,
+    wire::{call::Caller, key_pairs},
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, errors::ErrorKind};
 use payterms_kernel::{Clock, SystemClock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{collections::HashMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 /// The lifetime of an internal token in seconds.
 const INTERNAL_SECONDS: i64 = 60;
@@ -103,14 +105,20 @@ fn fault_of(error: &ErrorKind) -> TokenFault {
     }
 }
 
+/// A private key, and its id where it has one of its own.
+struct PrivateKey {
+    key: EncodingKey,
+    id: Option<String>,
+}
+
 /// A cached token, and the key that signed it.
-type Signed = (Arc<EncodingKey>, String);
+type Signed = (Arc<PrivateKey>, String);
 
 /// A private key that signs tokens in one name.
 #[derive(Clone)]
 pub struct Signer {
     name: String,
-    key: Arc<KeyFile<EncodingKey>>,
+    key: Arc<KeyFile<PrivateKey>>,
     clock: Arc<dyn Clock>,
     /// Signed tokens by audience and caller.
     signed: Arc<TtlCache<(String, Caller), Signed>>,
@@ -128,7 +136,10 @@ impl Signer {
     /// # Errors
     /// A sentence that names the file.
     pub fn read(folder: &Path, name: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        let parse = |pem: &str| EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|error| error.to_string());
+        let parse = |pem: &str| {
+            let key = EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|error| error.to_string())?;
+            Ok(PrivateKey { key, id: key_pairs::id_in(pem).map(str::to_owned) })
+        };
         let key = KeyFile::read(folder.join(format!("{name}.key")), parse)?;
         Ok(Self { name: name.to_owned(), key: Arc::new(key), clock, signed: Arc::default() })
     }
@@ -158,7 +169,7 @@ impl Signer {
         self.sign(&self.key.last_keys(), audience, caller, seconds)
     }
 
-    fn sign(&self, key: &EncodingKey, audience: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
+    fn sign(&self, key: &PrivateKey, audience: &str, caller: &Caller, seconds: i64) -> Result<String, String> {
         let claims = Claims {
             iss: self.name.clone(),
             aud: audience.to_owned(),
@@ -169,8 +180,9 @@ impl Signer {
             run_id: caller.run_id.clone(),
             exp: self.clock.now().timestamp().saturating_add(seconds),
         };
-        let header = Header { kid: Some(self.name.clone()), ..Header::new(Algorithm::EdDSA) };
-        encode(&header, &claims, key).map_err(|error| error.to_string())
+        let id = key.id.as_ref().unwrap_or(&self.name);
+        let header = Header { kid: Some(id.clone()), ..Header::new(Algorithm::EdDSA) };
+        encode(&header, &claims, &key.key).map_err(|error| error.to_string())
     }
 }
 
@@ -273,51 +285,6 @@ fn claimed_issuer(token: &str) -> Option<String> {
     }
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     Some(serde_json::from_slice::<Issuer>(&payload).ok()?.iss)
-}
-
-/// Creates a key pair for development, `<name>.key` (mode 0600) and `<name>.pub`, in `folder` if it does not exist.
-///
-/// # Errors
-/// A sentence that names the file.
-pub fn ensure_key(folder: &Path, name: &str) -> Result<(), String> {
-    let private = folder.join(format!("{name}.key"));
-    let public = folder.join(format!("{name}.pub"));
-    let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", private.display());
-    fs::create_dir_all(folder).map_err(|error| fault(&error))?;
-    let verifying = if private.exists() {
-        let pem = fs::read_to_string(&private).map_err(|error| fault(&error))?;
-        SigningKey::from_pkcs8_pem(&pem).map_err(|error| fault(&error))?.verifying_key()
-    } else {
-        let secret: [u8; 32] = rand::random();
-        let key = SigningKey::from_bytes(&secret);
-        let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| fault(&error))?;
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&private).map_err(|error| fault(&error))?;
-        file.write_all(key_file::marked(&pem).as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fault(&error))?;
-        key.verifying_key()
-    };
-    let stored = fs::read_to_string(&public).ok().and_then(|pem| VerifyingKey::from_public_key_pem(&pem).ok());
-    if stored != Some(verifying) {
-        let pem = verifying.to_public_key_pem(LineEnding::LF).map_err(|error| fault(&error))?;
-        fs::write(&public, key_file::marked(&pem)).map_err(|error| fault(&error))?;
-    }
-    Ok(())
-}
-
-/// The public keys of `names` in `folder` as a JWKS document, for a gateway that accepts them.
-///
-/// # Errors
-/// A sentence that names the file.
-pub fn key_set(folder: &Path, names: &[&str]) -> Result<String, String> {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    let mut keys = Vec::new();
-    for name in names {
-        let path = folder.join(format!("{name}.pub"));
-        let pem = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let key = VerifyingKey::from_public_key_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))?;
-        let x = URL_SAFE_NO_PAD.encode(key.as_bytes());
-        keys.push(serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": name, "x": x }));
-    }
-    Ok(serde_json::json!({ "keys": keys }).to_string())
 }
 
 #[cfg(test)]

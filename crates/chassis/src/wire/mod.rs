@@ -12,6 +12,7 @@ pub mod etag;
 pub mod fields;
 pub mod filter;
 pub mod identity;
+pub mod key_pairs;
 pub mod listing;
 pub mod names;
 pub mod page;

@@ -48,6 +48,7 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<()
         plaid: None,
         vies: None,
         cors: CorsOptions::default(),
+        jwks: None,
         database: DatabaseOptions::default(),
     };
     let suite = Suite::start(&options, CancellationToken::new()).await?;

@@ -19,4 +19,5 @@ pub mod payment_history;
 pub mod policies;
 pub mod programmes;
 mod purchase_column;
+pub mod rules;
 pub mod tax_rules;

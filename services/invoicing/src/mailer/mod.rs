@@ -59,14 +59,25 @@ enum Way {
 }
 
 impl Mailer {
+    /// As [`Self::new`]; makes the folder.
+    ///
+    /// # Errors
+    /// As [`Self::new`], or a sentence that names the folder.
+    pub fn open(place: &str, from: &str) -> Result<Self, String> {
+        let mailer = Self::new(place, from)?;
+        if let Way::Folder(folder) = &mailer.way {
+            std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        }
+        Ok(mailer)
+    }
+
     /// A mailer for `file:FOLDER`, `smtp://host:port` or `smtps://user:password@host`, from an address.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the place, without its password.
-    pub fn open(place: &str, from: &str) -> Result<Self, String> {
+    pub fn new(place: &str, from: &str) -> Result<Self, String> {
         from.parse::<lettre::Address>().map_err(|_| format!("{from:?} is no mail address"))?;
         let way = if let Some(folder) = place.strip_prefix("file:") {
-            std::fs::create_dir_all(folder).map_err(|error| format!("{folder}: {error}"))?;
             Way::Folder(PathBuf::from(folder))
         } else if place.starts_with("smtp://") || place.starts_with("smtps://") {
             let transport =

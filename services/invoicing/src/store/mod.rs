@@ -25,6 +25,7 @@ pub mod receipt_versions;
 pub mod receipts;
 pub mod receivables;
 pub mod refunds;
+pub mod rules;
 pub mod series;
 pub mod statements;
 pub mod taken_back;

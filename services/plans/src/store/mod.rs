@@ -7,3 +7,4 @@ pub mod offers;
 pub mod plan_history;
 pub mod plan_settings;
 pub mod plans;
+pub mod rules;

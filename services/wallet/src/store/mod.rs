@@ -25,6 +25,7 @@ pub mod recharges;
 pub mod refunds;
 pub mod reversals;
 pub mod revocations;
+pub mod rules;
 pub mod settings;
 pub mod setups;
 pub mod sources;

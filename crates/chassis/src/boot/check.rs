@@ -1,0 +1,71 @@
+//! Whether a service could start with its configuration: all that is wrong, without starting it.
+
+use super::{Service, ServiceOptions, has_schema, survey};
+use crate::{
+    config,
+    db::{DatabaseOptions, Db},
+    net::Network,
+    production::Objections,
+    wire::{
+        identity::{Signer, Verifier},
+        topology,
+    },
+};
+use payterms_kernel::SystemClock;
+use std::{ffi::OsString, path::Path, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// Reads the configuration of a service, and looks at the files, keys and database that it names. Called within a runtime.
+///
+/// # Errors
+/// What is wrong with the settings themselves, and the exit code.
+pub async fn check<S: Service>(arguments: Vec<OsString>) -> Result<Vec<String>, (String, i32)> {
+    let options = config::read::<ServiceOptions<S::Options>>(arguments)?;
+    let stop = CancellationToken::new();
+    let mut objections = Objections::new(options.common.mode);
+    let network = survey::<S>(&options, &mut objections, &stop);
+    S::check_files(&options.service, &mut objections);
+    let keys = &options.common.keys;
+    objections.take(Signer::read(keys, S::NAME, Arc::new(SystemClock)).map(drop));
+    if let Some(topology) = objections.take(topology::load()) {
+        for issuer in topology::callers(&topology, S::NAME) {
+            objections.take(Verifier::read(keys, S::NAME, &[issuer]).map(drop));
+        }
+        let calls = topology.get(S::NAME).map(|relations| relations.calls.clone()).unwrap_or_default();
+        let subscribers = topology::subscribers(&topology, S::NAME).into_keys();
+        check_peers(&network, calls.into_iter().chain(subscribers), &mut objections);
+    }
+    if let Some(url) = objections.take(options.address.url()) {
+        objections.check_address(&url);
+        check_database::<S>(&url, &options.database, &mut objections).await;
+    }
+    stop.cancel();
+    Ok(objections.into_sentences())
+}
+
+/// Objects to services that are called and have no address.
+pub fn check_peers(network: &Network, needed: impl Iterator<Item = String>, objections: &mut Objections) {
+    let mut missing: Vec<_> = needed.filter(|name| !network.addresses.names().any(|named| named == name)).collect();
+    missing.sort();
+    missing.dedup();
+    if !missing.is_empty() {
+        objections.take::<()>(Err(format!("there is no address of {}; name it with --peer", missing.join(", "))));
+    }
+}
+
+/// A server is asked. The file of an embedded database is left alone: opening it would make it, or wait for the process that has it.
+async fn check_database<S: Service>(url: &str, options: &DatabaseOptions, objections: &mut Objections) {
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let folder = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            objections.take::<()>(Err(format!("database of {}: {} is no folder", S::NAME, folder.display())));
+        }
+        return;
+    }
+    let options = DatabaseOptions { must_be_durable: objections.is_production(), ..options.clone() };
+    let Some(db) = objections.take(Db::open_with(url, S::NAME, Arc::new(SystemClock), &options).await) else { return };
+    if !has_schema::<S>(&db).await {
+        objections.take::<()>(Err(format!("database of {}: the schema is not at {}; run payterms-migrate", S::NAME, S::SCHEMA_VERSION)));
+    }
+    db.close().await;
+}

@@ -1,0 +1,309 @@
+//! The operator's commands, as programs of their own against a running suite.
+
+use crate::{
+    operations::{poison, until_dead, update},
+    rig::{BINARY, Rig, Services},
+    verify::payterms,
+};
+use payterms_gateway::identity::{KeySet, TokenOptions};
+use payterms_proto::wallet::v1::ListWalletsRequest;
+use payterms_testkit::{
+    Database, World,
+    certificates::{Authority, DOOR},
+    security::Security,
+};
+use serde_json::Value;
+use std::{collections::BTreeSet, path::Path, process::Command};
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Runs the program without a suite.
+fn alone(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(BINARY).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_clock_and_health_are_printed() {
+    let Some(world) = World::start(Database::Sqlite).await else { return };
+    world.usual().await;
+    let run = async |arguments: &[&str]| {
+        let (code, out, err) = payterms(&world, arguments).await;
+        assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}: {out}");
+        out
+    };
+    let health = json(&run(&["health", "--output", "json"]).await);
+    let parts: Vec<_> = health["parts"].as_array().unwrap().iter().map(|part| part["part"].as_str().unwrap()).collect();
+    assert_eq!((health["well"].as_bool(), parts), (Some(true), vec!["gateway", "wallet", "invoicing", "credit", "plans"]));
+    assert!(run(&["health"]).await.contains("answers"));
+
+    let clock = json(&run(&["clock", "start", "acme", "--at", "2026-07-01T00:00:00Z", "--output", "json"]).await);
+    assert_eq!((clock["state"].as_str(), clock["now"].as_str()), (Some("STATE_READY"), Some("2026-07-01T00:00:00Z")));
+    let due = json(&run(&["due", "--output", "json"]).await);
+    let jobs = due["dueJobs"].as_array().unwrap();
+    assert!(!jobs.is_empty() && jobs.iter().all(|job| job["tenant"] == "tenants/acme" && job["dueTime"].is_string()), "{due}");
+    let instants: Vec<_> = jobs.iter().filter(|job| job["service"] == jobs[0]["service"]).map(|job| job["dueTime"].as_str()).collect();
+    assert!(instants.is_sorted(), "{due}");
+    let clock = json(&run(&["clock", "advance", "acme", "--by-days", "31", "--output", "json"]).await);
+    assert_eq!(clock["now"].as_str(), Some("2026-08-01T00:00:00Z"));
+    assert!(run(&["clock", "show", "acme"]).await.contains("2026-08-01T00:00:00Z"));
+    assert_eq!(json(&run(&["due", "--overdue", "--output", "json"]).await)["dueJobs"], Value::Array(Vec::new()));
+    assert!(run(&["due", "--service", "wallet", "--limit", "1"]).await.lines().count() <= 2);
+    assert_eq!(json(&run(&["flows", "--output", "json"]).await)["openFlows"], Value::Array(Vec::new()));
+    assert!(run(&["flows"]).await.contains("No flow is open."));
+    let (code, _, err) = payterms(&world, &["clock", "show", "nobody"]).await;
+    assert_eq!((code, err.contains("RESOURCE_NOT_FOUND")), (1, true), "{err}");
+
+    // A flow that nobody drives: of a kind that no driver takes over.
+    let (conn, s) = world.rows("wallet").await;
+    let lease = format!(
+        "INSERT INTO {s}intent_lease (tenant, flow, intent_id, owner, fence, expires_at) \
+         VALUES ('acme', 'nobody', x'01993c7a000070008000000000000001', x'01993c7a000070008000000000000002', 1780236000000000, '2026-06-01 00:00:00+00:00')"
+    );
+    sea_orm::ConnectionTrait::execute_unprepared(&conn, &lease).await.unwrap();
+    conn.close().await.unwrap();
+    let flows = json(&run(&["flows", "--output", "json"]).await);
+    let flow = &flows["openFlows"][0];
+    assert_eq!((flow["service"].as_str(), flow["kind"].as_str()), (Some("wallet"), Some("nobody")));
+    assert_eq!(flow["openTime"].as_str(), Some("2026-05-31T14:00:00Z"), "{flow}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_passed_over_on_sqlite() {
+    is_passed_over(Database::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_passed_over_on_postgres() {
+    is_passed_over(Database::Postgres).await;
+}
+
+async fn is_passed_over(database: Database) {
+    let Some(world) = World::start(database).await else { return };
+    world.tenant("acme").await;
+    let customer = world.customer("acme", "GB").await;
+    poison(&world, &customer).await;
+    let owner = world.someone("OWNER", None);
+    let updated = owner.customers().update_customer(update(&customer)).await.unwrap();
+    until_dead(&world).await;
+    let (code, out, _) = payterms(&world, &["dead-letters", "list", "--output", "json"]).await;
+    let letters = json(&out);
+    let letter = &letters["deadLetters"][0];
+    assert_eq!((code, letter["service"].as_str(), letter["attemptCount"].as_i64()), (0, Some("wallet"), Some(5)), "{out}");
+    let name = letter["name"].as_str().unwrap();
+    let (code, out, _) = payterms(&world, &["health"]).await;
+    assert_eq!(code, 3, "{out}");
+    let (code, out, _) = payterms(&world, &["dead-letters", "retry", "wallet", name]).await;
+    assert_eq!((code, out.contains("still a dead letter")), (3, true), "{out}");
+    let (code, out, _) = payterms(&world, &["dead-letters", "dismiss", "wallet", name]).await;
+    assert_eq!((code, out.as_str()), (0, "Passed over.\n"));
+    // What came after it is applied.
+    let list = ListWalletsRequest { parent: customer.clone(), ..Default::default() };
+    owner.after(&updated).wallets().list_wallets(list).await.unwrap();
+    let (_, out, _) = payterms(&world, &["dead-letters", "list", "--service", "wallet"]).await;
+    assert_eq!(out, "There are no dead letters.\n");
+    let (code, out, _) = payterms(&world, &["dead-letters", "dismiss", "wallet", name, "--output", "json"]).await;
+    assert_eq!((code, json(&out)["dismissed"].as_bool()), (0, Some(true)), "a second time changes nothing");
+    let (code, _, err) = payterms(&world, &["dead-letters", "dismiss", "plans", name]).await;
+    assert_eq!((code, err.contains("RESOURCE_NOT_FOUND")), (1, true), "{err}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_followed_from_the_cursor_of_before() {
+    let Some(world) = World::start(Database::Sqlite).await else { return };
+    let (customer, _) = world.usual().await;
+    let cursor = world.folder.path().join("acme.cursor");
+    let follow = async |arguments: &[&str]| -> Vec<Value> {
+        let first = ["events", "tail", "tenants/acme", "--output", "json", "--cursor-file", cursor.to_str().unwrap()];
+        let (code, out, err) = payterms(&world, &[&first, arguments].concat()).await;
+        assert_eq!(code, 0, "{out}{err}");
+        out.lines().map(json).collect()
+    };
+    let first = follow(&["--from-start", "--count", "1"]).await;
+    let owner = world.someone("OWNER", None);
+    owner.customers().update_customer(update(&customer)).await.unwrap();
+    let mut seen: BTreeSet<String> = first.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
+    loop {
+        let next = follow(&["--count", "1"]).await;
+        for event in &next {
+            assert!(seen.insert(event["id"].as_str().unwrap().to_owned()), "no event comes twice");
+        }
+        let gold = |event: &Value| event["data"]["customer"]["tier"] == "gold" || event["type"] == "payterms.invoicing.v1.CustomerChanged";
+        if next.iter().any(|event| gold(event) && event["version"] != "1") {
+            break;
+        }
+    }
+    let (code, _, err) = payterms(&world, &["events", "tail", "tenants/acme", "--type", "payterms.x.v1.Nothing"]).await;
+    assert_eq!((code, err.contains("EVENT_TYPE_UNKNOWN")), (1, true), "{err}");
+    world.end().await;
+}
+
+#[test]
+fn a_key_is_replaced_while_both_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let jwks = folder.path().join("jwks.json");
+    let (keys, set) = (keys.to_str().unwrap(), jwks.to_str().unwrap());
+    let on_keys = |verb: &str, more: &[&str]| {
+        let (code, out, err) = alone(&[&["keys", verb, "--keys", keys, "callers"], more].concat());
+        assert_eq!((code, err.as_str()), (0, ""), "{verb}: {out}");
+        out
+    };
+    let token = || {
+        let (code, out, err) = alone(&["token", "--keys", keys, "--issuer", "callers", "--role", "OPERATOR"]);
+        assert_eq!((code, err.as_str()), (0, ""));
+        out.trim().to_owned()
+    };
+    let publish = || on_keys("publish", &["--to", set]);
+    let accepts = |token: &str| {
+        let options = TokenOptions { issuer: Some("callers".to_owned()), ..TokenOptions::default() };
+        KeySet::read(Path::new(set), options).unwrap().verify(token).is_ok()
+    };
+    on_keys("make", &[]);
+    publish();
+    let before = token();
+    assert!(accepts(&before));
+    let made = json(&on_keys("rotate", &["--output", "json"]));
+    assert_eq!(made["keys"][0]["count"].as_array().unwrap().len(), 2);
+    publish();
+    assert!(accepts(&before) && accepts(&token()), "the present key signs on");
+    on_keys("switch", &[]);
+    let after = token();
+    assert!(accepts(&before) && accepts(&after), "both count");
+    let (code, _, err) = alone(&["keys", "retire", "--keys", keys, "callers"]);
+    assert_eq!((code, err.contains("may count for")), (1, true), "{err}");
+    on_keys("retire", &["--longest-token-seconds", "0"]);
+    publish();
+    assert!(!accepts(&before) && accepts(&after), "the key before is over");
+    assert!(on_keys("list", &[]).contains("callers-"));
+    let (code, _, err) = alone(&["keys", "make", "--keys", keys, "callers"]);
+    assert_eq!((code, err.contains("rotate")), (1, true), "{err}");
+}
+
+#[test]
+fn a_token_that_could_do_nothing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().to_str().unwrap();
+    alone(&["keys", "make", "--keys", keys, "callers"]);
+    let token = |more: &[&str]| alone(&[&["token", "--keys", keys, "--issuer", "callers"], more].concat());
+    let (code, out, err) = token(&["--role", "MEMBER", "--role", "STAF"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    for wanted in ["--customer", "--tenant", "there is no role STAF"] {
+        assert!(err.contains(wanted), "{err}");
+    }
+    assert_eq!(token(&["--role", "STAFF", "--tenant", "acme"]).0, 0);
+    let (code, _, err) = alone(&["token", "--keys", keys, "--role", "OPERATOR"]);
+    assert_eq!((code, err.contains("development.key")), (1, true), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_is_looked_at_without_starting() {
+    let Some(world) = World::start(Database::Sqlite).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let nothing = folder.path().join("none");
+    let nothing = nothing.to_str().unwrap();
+    let database = format!("--database-url=sqlite:{nothing}/w.db");
+    let (code, out, err) = alone(&["config", "check", "wallet", "--", &database, "--keys", nothing, "--simulator=http://127.0.0.1:1"]);
+    assert_eq!((code, err.as_str()), (3, ""), "{out}");
+    for wanted in [
+        "plain text",
+        "wallet.key",
+        "gateway.pub",
+        "invoicing.pub",
+        "there is no address of invoicing, plans",
+        "is no folder",
+        "simulator.secret",
+    ] {
+        assert!(out.contains(wanted), "{wanted}: {out}");
+    }
+    let (code, _, err) = alone(&["config", "check", "gateway", "--", "--listen=here"]);
+    assert_eq!((code, err.contains("--listen")), (2, true), "{err}");
+    let keys = world.folder.path().join("keys");
+    let keys = keys.to_str().unwrap();
+    let jwks = format!("--jwks={keys}/jwks.json");
+    let peers = ["wallet", "invoicing", "credit", "plans"].map(|name| format!("--peer={name}=http://127.0.0.1:1"));
+    let gateway =
+        [&["config", "check", "gateway", "--", "--mode=development", "--keys", keys, &jwks], &peers.each_ref().map(String::as_str)[..]];
+    let (code, out, err) = alone(&gateway.concat());
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "Nothing is wrong.\n", ""));
+    assert!(
+        alone(&["config", "check", "plans", "--", "--mode=development", "--keys", keys, &format!("--database-url=sqlite:{nothing}.db")])
+            .1
+            .contains("no address of")
+    );
+    assert!(!Path::new(nothing).exists(), "nothing is made");
+    world.end().await;
+}
+
+#[test]
+fn every_command_says_what_it_does() {
+    let (code, out, _) = alone(&["--version"]);
+    assert_eq!((code, out.as_str()), (0, concat!("payterms ", env!("CARGO_PKG_VERSION"), "\n")));
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, out, _) = alone(&["completions", shell]);
+        assert!(code == 0 && out.contains("dead-letters"), "{shell}");
+    }
+    for command in [
+        &["verify"][..],
+        &["flows"],
+        &["due"],
+        &["health"],
+        &["token"],
+        &["completions"],
+        &["keys", "make"],
+        &["keys", "rotate"],
+        &["keys", "switch"],
+        &["keys", "retire"],
+        &["keys", "list"],
+        &["keys", "publish"],
+        &["dead-letters", "list"],
+        &["dead-letters", "retry"],
+        &["dead-letters", "dismiss"],
+        &["events", "tail"],
+        &["clock", "start"],
+        &["clock", "advance"],
+        &["clock", "show"],
+        &["config", "check"],
+    ] {
+        let (code, out, _) = alone(&[command, &["--help"]].concat());
+        let example = format!("Example: payterms {}", command.join(" "));
+        assert!(code == 0 && out.contains(&example), "{command:?}: {out}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_reach_a_door_with_tls() {
+    let rig = Rig::start(BINARY, None, &[]).await;
+    let authority = Authority::new("world");
+    let services = Services::secured(rig, Security::of(&authority)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (ca, token) = (folder.path().join("ca.crt"), folder.path().join("token"));
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let keys = services.security().keys().to_str().unwrap().to_owned();
+    let (code, minted, err) = alone(&["token", "--keys", &keys, "--issuer", "callers", "--role", "OPERATOR"]);
+    assert_eq!(code, 0, "{err}");
+    std::fs::write(&token, minted).unwrap();
+    let gateway = format!("https://{}", services.at("gateway"));
+    let reach = ["--gateway", &gateway, "--token-file", token.to_str().unwrap(), "--server-name", DOOR];
+    let believed = [&["verify"], &reach[..], &["--ca", ca.to_str().unwrap()]].concat();
+    let (mut code, mut out, mut err) = alone(&believed);
+    for _ in 0..50 {
+        // Parts that have just started find each other in a moment.
+        if code == 0 {
+            break;
+        }
+        (code, out, err) = alone(&believed);
+    }
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("holds"), "{out}");
+    let (code, out, _) = alone(&[&["health"], &reach[..]].concat());
+    assert_eq!(code, 3, "an authority of nobody knows whom is not believed: {out}");
+    let plain = gateway.replace("https", "http");
+    let (code, out, _) = alone(&["health", "--gateway", &plain, "--token-file", token.to_str().unwrap()]);
+    assert_eq!(code, 3, "{out}");
+}
