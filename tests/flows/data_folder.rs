@@ -1,6 +1,6 @@
 //! A data folder from which something is missing is refused by name: nothing empty takes the place of what was there.
 
-use payterms_chassis::db::DatabaseOptions;
+use payterms_chassis::{db::DatabaseOptions, net::broker::BrokerOptions};
 use payterms_gateway::CorsOptions;
 use payterms_suite::{Suite, SuiteOptions};
 use std::{fs, path::Path};
@@ -18,6 +18,7 @@ async fn start(data: &Path) -> Result<Suite, String> {
         cors: CorsOptions::default(),
         jwks: None,
         database: DatabaseOptions::default(),
+        broker: BrokerOptions::default(),
     };
     Suite::start(&options, CancellationToken::new()).await
 }

@@ -64,7 +64,7 @@ async fn a_top_up_survives_a_kill_at_every_point(on_postgres: bool) {
 }
 
 /// Waits until every event has reached who subscribes to it: one on its way would meet the point before the top-up does.
-async fn all_is_delivered(rig: &Rig) {
+pub(crate) async fn all_is_delivered(rig: &Rig) {
     let topology = payterms_chassis::topology::load().unwrap();
     for publisher in topology.keys() {
         let (conn, s) = invariants::rows_of(publisher, rig.data(), rig.postgres.as_deref()).await;

@@ -20,6 +20,8 @@ mod bank_debits;
 mod bank_decisions;
 mod bank_files;
 mod bank_returns;
+mod broker;
+mod broker_guarded;
 mod chargebacks;
 mod clients;
 mod clocks;

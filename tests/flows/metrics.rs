@@ -9,6 +9,7 @@ use payterms_suite::{
     shop,
 };
 use payterms_testkit::{
+    broker::Broker,
     postgres,
     process::{Process, free_address, someone},
     world::{customer_of, wallet_of},
@@ -31,12 +32,12 @@ struct Measured {
 }
 
 impl Measured {
-    async fn start(postgres: Option<&str>) -> Self {
+    async fn start(postgres: Option<&str>, more: &[String]) -> Self {
         let (gateway, provider, metrics) = (free_address(), free_address(), free_address());
         let folder = tempfile::tempdir().unwrap();
         let binary = env!("CARGO_BIN_EXE_payterms-under-test");
         let simulator = Process::simulator(binary, folder.path(), provider, gateway).await;
-        let options = [format!("--metrics={metrics}"), "--figures-seconds=1".to_owned()];
+        let options = [&[format!("--metrics={metrics}"), "--figures-seconds=1".to_owned()], more].concat();
         let suite = Process::suite(binary, folder.path(), (gateway, provider), postgres, None, &options).await;
         Self { metrics, gateway, folder, _processes: (simulator, suite) }
     }
@@ -68,7 +69,7 @@ impl Measured {
 }
 
 async fn figures_are_those_of_the_api(postgres: Option<&str>) {
-    let own = Measured::start(postgres).await;
+    let own = Measured::start(postgres, &[]).await;
     let owner = own.someone("OWNER", None);
     shop::open(&owner, "acme").await.unwrap();
     let customer = customer_of(&owner, "acme", "GB").await;
@@ -247,7 +248,8 @@ async fn prometheus_reads_every_metric_of_the_alerts() {
     if !installed("prometheus") {
         return;
     }
-    let own = Measured::start(None).await;
+    let Some(broker) = Broker::start().await else { return };
+    let own = Measured::start(None, &[broker.option()]).await;
     let owner = own.someone("OWNER", None);
     shop::open(&owner, "acme").await.unwrap();
     let customer = customer_of(&owner, "acme", "GB").await;

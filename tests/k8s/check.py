@@ -116,6 +116,7 @@ BREAKS = [
     (rules.parts_show_certificates, lambda r: container_of(r)["env"].pop()),
     (rules.parts_show_certificates, lambda r: container_of(r, "gateway")["env"].pop()),
     (rules.parts_show_certificates, lambda r: r.of("Deployment")["wallet"]["spec"]["template"]["spec"]["volumes"][1]["secret"].update(secretName="payterms-plans-tls")),
+    (rules.all_services_have_one_bus, lambda r: container_of(r)["env"].append({"name": "PAYTERMS_BUS", "value": "tls://nats.nats:4222"})),
     (rules.each_schema_has_its_job, lambda r: r.objects.pop(next(key for key in r.objects if key[0] == "Job"))),
     (rules.the_database_takes_all_processes, lambda r: r.of("HorizontalPodAutoscaler")["wallet"]["spec"].update(maxReplicas=9)),
     (rules.everything_is_in_one_namespace, lambda r: r.of("Service")["wallet"]["metadata"].update(namespace="default")),

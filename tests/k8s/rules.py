@@ -197,7 +197,8 @@ def policies_are_the_topology(rendering):
                 dns = spaces == {"kubernetes.io/metadata.name": "kube-system"} and peer["podSelector"]["matchLabels"] and ports == {53}
                 database = set(peer) == {"ipBlock"} and peer["ipBlock"]["cidr"] != "0.0.0.0/0" and ports == {5432}
                 spans = "providers" in rendering.name and spaces == {"kubernetes.io/metadata.name": "observability"} and ports == {4317}
-                if not (ports and (own or dns or database or spans)):
+                events = name in SERVICES and "providers" in rendering.name and spaces == {"kubernetes.io/metadata.name": "nats"} and ports == {4222}
+                if not (ports and (own or dns or database or spans or events)):
                     yield f"NetworkPolicy {name}: it lets out to {peer} at {sorted(ports)}"
         ports = {port["port"] for rule in spec.get("egress") or [] if "to" not in rule for port in rule.get("ports", [])}
         allowed = {465, 587} if name == "invoicing" else set()
@@ -238,6 +239,23 @@ def parts_show_certificates(rendering):
                 yield f"{name}: cert-manager makes no certificate for it"
     if bool(made) != ("providers" in rendering.name):
         yield "certificates are made by cert-manager only where that is wanted"
+
+
+def all_services_have_one_bus(rendering):
+    """Every service has the broker, over TLS and with a user of its own, or none has; the gateway has none."""
+    for name, deployment in rendering.parts().items():
+        spec = deployment["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        given = {entry["name"]: entry.get("value", "") for entry in container["env"]}
+        wanted = name in SERVICES and "providers" in rendering.name
+        if bool(given.get("PAYTERMS_BUS")) != wanted:
+            yield f"{name}: PAYTERMS_BUS is not that of the others"
+        if wanted:
+            secrets = {volume["name"]: volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
+            mounted = {mount["mountPath"]: secrets.get(mount["name"]) for mount in container["volumeMounts"]}
+            folder = given.get("PAYTERMS_BUS_CREDENTIALS", "").rsplit("/", 1)[0]
+            if not given["PAYTERMS_BUS"].startswith("tls://") or mounted.get(folder) != f"payterms-{name}-bus":
+                yield f"{name}: it speaks to the broker in plain text, or as somebody else"
 
 
 def each_schema_has_its_job(rendering):
@@ -294,6 +312,7 @@ RULES = [
     policies_are_the_topology,
     peers_are_the_topology,
     parts_show_certificates,
+    all_services_have_one_bus,
     each_schema_has_its_job,
     the_database_takes_all_processes,
     everything_is_in_one_namespace,

@@ -9,10 +9,13 @@ pub use check::{check, check_peers};
 use crate::{
     bus::{
         checks::Checks,
+        carrier::{Carrier, DirectBus},
         copies::Copies,
         event_log::EventLog,
         inbox::{Consumers, Inbox},
+        nats::{NatsBus, Subscriber},
         operations::Operations,
+        outbox::Outbox,
         peers::Peers,
         public_events::Hides,
         relay,
@@ -38,7 +41,7 @@ use crate::{
         jobs::{self, Jobs, Lane},
     },
     kill,
-    net::{Network, pool::pools},
+    net::{Network, broker::BrokerOptions, pool::pools},
     production::Objections,
     telemetry::{Telemetry, metrics},
     wire::{
@@ -191,6 +194,7 @@ pub async fn start<S: Service>(
         leases.release_all().await.map_err(|error| error.to_string())?;
     }
     let relations = topology.get(S::NAME).cloned().unwrap_or_default();
+    let sources: Vec<_> = relations.hears.keys().cloned().collect();
     let copies = Arc::new(Copies::new(db.clone(), relations));
     // One connection to each replica: a call between services has one message in each direction, or few.
     let pools = pools(network, 1);
@@ -198,7 +202,11 @@ pub async fn start<S: Service>(
     let flows = Flows::new(leases.clone());
     let subscribers = topology::subscribers(&topology, S::NAME);
     let published: Vec<_> = subscribers.values().flatten().cloned().collect();
-    let relay = relay::Relay::new(db.clone(), peers.clone(), leases.clone(), subscribers.clone());
+    let carrier: Arc<dyn Carrier> = match &network.broker {
+        Some(broker) => Arc::new(NatsBus::new(broker.clone(), S::NAME)),
+        None => Arc::new(DirectBus { peers: peers.clone() }),
+    };
+    let relay = relay::Relay::new(db.clone(), Outbox::new(db.clone(), subscribers.clone()), carrier, leases.clone());
     let secret = std::fs::read(keys.join(format!("{}.key", S::NAME))).map_err(|error| error.to_string())?;
     let pages = PageSigner::new(&Sha256::new().chain_update(b"page").chain_update(secret).finalize());
     let runtime = Runtime { db: db.clone(), peers, flows: flows.clone(), pages: pages.clone(), stop: stop.clone() };
@@ -210,6 +218,8 @@ pub async fn start<S: Service>(
     }
     let inbox = Inbox::new(db.clone(), parts.consumers);
     let checks = Checks::new(db.clone(), rules::COMMON, parts.rules);
+    let subscriber = network.broker.clone().filter(|_| !sources.is_empty());
+    let subscriber = subscriber.map(|broker| Subscriber::new(broker, inbox.clone(), db.health().clone(), S::NAME, sources));
     let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone(), checks };
     let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone());
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
@@ -227,7 +237,7 @@ pub async fn start<S: Service>(
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
     let sampler = metrics::figures_every().map(|every| Sampler::new(db.clone(), leases.clone(), subscribers, kinds, parts.figures, every));
-    let tasks = Tasks { db: db.clone(), relay, leases, jobs: parts.jobs, flows, sampler, reporter: open.reporter, services };
+    let tasks = Tasks { db: db.clone(), relay, subscriber, leases, jobs: parts.jobs, flows, sampler, reporter: open.reporter, services };
     let tasks = start_background(&background, tasks, &stop);
     let readiness = early::readiness(db.health().clone());
     let port = network.port();
@@ -246,6 +256,8 @@ pub async fn start<S: Service>(
 struct Tasks {
     db: Db,
     relay: relay::Relay,
+    /// None on the direct bus, where peers call the inbox.
+    subscriber: Option<Subscriber>,
     leases: Leases,
     jobs: Jobs,
     flows: Flows,
@@ -256,7 +268,7 @@ struct Tasks {
 }
 
 fn start_background(background: &Background, tasks: Tasks, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
-    let Tasks { db, relay, leases, jobs, flows, sampler, reporter, services } = tasks;
+    let Tasks { db, relay, subscriber, leases, jobs, flows, sampler, reporter, services } = tasks;
     let stop = || stop.clone();
     let (of_relay, of_housekeeping, of_flows, of_health) = (stop(), stop(), stop(), stop());
     let (swept, claimed) = (db.clone(), db.clone());
@@ -267,6 +279,9 @@ fn start_background(background: &Background, tasks: Tasks, stop: &CancellationTo
     });
     let of_samples = stop();
     let sampling = sampler.map(|sampler| background.keep("samples", move |beat| sampler.clone().run_forever(beat, of_samples.clone())));
+    let of_subscriber = stop();
+    let subscribing =
+        subscriber.map(|inbox| background.keep("subscriber", move |beat| inbox.clone().run_forever(beat, of_subscriber.clone())));
     let others = [
         background.keep("relay", move |beat| relay.clone().run_forever(beat, of_relay.clone())),
         background
@@ -275,7 +290,7 @@ fn start_background(background: &Background, tasks: Tasks, stop: &CancellationTo
         background
             .keep("health", move |beat| readiness::watch_forever(db.clone(), reporter.clone(), services.clone(), beat, of_health.clone())),
     ];
-    lanes.chain(others).chain(sampling).collect()
+    lanes.chain(others).chain(sampling).chain(subscribing).collect()
 }
 
 /// Waits until the schema has the version that this build needs. The service is not ready meanwhile.
@@ -303,6 +318,8 @@ struct ServiceOptions<O: Args> {
     address: DatabaseAddress,
     #[command(flatten)]
     database: DatabaseOptions,
+    #[command(flatten)]
+    broker: BrokerOptions,
     #[command(flatten)]
     service: O,
 }
@@ -363,6 +380,7 @@ async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) ->
     let stop = stop_on_signal()?;
     let mut objections = Objections::new(options.common.mode);
     let network = survey::<S>(&options, &mut objections, &stop);
+    let network = Network { broker: options.broker.open(S::NAME, &mut objections).await, ..network };
     let db = open_database::<S>(&options, &mut objections).await;
     objections.settle()?;
     let Some(db) = db else { return Err("its database is not open".to_owned()) };

@@ -1,6 +1,7 @@
 //! Configuration: flags, then the environment, then an optional file. It is checked before the process binds a port or opens
 //! a database, and the error names the bad key.
 
+pub use crate::key_file::value_in;
 use crate::{
     net::{Network, addresses::Addresses, ages::ConnectionAges, tls::Part},
     production::{Mode, Objections},
@@ -9,13 +10,7 @@ use crate::{
 };
 use clap::{Args, Command, CommandFactory, Parser};
 use payterms_kernel::text::without_passwords;
-use std::{
-    ffi::OsString,
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{ffi::OsString, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 use tokio_util::sync::CancellationToken;
 
 /// Options of every process of the suite but the one that holds all.
@@ -70,7 +65,7 @@ impl CommonOptions {
         }
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let addresses = objections.take(Addresses::parse(&self.peers, scheme)).unwrap_or_default();
-        Network { addresses, ages: self.ages, part }
+        Network { addresses, ages: self.ages, part, broker: None }
     }
 }
 
@@ -107,16 +102,6 @@ pub fn read_arguments<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String,
             Err((unknown + &text, code))
         }
     }
-}
-
-/// What a file holds that a setting names in place of a value, without the end of its line.
-///
-/// # Errors
-/// A sentence that names the file and nothing of what is in it.
-pub fn value_in(file: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let value = text.trim();
-    if value.is_empty() { Err(format!("{}: the file is empty", file.display())) } else { Ok(value.to_owned()) }
 }
 
 /// Prints the text of [`read`]: help to standard output, errors to standard error.

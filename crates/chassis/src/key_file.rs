@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -14,6 +14,16 @@ pub const MADE_FOR_DEVELOPMENT: &str = "Made by payterms for development. Produc
 /// A key with that line before it.
 pub(crate) fn marked(pem: &str) -> String {
     [MADE_FOR_DEVELOPMENT, pem].concat()
+}
+
+/// What a file holds that a setting names in place of a value, without the end of its line.
+///
+/// # Errors
+/// A sentence that names the file and nothing of what is in it.
+pub fn value_in(file: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let value = text.trim();
+    if value.is_empty() { Err(format!("{}: the file is empty", file.display())) } else { Ok(value.to_owned()) }
 }
 
 /// The interval after which the next call reads the file again. The whole file is read, because modification times are too

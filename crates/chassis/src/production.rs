@@ -93,8 +93,7 @@ impl Objections {
             return true;
         }
         let Ok(server) = url.parse::<PgConnectOptions>() else { return true };
-        let role = server.get_username();
-        if password_in(url).is_some_and(|password| password == role || WELL_KNOWN.contains(&password.to_ascii_lowercase().as_str())) {
+        if password_in(url).is_some_and(|password| is_well_known(server.get_username(), password)) {
             self.refuse("the password in the database's address is one that everybody tries first; set another one for the role");
         }
         if stays_on_machine(&server) {
@@ -112,6 +111,14 @@ impl Objections {
             }
         }
         true
+    }
+
+    /// Objects to a password of the broker that everybody tries first.
+    pub fn check_broker(&mut self, url: &str) {
+        let authority = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(credentials, _)| credentials);
+        if authority.and_then(|own| own.split_once(':')).is_some_and(|(user, password)| is_well_known(user, password)) {
+            self.refuse("the password in the broker's address is one that everybody tries first; set another one for the user");
+        }
     }
 
     /// All objections.
@@ -135,6 +142,10 @@ impl Objections {
             }
         }
     }
+}
+
+fn is_well_known(user: &str, password: &str) -> bool {
+    password == user || WELL_KNOWN.contains(&password.to_ascii_lowercase().as_str())
 }
 
 /// The password in an address. One that is a parameter counts before one that stands before the host, as for the driver.

@@ -3,7 +3,12 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 44] = [
+pub const VARIABLES: [&str; 49] = [
+    "PAYTERMS_BUS",
+    "PAYTERMS_BUS_CA",
+    "PAYTERMS_BUS_CREDENTIALS",
+    "PAYTERMS_BUS_REPLICAS",
+    "PAYTERMS_BUS_TLS",
     "PAYTERMS_CA",
     "PAYTERMS_CONFIG",
     "PAYTERMS_CONNECTION_AGE_SECONDS",

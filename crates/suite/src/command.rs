@@ -24,6 +24,7 @@ use payterms_chassis::{
     config,
     db::DatabaseOptions,
     kill,
+    net::broker::BrokerOptions,
     production::Mode,
     scraped,
     telemetry::{Telemetry, TelemetryOptions},
@@ -89,6 +90,8 @@ struct RunOptions {
     /// How each service uses PostgreSQL.
     #[command(flatten)]
     database: DatabaseOptions,
+    #[command(flatten)]
+    broker: BrokerOptions,
     /// Logs, traces and metrics.
     #[command(flatten)]
     telemetry: TelemetryOptions,
@@ -207,7 +210,7 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
 
 async fn play(run: &RunOptions, options: &DemoOptions) -> Result<(), String> {
     let _telemetry = Telemetry::start("demo", &run.log, &run.telemetry)?;
-    Box::pin(demo::play(options.usage.clone(), run.postgres.clone())).await
+    Box::pin(demo::play(options.usage.clone(), run.postgres.clone(), run.broker.clone())).await
 }
 
 async fn simulate(run: &RunOptions, options: &SimulatorOptions) -> Result<(), String> {
@@ -247,6 +250,7 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         cors: run.cors.clone(),
         jwks: run.jwks.clone(),
         database: run.database.clone(),
+        broker: run.broker.clone(),
     };
     let suite = Suite::start(&options, stop.clone()).await?;
     match &run.jwks {

@@ -7,7 +7,8 @@ use payterms_chassis::{
     db::DatabaseOptions,
     db::was_made,
     identity::{Signer, ensure_key, key_set},
-    production::DEVELOPMENT,
+    net::broker::BrokerOptions,
+    production::{DEVELOPMENT, Mode, Objections},
 };
 use payterms_credit::Credit;
 use payterms_gateway::{CorsOptions, GatewayOptions, identity::TokenOptions};
@@ -55,6 +56,8 @@ pub struct SuiteOptions {
     pub jwks: Option<PathBuf>,
     /// How each service uses PostgreSQL.
     pub database: DatabaseOptions,
+    /// How events go between the services.
+    pub broker: BrokerOptions,
 }
 
 /// A suite that serves.
@@ -105,7 +108,10 @@ impl Suite {
             None => Self::start_simulator(&options.data, &secret, &door, stop.clone()).await?,
         };
         let addresses = services.iter().map(|(name, address)| (name.clone(), *address)).collect();
-        let network = Network { addresses, ..Network::default() };
+        let mut objections = Objections::new(Mode::Development);
+        let broker = options.broker.open("suite", &mut objections).await;
+        objections.settle()?;
+        let network = Network { addresses, broker, ..Network::default() };
         let mut running = Vec::new();
         if let Some(listener) = listeners.remove("wallet") {
             let db = open("wallet", options).await?;
@@ -144,6 +150,13 @@ impl Suite {
         let address = gateway.address;
         running.push(gateway);
         Ok(Self { gateway: address, services, simulator, keys, stop, running })
+    }
+
+    /// A suite whose parts are processes of their own, which end by themselves, with its keys in a data folder.
+    #[must_use]
+    pub fn of_processes(data: &Path, gateway: SocketAddr, simulator: String) -> Self {
+        let (services, stop) = (HashMap::new(), CancellationToken::new());
+        Self { gateway, services, simulator, keys: data.join("keys"), stop, running: Vec::new() }
     }
 
     async fn start_simulator(data: &Path, secret: &Path, door: &TcpListener, stop: CancellationToken) -> Result<String, String> {

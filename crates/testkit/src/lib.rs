@@ -10,6 +10,7 @@
 )]
 
 pub mod binary;
+pub mod broker;
 pub mod certificates;
 pub mod collector;
 pub mod crowd;

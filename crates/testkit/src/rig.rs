@@ -64,7 +64,7 @@ impl Services {
         Self::with(rig, Vec::new()).await
     }
 
-    /// The same, with more options for each.
+    /// The same, with more options for each, in which `{part}` is its name.
     pub async fn with(rig: Rig, options: Vec<String>) -> Self {
         Self::between(rig, options, &[], false).await
     }
@@ -211,7 +211,9 @@ impl Services {
         if name == "credit" {
             arguments.push(format!("--seal-key={data}/keys/seal.key"));
         }
-        arguments.extend(self.options.iter().cloned());
+        let options = self.rig.options.iter().filter(|option| option.starts_with("--bus")).chain(&self.options);
+        let taken = options.filter(|option| name != "gateway" || !option.starts_with("--bus"));
+        arguments.extend(taken.map(|option| option.replace("{part}", name)));
         arguments
     }
 

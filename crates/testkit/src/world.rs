@@ -1,7 +1,7 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
-use crate::{crowd::Crowd, json_line::JsonLine, people::person, postgres, slow_line::SlowLine, vies::Vies};
-use payterms_chassis::{db::DatabaseOptions, identity::Signer};
+use crate::{broker::Broker, crowd::Crowd, json_line::JsonLine, people::person, postgres, slow_line::SlowLine, vies::Vies};
+use payterms_chassis::{db::DatabaseOptions, identity::Signer, net::broker::BrokerOptions};
 use payterms_gateway::CorsOptions;
 use payterms_kernel::SystemClock;
 use payterms_proto::{
@@ -39,6 +39,8 @@ pub struct World {
     pub postgres: Option<String>,
     /// Where tax numbers are looked up.
     pub vies: Vies,
+    /// Where events go by; none: the direct bus.
+    pub broker: Option<Broker>,
     crowds: Vec<Crowd>,
     _json: Option<JsonLine>,
     replica: Option<Suite>,
@@ -117,12 +119,26 @@ impl World {
 
     /// Starts a suite again on what another one has left.
     pub async fn again(folder: TempDir, postgres: Option<String>) -> Self {
-        let vies = Vies::start().await;
-        let suite = Self::suite(&folder, postgres.clone(), vies.at).await;
-        Self { suite, folder, postgres, vies, crowds: Vec::new(), _json: None, replica: None }
+        Self::on(folder, postgres, None).await
     }
 
-    async fn suite(folder: &TempDir, postgres: Option<String>, vies: SocketAddr) -> Suite {
+    /// Starts a suite whose events go by a broker; none where that or the database is not to be had.
+    pub async fn start_on_broker(database: Database) -> Option<Self> {
+        let broker = Broker::start().await?;
+        let postgres = match database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(postgres::database().await?),
+        };
+        Some(Self::on(tempfile::tempdir().expect("a folder"), postgres, Some(broker)).await)
+    }
+
+    async fn on(folder: TempDir, postgres: Option<String>, broker: Option<Broker>) -> Self {
+        let vies = Vies::start().await;
+        let suite = Self::suite(&folder, postgres.clone(), vies.at, broker.as_ref()).await;
+        Self { suite, folder, postgres, vies, broker, crowds: Vec::new(), _json: None, replica: None }
+    }
+
+    async fn suite(folder: &TempDir, postgres: Option<String>, vies: SocketAddr, broker: Option<&Broker>) -> Suite {
         let listen = "127.0.0.1:0".parse().expect("an address");
         let options = SuiteOptions {
             data: folder.path().to_path_buf(),
@@ -135,6 +151,7 @@ impl World {
             cors: CorsOptions::default(),
             jwks: None,
             database: DatabaseOptions::default(),
+            broker: BrokerOptions { bus: broker.map(Broker::url).into_iter().collect(), ..BrokerOptions::default() },
         };
         Suite::start(&options, CancellationToken::new()).await.expect("the suite starts")
     }
@@ -142,7 +159,7 @@ impl World {
     /// A second suite on the same PostgreSQL: two replicas of every service.
     pub async fn replica(&self) -> Suite {
         assert!(self.postgres.is_some(), "replicas need PostgreSQL");
-        Self::suite(&self.folder, self.postgres.clone(), self.vies.at).await
+        Self::suite(&self.folder, self.postgres.clone(), self.vies.at, self.broker.as_ref()).await
     }
 
     /// A second suite on the same PostgreSQL, whose answers reach it `delay` late.
@@ -150,7 +167,7 @@ impl World {
         let (place, name) = self.postgres.as_deref().and_then(|place| place.split_once('/')).expect("host:port/name");
         let server = tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
         let line = SlowLine::open(server, delay).await;
-        Self::suite(&self.folder, Some(format!("{}/{name}", line.address)), self.vies.at).await
+        Self::suite(&self.folder, Some(format!("{}/{name}", line.address)), self.vies.at, self.broker.as_ref()).await
     }
 
     /// Stops the suite; a replica of it goes on.

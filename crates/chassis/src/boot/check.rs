@@ -35,8 +35,10 @@ pub async fn check<S: Service>(arguments: Vec<OsString>) -> Result<Vec<String>, 
         let subscribers = topology::subscribers(&topology, S::NAME).into_keys();
         check_peers(&network, calls.into_iter().chain(subscribers), &mut objections);
     }
-    if let Some(url) = objections.take(options.address.url()) {
-        objections.check_address(&url);
+    let _broker = options.broker.open(S::NAME, &mut objections).await;
+    if let Some(url) = objections.take(options.address.url())
+        && objections.check_address(&url)
+    {
         check_database::<S>(&url, &options.database, &mut objections).await;
     }
     stop.cancel();

@@ -85,7 +85,7 @@ impl Inbox {
     }
 
     /// Applies an event and those stored events that it was holding up; returns how many were applied.
-    async fn apply_with_successors(&self, event: Event) -> Result<i32, AppError> {
+    pub(crate) async fn apply_with_successors(&self, event: Event) -> Result<i32, AppError> {
         let mut applied = 0;
         let mut next = Some(event);
         while let Some(event) = next {

@@ -21,6 +21,9 @@ const ROWS: i64 = 500;
 /// Polls for open flows before a round ends without them. The limit keeps one stuck flow from blocking the clock for ever.
 const FLOW_POLLS: u32 = 100;
 
+/// Looks for events that were received before a round ends.
+const RELAY_POLLS: u32 = 80;
+
 /// The handler of `ClockService` in one service.
 #[derive(Debug, Clone)]
 pub struct RunDue {
@@ -49,13 +52,16 @@ impl RunDue {
             moved = moved.saturating_add(self.wait_for_flows(tenant, run_id).await?);
             let waiting = self.relay.pending(tenant).await?;
             if waiting > 0 {
-                self.relay.pump().await?;
-                // Another replica may hold the relay's lease and deliver these events. Wait for it a little before the next round.
-                for _ in 0..40 {
+                // Another replica may hold the relay's lease, and on a bus with a broker events are on their way for a moment. Wait a
+                // little before the next round; the clock's owner goes on with rounds until nothing is pending.
+                for _ in 0..RELAY_POLLS {
+                    if let Some(error) = self.relay.pump(None).await.failure {
+                        return Err(error);
+                    }
                     if self.relay.pending(tenant).await? < waiting {
                         break;
                     }
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(25)).await;
                 }
                 moved = moved.saturating_add(waiting);
             }

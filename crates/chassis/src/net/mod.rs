@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod ages;
+pub mod broker;
 pub(crate) mod budget;
 pub(crate) mod health_check;
 pub(crate) mod line;
@@ -12,6 +13,7 @@ pub mod tls;
 
 use addresses::Addresses;
 use ages::ConnectionAges;
+use broker::Broker;
 use tls::{Followed, Part, Port, port::Guard};
 
 /// How a process reaches others and is reached by them.
@@ -23,6 +25,8 @@ pub struct Network {
     pub ages: ConnectionAges,
     /// What it shows to the other parts, and the authorities that it believes; none: plain text.
     pub part: Option<Followed<Part>>,
+    /// Where events go by; none: services call each other's inboxes.
+    pub broker: Option<Broker>,
 }
 
 impl Network {

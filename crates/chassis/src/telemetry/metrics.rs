@@ -153,6 +153,16 @@ pub(crate) fn replayed() {
     REPLAYS.add(1, &[]);
 }
 
+static REFILLS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    let description = "Streams of the broker that had lost events, or were gone, and are filled from the outbox.";
+    meter().u64_counter("payterms.bus.refills").with_unit("{stream}").with_description(description).build()
+});
+
+/// Counts a stream that is filled from the outbox again.
+pub(crate) fn stream_refilled(of: &'static str) {
+    REFILLS.add(1, &[part(of)]);
+}
+
 static BATCH_SIZES: LazyLock<Histogram<u64>> =
     LazyLock::new(|| sizes("payterms.batch.size", "Calls that were processed in one transaction."));
 static BATCHES: LazyLock<Histogram<f64>> = LazyLock::new(|| durations("payterms.batch.duration", "How long batches took."));

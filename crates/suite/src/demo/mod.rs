@@ -14,7 +14,7 @@ pub mod s5;
 pub mod stage;
 
 use crate::{Suite, SuiteOptions};
-use payterms_chassis::db::DatabaseOptions;
+use payterms_chassis::{db::DatabaseOptions, net::broker::BrokerOptions};
 use payterms_gateway::CorsOptions;
 use stage::Stage;
 use std::{path::PathBuf, time::Instant};
@@ -27,11 +27,11 @@ pub const USAGE: &str = include_str!("../../demo/usage.csv");
 const CUSTOMERS: &str = include_str!("../../demo/customers.csv");
 
 /// Plays all stories on a suite of its own that keeps nothing; on a fresh PostgreSQL database if one is
-/// named (`host:port/database`).
+/// named (`host:port/database`), and with events by a broker if one is named.
 ///
 /// # Errors
 /// A sentence that says which step failed.
-pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<(), String> {
+pub async fn play(usage: Option<PathBuf>, postgres: Option<String>, broker: BrokerOptions) -> Result<(), String> {
     let began = Instant::now();
     let usage = match usage {
         Some(file) => std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?,
@@ -50,6 +50,7 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>) -> Result<()
         cors: CorsOptions::default(),
         jwks: None,
         database: DatabaseOptions::default(),
+        broker,
     };
     let suite = Suite::start(&options, CancellationToken::new()).await?;
     println!("The suite serves on {}; all below goes through that door.", suite.gateway);

@@ -4,7 +4,7 @@ use super::{ours, render, samples};
 use crate::documents::wording::Language;
 use payterms_invoicing_domain::MailKind;
 
-const OPTIONAL: [&str; 21] = [
+const OPTIONAL: [&str; 22] = [
     "advised",
     "past_due",
     "link",
