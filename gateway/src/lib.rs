@@ -3,11 +3,14 @@
 
 pub mod account;
 mod answer;
+mod api_keys;
+pub mod callers;
 mod connect;
 pub mod events;
 pub mod identity;
 pub mod in_flight;
 mod metadata;
+mod readiness;
 pub mod route;
 pub mod versions;
 pub mod web;
@@ -16,7 +19,7 @@ use axum::middleware::from_fn;
 use clap::{Args, Parser};
 pub use connect::CorsOptions;
 use connect::Door;
-use identity::{KeySet, TokenOptions};
+use identity::{KeyOptions, KeySet, TokenOptions};
 use payterms_chassis::{
     Network,
     access::{AccessTable, is_for_peers},
@@ -37,6 +40,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{SystemClock, text::without_passwords};
 use payterms_proto::gateway::v1::{account_service_server::AccountServiceServer, event_service_server::EventServiceServer};
+use readiness::Asker;
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -44,9 +48,9 @@ use tonic::service::Routes;
 /// Options that only the gateway has.
 #[derive(Debug, Clone, Args)]
 pub struct GatewayOptions {
-    /// File with the public keys (JWKS) of those who issue callers' tokens.
-    #[arg(long, env = "PAYTERMS_JWKS", default_value = "keys/jwks.json")]
-    pub jwks: PathBuf,
+    /// Where the keys of callers' tokens are.
+    #[command(flatten)]
+    pub keys: KeyOptions,
     /// Address of the payment simulator, whose hosted page is then served at `/simulator/`.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
@@ -73,11 +77,10 @@ impl GatewayOptions {
     }
 
     fn check_for_production(&self, objections: &mut Objections) {
-        let keys = objections.take(KeySet::read(&self.jwks, self.tokens.clone()));
-        if keys.is_some_and(|keys| keys.has_key(DEVELOPMENT)) || self.tokens.issuer.as_deref() == Some(DEVELOPMENT) {
-            let file = self.jwks.display();
-            objections
-                .refuse(format!("{file}: callers' tokens may be signed with the key of development; name your identity provider's keys"));
+        self.keys.check(objections, DEVELOPMENT);
+        objections.take(self.tokens.claims_map());
+        if self.tokens.issuer.as_deref() == Some(DEVELOPMENT) {
+            objections.refuse("the issuer of callers' tokens is that of development; name your identity provider's with --issuer");
         }
         if self.simulator.is_some() {
             objections.warn("the page of the payment simulator is served, where no card is real");
@@ -110,18 +113,23 @@ pub async fn start(
     stop: CancellationToken,
 ) -> Result<Running, String> {
     if options.tokens.issuer.is_none() {
-        tracing::warn!("any issuer whose key is in the file of keys is accepted; name the one that callers have with --issuer");
+        tracing::warn!("any issuer whose key is in the JWKS is accepted; name the one that callers have with --issuer");
     }
     let access = AccessTable::load()?;
     let packages: Vec<_> = network.addresses.names().collect();
     let mut services = access.services(&packages);
     services.retain(|service| !is_for_peers(service));
     services.extend(GATEWAY_SERVICES.map(str::to_owned));
+    let tokens = Arc::new(KeySet::open(&options.keys, options.tokens.clone(), stop.clone())?);
     let open = reflection::with_reflection_and_health(Routes::default(), &services).await?;
+    readiness::wait_for_keys(tokens.clone(), open.reporter, services).await;
+    // Where probes have no port of their own, who looks after the gateway asks at the door.
+    let asker = if listeners.probes.is_some() { Asker::World } else { Asker::Supervisor };
+    let (at_door, for_probes) = (readiness::readyz(tokens.clone(), asker), readiness::readyz(tokens.clone(), Asker::Supervisor));
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
     let pools = pools(network, route::CONNECTIONS);
     let clients = Peers::new(signer.clone(), pools.clone());
-    let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone())).merge(connect::about(&access));
+    let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone())).merge(connect::about(&access)).merge(at_door);
     let versions = Arc::new(versions::Versions::new(&topology::load()?, clients.clone()));
     let events = events::Events {
         peers: clients.clone(),
@@ -129,7 +137,8 @@ pub async fn start(
         cursors: events::CursorKey::read(keys)?,
         stop: stop.clone(),
     };
-    let router = route::Router::new(KeySet::read(&options.jwks, options.tokens.clone())?, access, signer, pools, versions.clone());
+    let callers = Arc::new(callers::Callers::new(tokens, clients.clone(), Arc::new(access.clone())));
+    let router = route::Router::new(callers, access, signer, pools, versions.clone());
     let guard = router.clone();
     let gathered = Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
         .add_service(EventServiceServer::new(events))
@@ -145,7 +154,7 @@ pub async fn start(
     let door = Door::new(layers::edge(calls));
     let routes = layers::edge(web).fallback(move |request: axum::extract::Request| door.clone().answer(request));
     let routes = options.cors.wrap(routes)?;
-    serve_probes(listeners.probes, open.probes, stop.clone());
+    serve_probes(listeners.probes, open.probes.merge(for_probes), stop.clone());
     Running::spawn(listeners.calls, |listener| serve::serve(listener, routes, port, stop))
 }
 

@@ -29,10 +29,14 @@ pub(crate) fn check(request: &Request) -> Result<(), Box<Status>> {
     Err(Box::new(status(Code::ResourceExhausted, "METADATA_TOO_LARGE", text)))
 }
 
+/// A header in which other systems take API keys. The suite does not, and a key that somebody sends in it all the same goes no further.
+const API_KEY: &str = "x-api-key";
+
 /// Leaves the headers that a service reads, and those of the operator's own proxies (`x-…`).
 pub(crate) fn keep_passed_on(headers: &mut HeaderMap) {
     let given = std::mem::take(headers);
-    let kept = given.iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str()) || name.as_str().starts_with("x-"));
+    let kept =
+        given.iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str()) || name.as_str().starts_with("x-") && name.as_str() != API_KEY);
     headers.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
 }
 
@@ -68,6 +72,7 @@ mod tests {
             ("payterms-version", "a/c/1"),
             ("traceparent", "00-a-b-01"),
             ("user-agent", "curl"),
+            ("x-api-key", "ptk_live_a"),
             ("x-request-id", "7"),
         ];
         let mut headers: HeaderMap = all.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).into_iter().collect();

@@ -2,8 +2,8 @@
 
 use crate::{
     answer,
+    callers::Callers,
     connect::{Incoming, StreamFault},
-    identity::KeySet,
     in_flight::{self, InFlight, UnderWay, Unread},
     metadata,
     versions::Versions,
@@ -13,7 +13,6 @@ use bytes::Bytes;
 use http::HeaderValue;
 use payterms_chassis::{
     access::AccessTable,
-    bearer,
     body::{self, is_client_stream, is_server_stream},
     call::Caller,
     error::status,
@@ -45,7 +44,7 @@ enum CallKind {
 /// Passes calls on to the services.
 #[derive(Clone)]
 pub struct Router {
-    keys: Arc<KeySet>,
+    callers: Arc<Callers>,
     access: Arc<AccessTable>,
     signer: Arc<Signer>,
     services: Pools,
@@ -105,8 +104,8 @@ impl std::fmt::Debug for Router {
 impl Router {
     /// A router to these services.
     #[must_use]
-    pub fn new(keys: KeySet, access: AccessTable, signer: Signer, services: Pools, versions: Arc<Versions>) -> Self {
-        Self { keys: Arc::new(keys), access: Arc::new(access), signer: Arc::new(signer), services, bounds: Bounds::new(), versions }
+    pub fn new(callers: Arc<Callers>, access: AccessTable, signer: Signer, services: Pools, versions: Arc<Versions>) -> Self {
+        Self { callers, access: Arc::new(access), signer: Arc::new(signer), services, bounds: Bounds::new(), versions }
     }
 
     /// Checks the caller and passes the call on.
@@ -120,7 +119,7 @@ impl Router {
     async fn try_pass(&self, request: Request) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
         // The token is checked first, so that nobody without one learns which methods exist.
-        let caller = self.caller(request.headers())?;
+        let caller = self.callers.caller(request.headers(), &path).await?;
         if !self.access.has(&path) {
             return Err(Box::new(unknown()));
         }
@@ -187,16 +186,16 @@ impl Router {
         }
         name.and_then(service).ok_or_else(|| Box::new(unknown()))
     }
-
-    fn caller(&self, headers: &http::HeaderMap) -> Result<Caller, Box<Status>> {
-        bearer::verified(headers, |token| self.keys.verify(token))
-    }
 }
 
 /// Checks a call of the gateway's own methods, in the same way as the services check calls of theirs.
 pub async fn admit(router: Router, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    match layers::admit(&router.access, |token| router.keys.verify(token).map(|caller| (String::new(), caller)), &path, request.headers()) {
+    let caller = match router.callers.caller(request.headers(), &path).await {
+        Ok(caller) => caller,
+        Err(status) => return refuse(*status),
+    };
+    match layers::admit(&router.access, |_| Ok((String::new(), caller)), &path, request.headers()) {
         Ok(scope) => {
             let caller = scope.caller.clone();
             request.extensions_mut().insert(scope);

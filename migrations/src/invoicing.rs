@@ -46,6 +46,7 @@ impl MigratorTrait for Invoicing {
             Box::new(system::event_log("invoicing_0020_events")),
             Box::new(billing::TRANSFERS_SENT_BACK),
             Box::new(billing::STANDING_RECEIPTS),
+            Box::new(crate::invoicing_api_keys::STEP),
             Box::new(billing::WAITING_REFUNDS),
         ]
     }

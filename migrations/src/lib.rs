@@ -7,6 +7,7 @@ pub mod command;
 pub mod credit;
 pub mod ddl;
 pub mod invoicing;
+mod invoicing_api_keys;
 mod invoicing_bank;
 mod invoicing_billing;
 mod invoicing_documents;

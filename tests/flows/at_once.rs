@@ -107,7 +107,8 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 50] = scenarios!(
+const SCENARIOS: [Scenario; 51] = scenarios!(
+    api_keys::nobody_gives_a_key_more_than_they_have,
     versions::details_make_a_new_version_of_a_receipt_too,
     holds::capture_hold_in_parts_and_release_the_rest,
     collections::an_owner_blocks_all_or_none_and_alone_lifts,

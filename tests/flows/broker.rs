@@ -101,7 +101,7 @@ impl Load {
         load.write(move || {
             let session = session.clone();
             let request =
-                CreateTopUpRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 5, 0), ..Default::default() };
+                CreateTopUpRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 25, 0), ..Default::default() };
             async move {
                 let bought = session.top_ups().create_top_up(request).await.expect("credit is bought").into_inner();
                 assert_eq!(bought.top_up.unwrap().state(), State::Succeeded);

@@ -6,6 +6,7 @@ use crate::{
     mails::mails,
     rig::{self, Rig, Services, retry, until},
     transfer_refunds::{PAYER, ask, on_account, read_refund, sent_on, statement},
+    transfer_refunds_returned::came_back as returned_file,
     transfers::{raise, request, sell, set, with_bank},
     wallets::debit,
 };
@@ -13,7 +14,8 @@ use futures::{FutureExt, StreamExt};
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
-        CancelRefundRequest, ListTransferRefundsRequest, MailKind, Payment, TransferRefund,
+        CancelRefundRequest, ConfirmRefundAccountRequest, ImportBankStatementRequest, ListTransferRefundsRequest, MailKind, Payment,
+        RefundTransferRequest, TransferRefund,
         transfer_refund::{Credit, State},
     },
     wallet::v1::{GetWalletRequest, Minimum, WalletSettings, payment_method::Kind},
@@ -52,6 +54,19 @@ const GIVEN_UP: [&str; 5] = [
 /// Those of them around the record, which has a credit note where the credit was bought.
 const NOTED: [&str; 3] = ["transfer_refund.after_book", "transfer_refund.before_end", "transfer_refund.after_end"];
 
+/// What a person does about an account that the bank did not name.
+const CONFIRMED: [&str; 2] = [
+    "commit.before /payterms.invoicing.v1.TransferRefundService/ConfirmRefundAccount",
+    "commit.after /payterms.invoicing.v1.TransferRefundService/ConfirmRefundAccount",
+];
+/// What a transfer back passes that comes back in a bank's file.
+const CAME_BACK: [&str; 4] = [
+    "commit.before /payterms.invoicing.v1.BankService/ImportBankStatement",
+    "commit.after /payterms.invoicing.v1.BankService/ImportBankStatement",
+    "bank_line.before_payment",
+    "bank_line.after_payment",
+];
+
 /// Scenarios at once: most of their time they wait for a suite to start.
 const AT_ONCE: usize = 2;
 
@@ -70,7 +85,9 @@ async fn kills(on_postgres: bool) {
     let sent_back = MADE.map(|point| sent(point, Credit::Surplus, on_postgres).boxed_local());
     let noted = NOTED.map(|point| sent(point, Credit::TopUp, on_postgres).boxed_local());
     let freed = GIVEN_UP.map(|point| freed(point, on_postgres).boxed_local());
-    let scenarios = reserved.into_iter().chain(sent_back).chain(noted).chain(freed);
+    let confirmed = CONFIRMED.map(|point| confirmed(point, on_postgres).boxed_local());
+    let came_back = CAME_BACK.map(|point| came_back(point, on_postgres).boxed_local());
+    let scenarios = reserved.into_iter().chain(sent_back).chain(noted).chain(freed).chain(confirmed).chain(came_back);
     futures::stream::iter(scenarios).for_each_concurrent(AT_ONCE, |scenario| scenario).await;
 }
 
@@ -84,6 +101,11 @@ struct Stage {
 }
 
 async fn stage(from: Credit, on_postgres: bool) -> Option<Stage> {
+    stage_of(PAYER, from, on_postgres).await
+}
+
+/// Of money that came from an account, or from none that the bank names.
+async fn stage_of(account: &str, from: Credit, on_postgres: bool) -> Option<Stage> {
     let rig = rig::start(on_postgres).await?;
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
@@ -95,7 +117,7 @@ async fn stage(from: Credit, on_postgres: bool) -> Option<Stage> {
         let imported = import(&owner, statement("K", &[("100.00", "USD", &order.number, PAYER)])).await.unwrap();
         paid(&owner, &imported.bank_lines[0].name).await.1
     } else {
-        on_account(&owner, &people.customer, ("K", "80.00", PAYER)).await
+        on_account(&owner, &people.customer, ("K", "80.00", account)).await
     };
     Some(Stage { rig, owner, customer: people.admin, wallet: people.wallet, payment })
 }
@@ -159,6 +181,45 @@ async fn freed(point: &'static str, on_postgres: bool) {
     let answer = retry(again).await.transfer_refund.unwrap();
     assert_eq!(answer.state(), State::Cancelled, "{point}");
     stage.ends(&refund, State::Cancelled, (80, 80), point).await;
+}
+
+/// A second person confirms the account, once.
+async fn confirmed(point: &'static str, on_postgres: bool) {
+    let Some(mut stage) = stage_of("", Credit::Surplus, on_postgres).await else { return };
+    let evidence = "Letter of Barclays of 5 January, seen by Ann".to_owned();
+    let request = RefundTransferRequest { account_evidence: evidence, ..ask(&stage.payment, Credit::Surplus, amount("USD", 30, 0)) };
+    let refund = stage.owner.transfer_refunds().refund_transfer(request).await.unwrap().into_inner().transfer_refund.unwrap();
+    let request = ConfirmRefundAccountRequest { request_id: request_id(), name: refund.name.clone() };
+    let admin = stage.rig.someone("ADMIN", None);
+    let (caller, asked) = (admin.clone(), request.clone());
+    stage.rig.die_at(point, async move { caller.transfer_refunds().confirm_refund_account(asked).await }).await;
+    let again = async || admin.transfer_refunds().confirm_refund_account(request.clone()).await.map(tonic::Response::into_inner);
+    let answer = retry(again).await;
+    assert_eq!((answer.transfer_refund.as_ref().unwrap().state(), retry(again).await), (State::Pending, answer.clone()), "{point}");
+    stage.ends(&refund, State::Pending, (80, 50), point).await;
+}
+
+/// The bank sends it back: its money is credit again, once, and the customer is told once.
+async fn came_back(point: &'static str, on_postgres: bool) {
+    let Some(mut stage) = stage(Credit::Surplus, on_postgres).await else { return };
+    let refund = stage.pending(Credit::Surplus).await;
+    stage.owner.transfer_refunds().mark_refund_sent(sent_on(&refund.name, None)).await.unwrap();
+    let request = ImportBankStatementRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        content: returned_file("L", "30.00", &refund.reference).into(),
+        ..Default::default()
+    };
+    let (caller, asked) = (stage.owner.clone(), request.clone());
+    stage.rig.die_at(point, async move { caller.bank().import_bank_statement(asked).await }).await;
+    let again = async || stage.owner.bank().import_bank_statement(request.clone()).await.map(tonic::Response::into_inner);
+    let answer = retry(again).await;
+    assert_eq!((answer.bank_lines.len(), retry(again).await), (1, answer.clone()), "{point}");
+    let credit = async || Ok(stage.balance().await);
+    until(credit, |own| own.0 == amount("USD", 80, 0)).await;
+    stage.ends(&refund, State::Returned, (80, 80), point).await;
+    let told = async || Ok(mails(&stage.owner, MailKind::TransferRefundReturned).await);
+    assert_eq!(until(told, |found| !found.is_empty()).await.len(), 1, "{point}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use payterms_chassis::{Fields, identity, layers::parse_timeout, names, page::PageSigner};
+use payterms_gateway::identity::{KeyOptions, KeySet, TokenOptions};
 use payterms_invoicing::messages::mail_templates;
 use payterms_kernel::{Currency, Money, SystemClock, TenantId, money::parse_decimal, text};
 use payterms_proto::{
@@ -22,6 +23,7 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use sha2::Sha256;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 #[test]
 fn json_of_providers_and_of_tokens() {
@@ -31,7 +33,7 @@ fn json_of_providers_and_of_tokens() {
     identity::ensure_key(folder.path(), "gateway").unwrap();
     let keys = folder.path().join("jwks.json");
     std::fs::write(&keys, identity::key_set(folder.path(), &["gateway"]).unwrap()).unwrap();
-    let callers = payterms_gateway::identity::KeySet::read(&keys, payterms_gateway::identity::TokenOptions::default()).unwrap();
+    let callers = KeySet::open(&KeyOptions::file(keys), TokenOptions::default(), CancellationToken::new()).unwrap();
     let signer = identity::Signer::read(folder.path(), "gateway", Arc::new(SystemClock)).unwrap();
     let services = identity::Verifier::read(folder.path(), "wallet", &["gateway".into()]).unwrap();
     let token = signer.internal("wallet", &scope().caller).unwrap();

@@ -57,6 +57,18 @@ async fn everything_of_development_is_named_at_once() {
         &said,
         &[of_all[0], of_all[1], "callers speak plain text", "signed with the key of development", "there are no certificates"],
     );
+    let url = "--jwks-url=http://idp.example/jwks".to_owned();
+    let said = refused(&["service", "gateway"], &[keys(data), url, "--issuer=development".to_owned()]);
+    names_all(
+        &said,
+        &[
+            of_all[0],
+            of_all[1],
+            "callers speak plain text",
+            "keys that come in plain text",
+            "the issuer of callers' tokens is that of development",
+        ],
+    );
     let suite = refused(&["--mode=production"], &[format!("--data={}", data.join("none").display())]);
     assert!(suite.contains("charges a simulator") && !data.join("none").exists(), "{suite}");
     world.end().await;

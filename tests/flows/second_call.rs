@@ -8,7 +8,10 @@ use crate::{
     metered::yard,
     plans::{allow, monthly, proposal},
 };
-use payterms_gateway::{CorsOptions, GatewayOptions, identity::TokenOptions};
+use payterms_gateway::{
+    CorsOptions, GatewayOptions,
+    identity::{KeyOptions, TokenOptions},
+};
 use payterms_proto::{
     credit::v1::{CreateProgrammeRequest, InviteCustomerRequest, OfferLineRequest, Programme, StartApplicationRequest},
     gateway::v1::GetAccountOverviewRequest,
@@ -58,7 +61,7 @@ impl<'a> Doors<'a> {
     async fn of(world: &'a World) -> Self {
         let keys = world.folder.path().join("keys");
         let options = GatewayOptions {
-            jwks: keys.join("jwks.json"),
+            keys: KeyOptions::file(keys.join("jwks.json")),
             simulator: None,
             door_tls: None,
             cors: CorsOptions::default(),

@@ -47,6 +47,8 @@ struct State<T> {
     /// When the file was last read successfully.
     good_at: Instant,
     read_at: Instant,
+    /// Why the last reading brought no keys.
+    fault: Option<String>,
 }
 
 impl<T> std::fmt::Debug for KeyFile<T> {
@@ -65,7 +67,7 @@ impl<T> KeyFile<T> {
         let text = fs::read_to_string(&path).map_err(|error| fault(&error))?;
         let keys = Arc::new(parse(&text).map_err(|error| fault(&error))?);
         let now = Instant::now();
-        Ok(Self { path, parse, state: RwLock::new(State { text, keys, good_at: now, read_at: now }) })
+        Ok(Self { path, parse, state: RwLock::new(State { text, keys, good_at: now, read_at: now, fault: None }) })
     }
 
     /// The current keys; `None` once the file has been missing or malformed for longer than [`GRACE`]. A changed file gives
@@ -78,6 +80,12 @@ impl<T> KeyFile<T> {
     pub fn last_keys(&self) -> Arc<T> {
         let _ = self.keys();
         self.state.read().unwrap_or_else(PoisonError::into_inner).keys.clone()
+    }
+
+    /// Why the last reading brought no keys; none where it did.
+    pub fn fault(&self) -> Option<String> {
+        let _ = self.keys();
+        self.state.read().unwrap_or_else(PoisonError::into_inner).fault.clone()
     }
 
     fn keys_at(&self, now: Instant) -> Option<Arc<T>> {
@@ -104,18 +112,25 @@ impl<T> State<T> {
     fn update(&mut self, path: &std::path::Path, read: io::Result<String>, parse: fn(&str) -> Result<T, String>, now: Instant) {
         let text = match read {
             Ok(text) if text == self.text => {
-                self.good_at = now;
+                (self.good_at, self.fault) = (now, None);
                 return;
             }
             Ok(text) => text,
-            Err(error) => return tracing::error!(path = %path.display(), %error, "a file of keys cannot be read"),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "a file of keys cannot be read");
+                self.fault = Some(format!("{}: {error}", path.display()));
+                return;
+            }
         };
         match parse(&text) {
             Ok(keys) => {
                 tracing::info!(path = %path.display(), "keys have changed");
-                (self.text, self.keys, self.good_at) = (text, Arc::new(keys), now);
+                (self.text, self.keys, self.good_at, self.fault) = (text, Arc::new(keys), now, None);
             }
-            Err(error) => tracing::error!(path = %path.display(), %error, "a file of keys holds no keys"),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "a file of keys holds no keys");
+                self.fault = Some(format!("{}: {error}", path.display()));
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ pub use flow::{handler, housekeeping, jobs, zones};
 pub use net::Network;
 pub use wire::{
     answer::{self, Answer},
-    bank_file,
+    api_key, bank_file,
     call::{self, Call, Caller, Scope},
     catalogue, deadline,
     error::{self, AppError},

@@ -3,13 +3,15 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 49] = [
+pub const VARIABLES: [&str; 55] = [
+    "PAYTERMS_AUDIENCE",
     "PAYTERMS_BUS",
     "PAYTERMS_BUS_CA",
     "PAYTERMS_BUS_CREDENTIALS",
     "PAYTERMS_BUS_REPLICAS",
     "PAYTERMS_BUS_TLS",
     "PAYTERMS_CA",
+    "PAYTERMS_CLAIMS",
     "PAYTERMS_CONFIG",
     "PAYTERMS_CONNECTION_AGE_SECONDS",
     "PAYTERMS_CONNECTION_GRACE_SECONDS",
@@ -26,6 +28,10 @@ pub const VARIABLES: [&str; 49] = [
     "PAYTERMS_GATEWAY",
     "PAYTERMS_ISSUER",
     "PAYTERMS_JWKS",
+    "PAYTERMS_JWKS_CA",
+    "PAYTERMS_JWKS_EVERY_SECONDS",
+    "PAYTERMS_JWKS_HOLDS_SECONDS",
+    "PAYTERMS_JWKS_URL",
     "PAYTERMS_KEYS",
     "PAYTERMS_KILL_AT",
     "PAYTERMS_LISTEN",

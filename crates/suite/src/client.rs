@@ -1,5 +1,7 @@
 //! A caller of the gateway: one channel, one token, fresh request ids.
 
+mod api_keys;
+
 use payterms_proto::{
     common::{peers::v1::inbox_service_client::InboxServiceClient, v1::operations_service_client::OperationsServiceClient},
     credit::{

@@ -11,7 +11,10 @@ use payterms_chassis::{
     production::{DEVELOPMENT, Mode, Objections},
 };
 use payterms_credit::Credit;
-use payterms_gateway::{CorsOptions, GatewayOptions, identity::TokenOptions};
+use payterms_gateway::{
+    CorsOptions, GatewayOptions,
+    identity::{KeyOptions, TokenOptions},
+};
 use payterms_invoicing::Invoicing;
 use payterms_kernel::{Clock, SystemClock};
 use payterms_plans::Plans;
@@ -145,7 +148,13 @@ impl Suite {
         }
         let issuer = options.jwks.is_none().then(|| DEVELOPMENT.to_owned());
         let tokens = TokenOptions { issuer, ..TokenOptions::default() };
-        let own = GatewayOptions { jwks, simulator: Some(simulator.clone()), door_tls: None, cors: options.cors.clone(), tokens };
+        let own = GatewayOptions {
+            keys: KeyOptions::file(jwks),
+            simulator: Some(simulator.clone()),
+            door_tls: None,
+            cors: options.cors.clone(),
+            tokens,
+        };
         let gateway = payterms_gateway::start(&keys, &network, (door.into(), network.port()), &own, stop.clone()).await?;
         let address = gateway.address;
         running.push(gateway);

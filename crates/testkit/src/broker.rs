@@ -91,10 +91,12 @@ impl Broker {
             let (key, publishes) = (user.public_key(), publishes(&service, &relations));
             writeln!(users, "{{ nkey: {key}, permissions: {{ publish: {publishes}, subscribe: [\"_INBOX.>\"] }} }}").unwrap();
         }
-        let (certificate, key) = (server.join("tls.crt"), server.join("tls.key"));
         let settings = format!(
-            "tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {ca:?}, verify: true }}\n\
-             authorization {{ users: [\n{users}] }}\n"
+            "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}\n\
+             authorization {{ users: [\n{users}] }}\n",
+            server.join("tls.crt").display(),
+            server.join("tls.key").display(),
+            ca.display(),
         );
         Some(Guarded { broker: Self::with(program, folder, &settings).await, ca, client, seeds })
     }
@@ -102,7 +104,7 @@ impl Broker {
     async fn with(program: PathBuf, folder: tempfile::TempDir, settings: &str) -> Self {
         let at = free_address();
         let store = folder.path().join("store");
-        let settings = format!("listen: {at}\njetstream {{ store_dir: {store:?} }}\n{settings}");
+        let settings = format!("listen: {at}\njetstream {{ store_dir: \"{}\" }}\n{settings}", store.display());
         fs::write(folder.path().join("nats.conf"), settings).unwrap();
         let mut broker = Self { program, folder, at, process: None };
         broker.start_again().await;

@@ -15,6 +15,7 @@ pub mod certificates;
 pub mod collector;
 pub mod crowd;
 pub mod faulty_line;
+pub mod issuer;
 pub mod json_line;
 pub mod people;
 pub mod postgres;

@@ -164,13 +164,13 @@ fn not_a_call(request: &Request) -> Response {
     answer
 }
 
-/// Whether the process lives, and whether calls should be sent to it. The gateway has nothing to wait for.
+/// Whether the process lives.
 async fn health() -> Response {
     axum::Json(serde_json::json!({ "ready": true })).into_response()
 }
 
 /// The answer to a verb other than GET where something is to be read. The router says which verbs are allowed.
-async fn is_only_read() -> Response {
+pub(crate) async fn is_only_read() -> Response {
     refusal::plain(StatusCode::METHOD_NOT_ALLOWED, "unimplemented", "This is read by GET.")
 }
 
@@ -178,8 +178,5 @@ async fn is_only_read() -> Response {
 pub(crate) fn about(access: &AccessTable) -> Router {
     let document = Bytes::from(openapi::document(access).to_string());
     let answer = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], document.clone()));
-    Router::new()
-        .route("/openapi.json", get(answer).fallback(is_only_read))
-        .route("/healthz", get(health).fallback(is_only_read))
-        .route("/readyz", get(health).fallback(is_only_read))
+    Router::new().route("/openapi.json", get(answer).fallback(is_only_read)).route("/healthz", get(health).fallback(is_only_read))
 }

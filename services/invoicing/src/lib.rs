@@ -26,17 +26,17 @@ use payterms_chassis::{
 };
 use payterms_kernel::TenantId;
 use payterms_proto::invoicing::{
-    peers::v1::owner_collection_service_server::OwnerCollectionServiceServer,
+    peers::v1::{api_key_lookup_service_server::ApiKeyLookupServiceServer, owner_collection_service_server::OwnerCollectionServiceServer},
     v1::{
-        approval_service_server::ApprovalServiceServer, bank_service_server::BankServiceServer,
-        collection_service_server::CollectionServiceServer, customer_service_server::CustomerServiceServer,
-        document_service_server::DocumentServiceServer, invoice_service_server::InvoiceServiceServer,
-        mail_service_server::MailServiceServer, mail_template_service_server::MailTemplateServiceServer,
-        metered_service_service_server::MeteredServiceServiceServer, payment_service_server::PaymentServiceServer,
-        receipt_service_server::ReceiptServiceServer, refund_service_server::RefundServiceServer,
-        statement_service_server::StatementServiceServer, tenant_service_server::TenantServiceServer,
-        test_clock_service_server::TestClockServiceServer, transfer_refund_service_server::TransferRefundServiceServer,
-        transfer_top_up_service_server::TransferTopUpServiceServer,
+        api_key_service_server::ApiKeyServiceServer, approval_service_server::ApprovalServiceServer,
+        bank_service_server::BankServiceServer, collection_service_server::CollectionServiceServer,
+        customer_service_server::CustomerServiceServer, document_service_server::DocumentServiceServer,
+        invoice_service_server::InvoiceServiceServer, mail_service_server::MailServiceServer,
+        mail_template_service_server::MailTemplateServiceServer, metered_service_service_server::MeteredServiceServiceServer,
+        payment_service_server::PaymentServiceServer, receipt_service_server::ReceiptServiceServer,
+        refund_service_server::RefundServiceServer, statement_service_server::StatementServiceServer,
+        tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
+        transfer_refund_service_server::TransferRefundServiceServer, transfer_top_up_service_server::TransferTopUpServiceServer,
     },
 };
 use std::{path::PathBuf, sync::Arc};
@@ -97,6 +97,8 @@ impl Service for Invoicing {
             .add_service(StatementServiceServer::new(api.clone()))
             .add_service(BankServiceServer::new(api.clone()))
             .add_service(ApprovalServiceServer::new(api.clone()))
+            .add_service(ApiKeyServiceServer::new(api.clone()))
+            .add_service(ApiKeyLookupServiceServer::new(api.clone()))
             .add_service(TransferTopUpServiceServer::new(api.clone()))
             .add_service(TransferRefundServiceServer::new(api.clone()))
             .add_service(MailServiceServer::new(api.clone()))

@@ -148,7 +148,7 @@ impl OperationsService for Operations {
         let name = fields.name("name", &message.name, &["deadLetters"]);
         let call = fields.write(&message.request_id, name.tenant.clone())?;
         let answer = |failure: Option<String>| RetryDeadLetterResponse { applied: failure.is_none(), failure: failure.unwrap_or_default() };
-        handler::write(&self.flows, &call, || self.handle(&call, self.inbox.retry(&call.tenant, name.id(0)), answer)).await
+        Box::pin(handler::write(&self.flows, &call, || self.handle(&call, self.inbox.retry(&call.tenant, name.id(0)), answer))).await
     }
 
     async fn dismiss_dead_letter(&self, request: Request<DismissDeadLetterRequest>) -> Result<Response<DismissDeadLetterResponse>, Status> {
@@ -157,7 +157,7 @@ impl OperationsService for Operations {
         let call = fields.write(&message.request_id, name.tenant.clone())?;
         let answer =
             |failure: Option<String>| DismissDeadLetterResponse { dismissed: failure.is_none(), failure: failure.unwrap_or_default() };
-        handler::write(&self.flows, &call, || self.handle(&call, self.inbox.dismiss(&call.tenant, name.id(0)), answer)).await
+        Box::pin(handler::write(&self.flows, &call, || self.handle(&call, self.inbox.dismiss(&call.tenant, name.id(0)), answer))).await
     }
 
     async fn list_open_flows(&self, request: Request<ListOpenFlowsRequest>) -> Result<Response<ListOpenFlowsResponse>, Status> {

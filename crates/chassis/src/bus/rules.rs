@@ -2,7 +2,7 @@
 //! piece by piece on a live database, and tests run them over everything after they have done their worst.
 
 use crate::db::sql;
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, RuntimeErr, Value};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, RuntimeErr, Value, sqlx::error::DatabaseError};
 use uuid::Uuid;
 
 /// Something that must hold.
@@ -157,7 +157,7 @@ fn among(tenants: &[String], first: usize) -> String {
 /// Whether the server ended a statement because it took too long.
 pub(crate) fn took_too_long(error: &DbErr) -> bool {
     let (DbErr::Query(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause))) = error else { return false };
-    cause.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "57014")
+    cause.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "57014")
 }
 
 /// Rules over the tables that every service has.

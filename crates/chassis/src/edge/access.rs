@@ -5,6 +5,8 @@ use crate::{edge::body, wire::call::Grant};
 use serde::Deserialize;
 use std::collections::HashMap;
 
+/// The roles of callers. No others count in their tokens.
+pub const ROLES: [&str; 8] = ["OPERATOR", "OWNER", "ADMIN", "STAFF", "CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER", "SERVICE"];
 /// The role of a service that calls in its own name.
 pub const PEER: &str = "PEER";
 /// What the name of a package has whose methods are for peers alone: `payterms.wallet.peers.v1`.
@@ -28,18 +30,21 @@ struct Row {
     asserted_by: Vec<String>,
     /// Bytes of its largest message; none: as of most methods.
     largest: Option<usize>,
+    /// Whether people alone call it.
+    is_for_people: bool,
 }
 
 /// The largest message that a row may allow, in MiB: as much as passes between services.
 const MOST_MIB: usize = 15;
 
-/// A cell of the file: the reach of a role, a list of services, or a size in MiB.
+/// A cell of the file: the reach of a role, a list of services, a size in MiB, or whether API keys may call.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Cell {
     Reach(String),
     Services(Vec<String>),
     Size(usize),
+    Switch(bool),
 }
 
 impl Row {
@@ -53,6 +58,8 @@ impl Row {
             (PEER | "asserted_by", _) => return Err(format!("{column} lists services")),
             ("largest_mib", Cell::Size(mib)) if (1..=MOST_MIB).contains(&mib) => self.largest = Some(mib << 20),
             ("largest_mib", _) => return Err(format!("{column} is a number of MiB up to {MOST_MIB}")),
+            ("api_keys", Cell::Switch(false)) => self.is_for_people = true,
+            ("api_keys", _) => return Err("api_keys is false where people alone call".to_owned()),
             (role, Cell::Reach(reach)) if reach == "yes" => drop(self.roles.insert(role.to_owned(), Grant::Tenant)),
             (role, Cell::Reach(reach)) if reach == "own" => drop(self.roles.insert(role.to_owned(), Grant::OwnCustomer)),
             (role, _) => return Err(format!("{role} is neither yes nor own")),
@@ -159,6 +166,12 @@ impl AccessTable {
         self.rows.get(path).and_then(|row| row.largest).unwrap_or(body::MESSAGE)
     }
 
+    /// Whether people alone call the method at `path`, and no API key.
+    #[must_use]
+    pub fn is_for_people(&self, path: &str) -> bool {
+        self.rows.get(path).is_some_and(|row| row.is_for_people)
+    }
+
     /// All rows: the path of a method, and the grant of each role.
     pub fn cells(&self) -> impl Iterator<Item = (&str, &HashMap<String, Grant>)> {
         self.rows.iter().map(|(path, row)| (path.as_str(), &row.roles))
@@ -206,9 +219,8 @@ mod tests {
 
     #[test]
     fn roles_are_known_ones() {
-        let roles = ["OPERATOR", "OWNER", "ADMIN", "STAFF", "CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER", "SERVICE", "PEER"];
         for (path, row) in AccessTable::load().unwrap().cells() {
-            assert!(row.keys().all(|role| roles.contains(&role.as_str())), "{path}");
+            assert!(row.keys().all(|role| role == super::PEER || super::ROLES.contains(&role.as_str())), "{path}");
         }
     }
 
@@ -251,6 +263,13 @@ mod tests {
         for wrong in ["largest_mib = 0", "largest_mib = 16", "largest_mib = \"yes\"", "STAFF = 4"] {
             assert!(AccessTable::parse(&format!("[\"a.B\"]\nC = {{ {wrong} }}")).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn people_alone_call_what_says_so() {
+        let table = AccessTable::parse("[\"a.B\"]\nC = { STAFF = \"yes\", api_keys = false }\nD = { STAFF = \"yes\" }").unwrap();
+        assert_eq!(["/a.B/C", "/a.B/D", "/a.B/E"].map(|path| table.is_for_people(path)), [true, false, false]);
+        assert!(AccessTable::parse("[\"a.B\"]\nC = { api_keys = true }").is_err(), "it is the rule");
     }
 
     #[test]

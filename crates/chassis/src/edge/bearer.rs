@@ -1,23 +1,39 @@
 //! The token in the `authorization` header of a call.
 
-use crate::wire::{error::status, identity::TokenFault};
+use crate::wire::{
+    error::{not_yet, status},
+    identity::TokenFault,
+};
 use http::{HeaderMap, header::AUTHORIZATION};
 use tonic::{Code, Status};
 
-/// Reads the token of a call and verifies it. `Bearer` may be written in any case.
+/// Reads the token of a call and verifies it.
 ///
 /// # Errors
-/// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`, and what to do.
+/// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`, and what to do; UNAVAILABLE without keys.
 pub fn verified<T>(headers: &HeaderMap, verify: impl FnOnce(&str) -> Result<T, TokenFault>) -> Result<T, Box<Status>> {
-    verify(token(headers)?).map_err(|fault| match fault {
-        TokenFault::Expired => Box::new(refused("TOKEN_EXPIRED", "The token has expired. Get a new one.")),
-        _ => Box::new(refused("TOKEN_INVALID", "The token is not accepted here. Get a new one.")),
+    verify(token(headers)?).map_err(refused)
+}
+
+/// The status of a call whose token has a fault.
+#[must_use]
+pub fn refused(fault: TokenFault) -> Box<Status> {
+    Box::new(match fault {
+        TokenFault::Expired => unauthenticated("TOKEN_EXPIRED", "The token has expired. Get a new one."),
+        TokenFault::NoKeys => not_yet("UNAVAILABLE", "The keys of callers' tokens cannot be read for now. Retry after the delay.").into(),
+        TokenFault::NotSigned(_) | TokenFault::Claim(_) => {
+            unauthenticated("TOKEN_INVALID", "The token is not accepted here. Get a new one.")
+        }
     })
 }
 
-fn token(headers: &HeaderMap) -> Result<&str, Box<Status>> {
-    let missing = || Box::new(refused("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
-    let invalid = |message| Box::new(refused("TOKEN_INVALID", message));
+/// The token of a call. `Bearer` may be written in any case.
+///
+/// # Errors
+/// UNAUTHENTICATED with `TOKEN_MISSING` or `TOKEN_INVALID`, and what to do.
+pub fn token(headers: &HeaderMap) -> Result<&str, Box<Status>> {
+    let missing = || Box::new(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
+    let invalid = |message| Box::new(unauthenticated("TOKEN_INVALID", message));
     let header = headers.get(AUTHORIZATION).ok_or_else(missing)?;
     let header = header.to_str().map_err(|_| invalid("The header authorization holds other than visible characters."))?.trim();
     match header.split_once(char::is_whitespace) {
@@ -28,7 +44,7 @@ fn token(headers: &HeaderMap) -> Result<&str, Box<Status>> {
     }
 }
 
-fn refused(reason: &'static str, message: &str) -> Status {
+fn unauthenticated(reason: &'static str, message: &str) -> Status {
     status(Code::Unauthenticated, reason, message)
 }
 

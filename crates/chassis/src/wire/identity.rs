@@ -48,6 +48,8 @@ pub enum TokenFault {
     Claim(&'static str),
     /// It has expired.
     Expired,
+    /// There are no keys to check it with for now.
+    NoKeys,
 }
 
 impl TokenFault {
@@ -57,7 +59,7 @@ impl TokenFault {
         match self {
             Self::Claim(claim) => tracing::warn!(issuer, claim, "a signed token is refused"),
             Self::NotSigned(fault) => tracing::debug!(fault, "a token is refused"),
-            Self::Expired => {}
+            Self::Expired | Self::NoKeys => {}
         }
         self
     }
@@ -149,8 +151,7 @@ impl Signer {
     /// # Errors
     /// A sentence if the key cannot sign the claims.
     pub fn internal(&self, audience: &str, caller: &Caller) -> Result<String, String> {
-        let cache_key = (audience.to_owned(), caller.clone());
-        let (now, key) = (self.clock.now(), self.key.last_keys());
+        let (cache_key, now, key) = ((audience.to_owned(), caller.clone()), self.clock.now(), self.key.last_keys());
         if let Some((signed_by, token)) = self.signed.get(&cache_key, now)
             && Arc::ptr_eq(&signed_by, &key)
         {

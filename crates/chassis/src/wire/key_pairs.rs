@@ -131,7 +131,7 @@ impl<'a> KeyPair<'a> {
         let since = fs::metadata(&key).and_then(|meta| meta.modified()).map_err(|error| fault(&key, &error))?;
         let age = now().duration_since(since).unwrap_or_default();
         if age < longest {
-            let left = (longest - age).as_secs();
+            let left = longest.saturating_sub(age).as_secs();
             let why = format!("it signs since {} seconds; tokens of the key before it may count for {left} more", age.as_secs());
             return Err(fault(&key, &why));
         }
@@ -171,8 +171,8 @@ impl<'a> KeyPair<'a> {
     fn write_key(&self, path: &Path) -> Result<String, String> {
         let key = SigningKey::from_bytes(&rand::random());
         let verifying = key.verifying_key();
-        let digest: String = Sha256::digest(verifying.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        let head = format!("{ID}{}-{digest}\n", self.name);
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(verifying.as_bytes()));
+        let head = format!("{ID}{}-{:08x}\n", self.name, u32::from_be_bytes([a, b, c, d]));
         let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| fault(path, &error))?;
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| fault(path, &error))?;
         let written = file.write_all(head.as_bytes()).and_then(|()| file.write_all(pem.as_bytes())).and_then(|()| file.sync_all());
@@ -280,7 +280,7 @@ mod tests {
         let set = key_set(folder.path(), &["callers"]).unwrap();
         assert!(set.contains(&first.signs) && set.contains(&switched.signs), "{set}");
         assert!(pair.rotate().unwrap_err().contains("end it with retire first"));
-        assert!(pair.retire(Duration::from_secs(86_400)).unwrap_err().contains("may count for"));
+        assert!(pair.retire(Duration::from_hours(24)).unwrap_err().contains("may count for"));
         assert_eq!(pair.retire(Duration::ZERO).unwrap().count, [switched.signs]);
         for name in fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
             assert!(["callers.key", "callers.pub"].contains(&name.as_str()), "{name} is left");

@@ -2,6 +2,7 @@
 
 pub mod amounts;
 pub mod answer;
+pub mod api_key;
 pub mod bank_file;
 pub mod call;
 pub mod catalogue;

@@ -226,7 +226,7 @@ mod tests {
         let rule = |broken: &[&str], millis: i32| CheckedRule {
             rule: "A rule.".into(),
             piece_count: 1,
-            broken_count: broken.len() as i64,
+            broken_count: i64::try_from(broken.len()).unwrap(),
             broken: broken.iter().map(|name| (*name).to_owned()).collect(),
             duration: Some(prost_types::Duration { seconds: 0, nanos: millis * 1_000_000 }),
             ..CheckedRule::default()

@@ -5,6 +5,7 @@
 
 pub mod ageing;
 pub mod announced;
+pub mod api_key;
 pub mod approval;
 pub mod bank;
 pub mod block;
@@ -43,6 +44,7 @@ pub mod transfer_refund;
 pub mod usage_month;
 pub mod version;
 
+pub use api_key::ApiKey;
 pub use approval::Approval;
 pub use bank::BankLine;
 pub use block::{Block, BlockReason};

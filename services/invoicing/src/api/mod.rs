@@ -1,5 +1,6 @@
 //! The gRPC methods: parse, run the use case, answer.
 
+mod api_keys;
 mod approvals;
 mod bank_lines;
 mod collections;

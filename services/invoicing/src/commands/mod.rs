@@ -1,6 +1,7 @@
 //! What use cases are asked for: references, commands and filters. Plain data, without parsing and without I/O.
 
 pub mod ageing;
+pub mod api_keys;
 pub mod approvals;
 pub mod bank_lines;
 pub mod collections;

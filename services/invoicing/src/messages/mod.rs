@@ -4,6 +4,7 @@
 
 pub mod addresses;
 pub mod ageing;
+pub mod api_keys;
 pub mod approvals;
 pub mod bank_lines;
 pub mod collections;

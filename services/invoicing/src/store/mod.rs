@@ -3,6 +3,7 @@
 #![expect(clippy::missing_errors_doc, reason = "every query fails as the database does; what else one refuses is named")]
 
 pub mod ageing;
+pub mod api_keys;
 pub mod approvals;
 pub mod bank_bookings;
 pub mod bank_imports;

@@ -1,4 +1,4 @@
-//! An event as a message: a CloudEvent in binary mode, whose attributes are headers and whose payload is the event's data.
+//! An event as a message: a `CloudEvent` in binary mode, whose attributes are headers and whose payload is the event's data.
 
 use crate::bus::nats::streams::subject;
 use async_nats::{HeaderMap, HeaderValue};

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::{DueRow, schedule, take},
-    names,
+    kill, names,
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::PaymentMethodsChanged;
@@ -52,5 +52,8 @@ pub async fn collect_from_new_method(app: &App, row: &DueRow) -> Result<(), AppE
         // Those that are tried are no longer stopped, so the next batch has others.
         schedule(&tx, JOB, &row.subject, now).await?;
     }
-    tx.commit_rows().await
+    kill::point("new_method.before_planned");
+    tx.commit_rows().await?;
+    kill::point("new_method.after_planned");
+    Ok(())
 }

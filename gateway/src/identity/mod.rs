@@ -1,27 +1,34 @@
-//! Callers' tokens: JWTs signed by a key of the JWKS file. Only the gateway checks them; the services accept only the
-//! internal tokens that it issues.
+//! Callers' tokens: JWTs signed by a key of their issuer. Only the gateway checks them; the services accept only the internal tokens
+//! that it issues.
 
+mod claims;
+mod fetched;
+mod key_set;
+mod source;
+
+pub use claims::ClaimsMap;
+pub use source::KeyOptions;
+
+use crate::api_keys::SUBJECT;
 use clap::Args;
-use jsonwebtoken::{
-    Algorithm, DecodingKey, Validation,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet},
-};
+use jsonwebtoken::Validation;
+use key_set::Keys;
 use payterms_chassis::{
-    access::PEER,
+    bearer,
     call::Caller,
     identity::{LEEWAY, TokenFault, believed_until, claims_of, header_of},
-    key_file::KeyFile,
     ttl_cache::TtlCache,
 };
 use payterms_kernel::{Clock, SystemClock, text};
 use serde::Deserialize;
-use std::{collections::HashMap, path::Path, sync::Arc};
+use serde_json::{Map, Value};
+use source::Source;
+use std::{path::PathBuf, sync::Arc};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
 
-/// The audience that callers' tokens must name.
+/// The audience that callers' tokens must name, unless another one is configured.
 pub const AUDIENCE: &str = "payterms";
-
-/// Roles that only the suite's own services have. They are removed from callers' tokens.
-const INNER_ROLES: [&str; 1] = [PEER];
 
 /// The most characters of a subject: the limit that `OpenID` Connect sets for `sub`.
 const LONGEST_SUBJECT: usize = 255;
@@ -29,9 +36,16 @@ const LONGEST_SUBJECT: usize = 255;
 /// Requirements on callers' tokens.
 #[derive(Debug, Clone, Args)]
 pub struct TokenOptions {
-    /// The `iss` that callers' tokens must have; without it any issuer whose key is in the JWKS file is accepted.
+    /// The `iss` that callers' tokens must have; without it any issuer whose key is in the JWKS is accepted.
     #[arg(long, env = "PAYTERMS_ISSUER")]
     pub issuer: Option<String>,
+    /// The `aud` that callers' tokens must have, alone or among others.
+    #[arg(long, env = "PAYTERMS_AUDIENCE", default_value = AUDIENCE)]
+    pub audience: String,
+    /// TOML file that says in which claims of callers' tokens tenant, customer and roles are; `tenant`, `customer` and `roles` if not
+    /// given.
+    #[arg(long, env = "PAYTERMS_CLAIMS")]
+    pub claims: Option<PathBuf>,
     /// Seconds that a caller's token may live at most.
     #[arg(long, env = "PAYTERMS_LONGEST_TOKEN_SECONDS", default_value_t = LONGEST_TOKEN_SECONDS, value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
     pub longest_token_seconds: i64,
@@ -42,83 +56,110 @@ pub const LONGEST_TOKEN_SECONDS: i64 = 86_400;
 
 impl Default for TokenOptions {
     fn default() -> Self {
-        Self { issuer: None, longest_token_seconds: LONGEST_TOKEN_SECONDS }
+        Self { issuer: None, audience: AUDIENCE.to_owned(), claims: None, longest_token_seconds: LONGEST_TOKEN_SECONDS }
+    }
+}
+
+impl TokenOptions {
+    /// Where tenant, customer and roles are in a token.
+    ///
+    /// # Errors
+    /// A sentence that names the file and what is wrong in it.
+    pub fn claims_map(&self) -> Result<ClaimsMap, String> {
+        self.claims.as_deref().map_or_else(|| Ok(ClaimsMap::default()), ClaimsMap::read)
     }
 }
 
 #[derive(Debug, Deserialize)]
 struct Claims {
     sub: String,
-    #[serde(default)]
-    tenant: Option<String>,
-    #[serde(default)]
-    customer: Option<uuid::Uuid>,
-    #[serde(default)]
-    roles: Vec<String>,
     exp: i64,
     #[serde(default)]
     iat: Option<i64>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
-/// Keys by their id.
-type Keys = HashMap<String, (Algorithm, DecodingKey)>;
-
-/// The public keys of those who issue callers' tokens.
+/// Checks callers' tokens with the public keys of their issuer.
+#[derive(Debug)]
 pub struct KeySet {
-    file: KeyFile<Keys>,
+    source: Source,
     options: TokenOptions,
+    claims: ClaimsMap,
     /// Callers by token, with the keys with which the token was checked: after a change of the keys it is checked again.
     verified: TtlCache<String, (Arc<Keys>, Caller)>,
 }
 
-impl std::fmt::Debug for KeySet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.file.fmt(f)
-    }
-}
-
 impl KeySet {
-    /// Reads a JWKS file, now and whenever it changes.
+    /// Reads the keys, now or in the background, and whenever they change. Where they are at an address, within a runtime.
     ///
     /// # Errors
-    /// A sentence that names the file and the key, if the file cannot be read or a key is not usable.
-    pub fn read(file: &Path, options: TokenOptions) -> Result<Self, String> {
-        Ok(Self { file: KeyFile::read(file.to_owned(), parse)?, options, verified: TtlCache::default() })
+    /// A sentence that names the file and the key, if a file cannot be read or holds no usable key.
+    pub fn open(keys: &KeyOptions, options: TokenOptions, stop: CancellationToken) -> Result<Self, String> {
+        let claims = options.claims_map()?;
+        Ok(Self { source: Source::open(keys, stop)?, options, claims, verified: TtlCache::default() })
     }
 
-    /// Whether there is a key of this id.
+    /// Whether there are keys, or were once.
     #[must_use]
-    pub fn has_key(&self, id: &str) -> bool {
-        self.file.last_keys().contains_key(id)
+    pub fn had_keys(&self) -> bool {
+        self.source.had_keys()
     }
 
-    /// Checks signature, algorithm, audience, issuer, lifetime and subject, and answers the caller.
+    /// Waits until there are keys.
+    pub async fn first_keys(&self) {
+        self.source.first_keys().await;
+    }
+
+    /// What is wrong with the keys.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        self.source.fault()
+    }
+
+    /// The caller of a call, by its token.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED with `TOKEN_EXPIRED` or `TOKEN_INVALID`; UNAVAILABLE while there are no keys.
+    pub async fn caller(&self, token: &str) -> Result<Caller, Box<Status>> {
+        let verified = match self.verify(token) {
+            Err(fault @ TokenFault::NotSigned(UNKNOWN_KEY)) => match self.source.keys() {
+                // Its key may have been published a moment ago.
+                Some(keys) if self.source.newer_than(&keys).await.is_some() => self.verify(token),
+                _ => Err(fault),
+            },
+            verified => verified,
+        };
+        verified.map_err(bearer::refused)
+    }
+
+    /// Checks signature, algorithm, audience, issuer, lifetime and subject with the keys that are there, and answers the caller.
     ///
     /// # Errors
     /// The fault of the token.
     pub fn verify(&self, token: &str) -> Result<Caller, TokenFault> {
         let now = SystemClock.now();
-        let keys = self.file.keys().ok_or_else(|| TokenFault::NotSigned("key").logged(""))?;
+        let keys = self.source.keys().ok_or(TokenFault::NoKeys)?;
         if let Some((checked_with, caller)) = self.verified.get(token, now)
             && Arc::ptr_eq(&checked_with, &keys)
         {
             return Ok(caller);
         }
-        let claims = self.check(token, &keys, now.timestamp()).map_err(|fault| fault.logged("a caller's"))?;
-        let Claims { sub, tenant, customer, mut roles, exp, .. } = claims;
-        roles.retain(|role| !INNER_ROLES.contains(&role.as_str()));
-        let tenant = tenant.as_deref().map(str::parse).transpose().map_err(|_| TokenFault::Claim("tenant").logged("a caller's"))?;
-        let caller = Caller { subject: sub, roles, tenant, customer, run_id: None };
-        self.verified.insert(token.to_owned(), (keys, caller.clone()), believed_until(exp, now));
+        let checked = self.check(token, &keys, now.timestamp());
+        let claims = checked.map_err(|fault| fault.logged("a caller's"))?;
+        let standing = self.claims.standing(&claims.others).map_err(|fault| fault.logged("a caller's"))?;
+        let caller =
+            Caller { subject: claims.sub, roles: standing.roles, tenant: standing.tenant, customer: standing.customer, run_id: None };
+        self.verified.insert(token.to_owned(), (keys, caller.clone()), believed_until(claims.exp, now));
         Ok(caller)
     }
 
     fn check(&self, token: &str, keys: &Keys, now: i64) -> Result<Claims, TokenFault> {
         let header = header_of(token)?;
-        let (algorithm, key) = header.kid.and_then(|kid| keys.get(&kid)).ok_or(TokenFault::NotSigned("kid"))?;
+        let (algorithm, key) = header.kid.and_then(|kid| keys.get(&kid)).ok_or(TokenFault::NotSigned(UNKNOWN_KEY))?;
         // The algorithm is that of the key. One named by the token could be chosen by an attacker.
         let mut validation = Validation::new(*algorithm);
-        validation.set_audience(&[AUDIENCE]);
+        validation.set_audience(&[&self.options.audience]);
         validation.set_required_spec_claims(&["exp", "aud", "sub"]);
         if let Some(issuer) = &self.options.issuer {
             validation.set_issuer(&[issuer]);
@@ -143,6 +184,9 @@ impl KeySet {
     }
 }
 
+/// The fault of a token that names no key, or one that is not in the set.
+const UNKNOWN_KEY: &str = "kid";
+
 /// Whether a subject must not be stored and shown in audit rows and logs: it is empty, too long, has control characters,
 /// or looks like a card number. An id is never refused, though its digits may look like a card number.
 fn is_hostile(subject: &str) -> bool {
@@ -151,40 +195,22 @@ fn is_hostile(subject: &str) -> bool {
     }
     let is_control = |c: char| c.is_control() || matches!(text::check(c.encode_utf8(&mut [0; 4]), 1), Err(text::TextFault::InvalidChars));
     subject.trim().is_empty()
+        // Nobody is an API key but by one.
+        || subject.starts_with(SUBJECT)
         || subject.chars().count() > LONGEST_SUBJECT
         || subject.chars().any(is_control)
         || text::is_card_number(subject)
 }
 
-fn parse(text: &str) -> Result<Keys, String> {
-    let set: JwkSet = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let mut keys = HashMap::new();
-    for key in &set.keys {
-        let id = key.common.key_id.clone().ok_or("a key without kid")?;
-        let algorithm = algorithm(key).ok_or_else(|| format!("key {id}: only EdDSA, ES256 and RS256 are accepted"))?;
-        let decoding = DecodingKey::from_jwk(key).map_err(|error| format!("key {id}: {error}"))?;
-        keys.insert(id, (algorithm, decoding));
-    }
-    Ok(keys)
-}
-
-fn algorithm(key: &Jwk) -> Option<Algorithm> {
-    match &key.algorithm {
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Some(Algorithm::EdDSA),
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => Some(Algorithm::ES256),
-        AlgorithmParameters::RSA(_) => Some(Algorithm::RS256),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{KeySet, TokenOptions};
+    use super::{KeyOptions, KeySet, TokenOptions};
     use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
     use payterms_chassis::identity::{TokenFault, ensure_key, key_set};
     use payterms_kernel::{Clock, SystemClock};
     use serde_json::{Value, json};
     use std::fs;
+    use tokio_util::sync::CancellationToken;
 
     struct Issuer {
         folder: tempfile::TempDir,
@@ -200,7 +226,8 @@ mod tests {
         }
 
         fn set(&self, options: TokenOptions) -> KeySet {
-            KeySet::read(&self.folder.path().join("jwks.json"), options).unwrap()
+            let keys = KeyOptions::file(self.folder.path().join("jwks.json"));
+            KeySet::open(&keys, options, CancellationToken::new()).unwrap()
         }
 
         fn token(&self, claims: &Value, crit: Option<Vec<String>>) -> String {
@@ -231,9 +258,10 @@ mod tests {
             ("exp", json!({ "exp": now + 90_000 })),
             ("exp", json!({ "exp": i64::MAX })),
             ("exp", json!({ "iat": now - 90_000 })),
-            ("form", json!({ "customer": "no id" })),
+            ("customer", json!({ "customer": "no id" })),
             ("tenant", json!({ "tenant": "NO SLUG" })),
             ("sub", json!({ "sub": "" })),
+            ("sub", json!({ "sub": "api-key:01990000-0000-7000-8000-000000000001" })),
             ("sub", json!({ "sub": " \t " })),
             ("sub", json!({ "sub": "ann\r\nset-cookie: a=b" })),
             ("sub", json!({ "sub": "ann\u{202E}" })),

@@ -1,0 +1,79 @@
+//! Whoever dies while a new collection method is tried after a collection that failed: it is planned, told of and charged once.
+
+use crate::{
+    clocks::at,
+    collections::{DAY, START},
+    invariants,
+    invoices::{draft, issued, line, read},
+    mails::mails,
+    rig::{self, retry, until},
+};
+use payterms_proto::{
+    invoicing::v1::{AdvanceTestClockRequest, Invoice, ListPaymentsRequest, MailKind, StartTestClockRequest, collection, invoice},
+    wallet::v1::SetCollectionMethodRequest,
+};
+use payterms_suite::{
+    client::{amount, request_id},
+    shop,
+};
+
+/// What the plan of the try passes, and the try.
+const POINTS: [(&str, i64); 3] =
+    [("new_method.before_planned", START + 60), ("new_method.after_planned", START + 60), ("collection.after_intent", START + DAY + 120)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_method_is_tried_once_whoever_dies_on_sqlite() {
+    for point in POINTS {
+        Box::pin(tried(point, false)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_method_is_tried_once_whoever_dies_on_postgres() {
+    for point in POINTS {
+        Box::pin(tried(point, true)).await;
+    }
+}
+
+async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
+    let Some(mut rig) = rig::start(on_postgres).await else { return };
+    let owner = rig.someone("OWNER", None);
+    let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
+    owner.clock().start_test_clock(start).await.unwrap();
+    let people = rig.prepare("tok_stolen").await;
+    let mut request = draft(&people.customer, "USD", vec![line("Plan", amount("USD", 45, 0))]);
+    let asked = request.invoice.as_mut().unwrap();
+    asked.collect_automatically = true;
+    asked.payment_term.as_mut().unwrap().days = 0;
+    let made = issued(&owner, request).await;
+    let to = |seconds: i64| AdvanceTestClockRequest {
+        request_id: request_id(),
+        name: "tenants/acme/testClock".into(),
+        target_time: at(seconds),
+    };
+    owner.clock().advance_test_clock(to(START + 1)).await.unwrap();
+    let failed = |own: &Invoice| own.collection.as_ref().is_some_and(|own| own.state() == collection::State::Failed);
+    until(async || read(&owner, &made.name).await, failed).await;
+    let visa = shop::save_card(&people.admin, rig.gateway, &people.customer, "tok_visa").await.unwrap().unwrap();
+    let point_to = SetCollectionMethodRequest { request_id: request_id(), name: visa };
+    let advance = to(until_when);
+    let (chooser, advancer, chosen, sent) = (people.admin.clone(), owner.clone(), point_to.clone(), advance.clone());
+    rig.die_at(point, async move {
+        let _ = chooser.methods().set_collection_method(chosen).await;
+        advancer.clock().advance_test_clock(sent).await
+    })
+    .await;
+    retry(async || people.admin.methods().set_collection_method(point_to.clone()).await).await;
+    retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
+    let last = to(START + 2 * DAY);
+    retry(async || owner.clock().advance_test_clock(last.clone()).await).await;
+    let paid = until(async || read(&owner, &made.name).await, |own| own.state() == invoice::State::Paid).await;
+    assert_eq!(paid.paid, amount("USD", 45, 0), "{point}");
+    let list = ListPaymentsRequest { parent: people.customer.clone(), ..Default::default() };
+    let payments = owner.payments().list_payments(list).await.unwrap().into_inner().payments;
+    assert_eq!(payments.len(), 2, "the one that failed, and one try: {point}");
+    let told = async || Ok(mails(&owner, MailKind::CollectionPlanned).await);
+    assert_eq!(until(told, |found| !found.is_empty()).await.len(), 1, "{point}");
+    invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
+    invariants::books_agree_in(rig.data(), rig.postgres.as_deref()).await;
+}
