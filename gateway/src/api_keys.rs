@@ -122,7 +122,7 @@ impl ApiKeys {
             let message = "Too many API keys that nobody knows are sent. Retry after the delay.";
             return Err(Box::new(refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))));
         }
-        timeout(BUDGET, self.ask(hash)).await.unwrap_or_else(|_| Err(unavailable()))
+        timeout(BUDGET, self.ask(hash)).await.unwrap_or_else(|_| Err(Box::new(unavailable())))
     }
 
     /// What was answered about a key a while ago.
@@ -133,7 +133,7 @@ impl ApiKeys {
     }
 
     async fn ask(&self, hash: SecretHash) -> Result<Arc<Resolved>, Box<Status>> {
-        let _turn = self.questions.acquire().await.map_err(|_| unavailable())?;
+        let _turn = self.questions.acquire().await.map_err(|_| Box::new(unavailable()))?;
         // Another call with the same key may have asked meanwhile.
         if let Some(found) = self.remembered(&hash) {
             return found;
@@ -147,7 +147,7 @@ impl ApiKeys {
         let answer = ApiKeyLookupServiceClient::new(channel).resolve_api_key(request).await;
         let answer = answer.map_err(|status| {
             tracing::warn!(code = ?status.code(), message = status.message(), "invoicing does not say whose an API key is");
-            unavailable()
+            Box::new(unavailable())
         })?;
         let Some(resolved) = answer.into_inner().api_key.and_then(resolved) else {
             self.refused.insert(hash, (), asked + REFUSED);
@@ -174,8 +174,8 @@ fn resolved(key: ResolvedApiKey) -> Option<Resolved> {
     Some(Resolved { caller, methods: key.methods, ends_at })
 }
 
-fn unavailable() -> Box<Status> {
-    Box::new(not_yet("UNAVAILABLE", "API keys cannot be checked for now. Retry after the delay.").into())
+fn unavailable() -> Status {
+    not_yet("UNAVAILABLE", "API keys cannot be checked for now. Retry after the delay.").into()
 }
 
 fn not_allowed(method: &str, is_for_people: bool) -> Status {

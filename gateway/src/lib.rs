@@ -14,6 +14,7 @@ mod readiness;
 pub mod route;
 pub mod versions;
 pub mod web;
+pub mod webhooks;
 
 use axum::middleware::from_fn;
 use clap::{Args, Parser};
@@ -39,7 +40,10 @@ use payterms_chassis::{
     topology,
 };
 use payterms_kernel::{SystemClock, text::without_passwords};
-use payterms_proto::gateway::v1::{account_service_server::AccountServiceServer, event_service_server::EventServiceServer};
+use payterms_proto::gateway::v1::{
+    account_service_server::AccountServiceServer, event_service_server::EventServiceServer,
+    webhook_delivery_service_server::WebhookDeliveryServiceServer,
+};
 use readiness::Asker;
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -98,8 +102,12 @@ struct Options {
 
 /// The public services that no single package behind the gateway has: the gateway's own ones, and the one that every
 /// service behind it has.
-const GATEWAY_SERVICES: [&str; 3] =
-    ["payterms.gateway.v1.AccountService", "payterms.gateway.v1.EventService", "payterms.common.v1.OperationsService"];
+const GATEWAY_SERVICES: [&str; 4] = [
+    "payterms.gateway.v1.AccountService",
+    "payterms.gateway.v1.EventService",
+    "payterms.gateway.v1.WebhookDeliveryService",
+    "payterms.common.v1.OperationsService",
+];
 
 /// Starts the gateway on bound ports; that for calls is served as `port` says.
 ///
@@ -137,11 +145,13 @@ pub async fn start(
         cursors: events::CursorKey::read(keys)?,
         stop: stop.clone(),
     };
+    let webhook_logs = webhooks::WebhookLogs { peers: clients.clone() };
     let callers = Arc::new(callers::Callers::new(tokens, clients.clone(), Arc::new(access.clone())));
     let router = route::Router::new(callers, access, signer, pools, versions.clone());
     let guard = router.clone();
     let gathered = Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
         .add_service(EventServiceServer::new(events))
+        .add_service(WebhookDeliveryServiceServer::new(webhook_logs))
         .into_axum_router()
         .reset_fallback()
         .layer(from_fn(layers::deadline))
@@ -202,7 +212,7 @@ fn survey(options: &Options, objections: &mut Objections, stop: &CancellationTok
 ///
 /// # Errors
 /// What is wrong with the settings themselves, and the exit code.
-pub async fn check(arguments: Vec<OsString>) -> Result<Vec<String>, (String, i32)> {
+pub fn check(arguments: Vec<OsString>) -> Result<Vec<String>, (String, i32)> {
     let options = config::read::<Options>(arguments)?;
     let stop = CancellationToken::new();
     let mut objections = Objections::new(options.common.mode);

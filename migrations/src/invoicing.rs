@@ -46,6 +46,8 @@ impl MigratorTrait for Invoicing {
             Box::new(system::event_log("invoicing_0020_events")),
             Box::new(billing::TRANSFERS_SENT_BACK),
             Box::new(billing::STANDING_RECEIPTS),
+            Box::new(system::webhooks("invoicing_0023_webhooks")),
+            Box::new(webhook_endpoints::STEP),
             Box::new(crate::invoicing_api_keys::STEP),
             Box::new(billing::WAITING_REFUNDS),
         ]
@@ -347,4 +349,20 @@ mod payments {
         ],
         tables: TABLES,
     };
+}
+
+/// The endpoints of webhooks, as tenants keep them.
+mod webhook_endpoints {
+    use crate::ddl::{Guard, Step, Table};
+
+    const TABLES: &[Table] = &[Table {
+        name: "webhook_endpoints",
+        columns: "tenant text NOT NULL, id {uuid} NOT NULL, url text NOT NULL, types text NOT NULL, description text NOT NULL, \
+                  state text NOT NULL, generation bigint NOT NULL, secrets text NOT NULL, \
+                  version bigint NOT NULL, created_at {time} NOT NULL, updated_at {time} NOT NULL, PRIMARY KEY (tenant, id)",
+        indexes: &[],
+        guard: Guard::Tenant,
+    }];
+
+    pub const STEP: Step = Step { name: "invoicing_0023_webhooks_endpoints", postgres: &[], statements: &[], tables: TABLES };
 }

@@ -23,6 +23,7 @@ impl MigratorTrait for Plans {
             Box::new(new_methods::STEP),
             Box::new(ZONES),
             Box::new(system::event_log("plans_0020_events")),
+            Box::new(system::webhooks("plans_0023_webhooks")),
         ]
     }
 }

@@ -143,5 +143,45 @@ pub const fn event_log(name: &'static str) -> Step {
     Step { name, postgres: &[], statements, tables: TABLES }
 }
 
+/// Webhooks: the endpoints to which a service delivers its events, and what it delivers. Each service adds them in a step of its own.
+#[must_use]
+pub const fn webhooks(name: &'static str) -> Step {
+    const TABLES: &[Table] = &[
+        Table {
+            name: "webhook_targets",
+            columns: "tenant text NOT NULL, endpoint_id {uuid} NOT NULL, url text NOT NULL, types text NOT NULL, enabled boolean NOT NULL, \
+                      generation bigint NOT NULL, secrets {bytes} NOT NULL, position bigint NOT NULL, failing_since {time}, \
+                      reported bigint NOT NULL DEFAULT 0, failure {bytes}, PRIMARY KEY (tenant, endpoint_id)",
+            indexes: &[],
+            guard: Guard::System,
+        },
+        Table {
+            name: "webhook_deliveries",
+            columns: "tenant text NOT NULL, endpoint_id {uuid} NOT NULL, event_id {uuid} NOT NULL, position bigint NOT NULL, item bigint NOT NULL, \
+                      event_type text NOT NULL, subject text NOT NULL, state text NOT NULL, attempts bigint NOT NULL DEFAULT 0, \
+                      claim bigint NOT NULL DEFAULT 0, due_at {time}, first_attempt_at {time}, outcome text NOT NULL DEFAULT '', \
+                      http_status bigint NOT NULL DEFAULT 0, created_at {time} NOT NULL, updated_at {time} NOT NULL, \
+                      PRIMARY KEY (tenant, endpoint_id, event_id), CHECK ((state = 'PENDING') = (due_at IS NOT NULL))",
+            indexes: &[
+                "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (tenant, endpoint_id, due_at) WHERE state = 'PENDING'",
+                "CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (tenant, endpoint_id, subject, position, item) WHERE state = 'PENDING'",
+                "CREATE INDEX webhook_deliveries_pending ON webhook_deliveries (created_at) WHERE state = 'PENDING'",
+                "CREATE INDEX webhook_deliveries_of_endpoint ON webhook_deliveries (tenant, endpoint_id, position, item)",
+                "CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (tenant, endpoint_id, state, position, item)",
+                "CREATE INDEX webhook_deliveries_by_time ON webhook_deliveries (updated_at)",
+            ],
+            guard: Guard::System,
+        },
+        Table {
+            name: "webhook_replays",
+            columns: "tenant text NOT NULL, endpoint_id {uuid} NOT NULL, id {uuid} NOT NULL, position bigint NOT NULL, through bigint NOT NULL, \
+                      since {time} NOT NULL, until {time} NOT NULL, PRIMARY KEY (tenant, endpoint_id, id)",
+            indexes: &[],
+            guard: Guard::System,
+        },
+    ];
+    Step { name, postgres: &[], statements: &[], tables: TABLES }
+}
+
 /// Makes the system tables.
 pub const STEP: Step = Step { name: "system_0001", postgres: &[TENANTS], statements: &[], tables: TABLES };

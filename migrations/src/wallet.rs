@@ -41,6 +41,7 @@ impl MigratorTrait for Wallet {
             Box::new(debts::STEP),
             Box::new(DISPUTED_AGAIN),
             Box::new(DISPUTED_LOTS),
+            Box::new(system::webhooks("wallet_0023_webhooks")),
         ]
     }
 }

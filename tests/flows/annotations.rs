@@ -315,6 +315,6 @@ async fn a_mask_takes_what_is_the_callers_to_change() {
         assert_eq!(taken, open.map(|field| field.name().to_owned()).collect(), "{}", kind.full_name());
         compared += 1;
     }
-    assert_eq!(compared, 6);
+    assert_eq!(compared, 7);
     world.end().await;
 }

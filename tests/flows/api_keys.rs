@@ -13,7 +13,7 @@ use payterms_proto::{
         RotateApiKeyRequest, RotateApiKeyResponse,
         api_key::{Role, State},
     },
-    wallet::v1::{GetWalletRequest, ListWalletsRequest},
+    wallet::v1::{GetWalletRequest, ListEntriesRequest},
 };
 use payterms_suite::{
     Session,
@@ -66,15 +66,16 @@ fn by(world: &World, secret: &str) -> Session {
     Session::new(world.suite.gateway, secret).unwrap()
 }
 
-async fn lists(session: &Session, parent: &str) -> Result<(), Status> {
-    session.wallets().list_wallets(ListWalletsRequest { parent: parent.to_owned(), ..ListWalletsRequest::default() }).await.map(drop)
+async fn lists(session: &Session, customer: &str) -> Result<(), Status> {
+    let parent = format!("{customer}/wallets/-");
+    session.wallets().list_entries(ListEntriesRequest { parent, ..ListEntriesRequest::default() }).await.map(drop)
 }
 
 const ALL: &str = "tenants/acme/customers/-";
 
 /// Seconds from now by the machine's clock.
-fn after(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds: SystemClock.now().timestamp() + seconds, nanos: 0 })
+fn after(seconds: i64) -> Timestamp {
+    Timestamp { seconds: SystemClock.now().timestamp() + seconds, nanos: 0 }
 }
 
 /// Calls until it comes to something, as it will once the gateway asks again.
@@ -145,7 +146,7 @@ pub(crate) async fn a_key_is_held_to_its_methods_and_to_people(world: &World) {
         ..wanted(&[Role::Staff, Role::Owner, Role::Staff])
     };
     for (patterns, allowed) in [
-        (&["payterms.wallet.v1.WalletService/ListWallets"][..], "list"),
+        (&["payterms.wallet.v1.WalletService/ListEntries"][..], "list"),
         (&["payterms.wallet.v1.WalletService/GetWallet", "payterms.invoicing.*"], "get"),
         (&["payterms.wallet.v1.WalletService/*"], "list get"),
     ] {
@@ -204,7 +205,7 @@ pub(crate) async fn nobody_gives_a_key_more_than_they_have(world: &World) {
     assert_eq!(create(&staff, wanted(&[Role::Staff])).await.unwrap_err().code(), Code::PermissionDenied);
     let more = create(&admin, wanted(&[Role::Staff, Role::Owner])).await.unwrap_err();
     assert_eq!((more.code(), reason(&more).as_str()), (Code::PermissionDenied, "ROLE_NOT_GRANTED"));
-    let late = create(&admin, CreateApiKeyRequest { expire_time: after(-1), ..wanted(&[Role::Admin]) }).await.unwrap_err();
+    let late = create(&admin, CreateApiKeyRequest { expire_time: Some(after(-1)), ..wanted(&[Role::Admin]) }).await.unwrap_err();
     assert_eq!(violations(&late), ["expire_time: TIME_IN_PAST"]);
     let admins = create(&admin, wanted(&[Role::Admin, Role::Service])).await.unwrap().api_key.unwrap();
     let owners = create(&owner, wanted(&[Role::Owner])).await.unwrap().api_key.unwrap();
@@ -228,13 +229,13 @@ pub(crate) async fn nobody_gives_a_key_more_than_they_have(world: &World) {
 pub(crate) async fn a_key_is_rotated_without_a_gap_and_revoked(world: &World) {
     world.tenant("acme").await;
     let owner = world.someone("OWNER", None);
-    let made = create(&owner, CreateApiKeyRequest { expire_time: after(86_400), ..wanted(&[Role::Staff]) }).await.unwrap();
+    let made = create(&owner, CreateApiKeyRequest { expire_time: Some(after(86_400)), ..wanted(&[Role::Staff]) }).await.unwrap();
     let key = made.api_key.unwrap();
     let first = by(world, &made.secret);
     lists(&first, ALL).await.unwrap();
-    let late = rotate(&owner, &key, after(31 * 86_400)).await.unwrap_err();
+    let late = rotate(&owner, &key, Some(after(31 * 86_400))).await.unwrap_err();
     assert_eq!(violations(&late), ["previous_expire_time: TIME_OUT_OF_RANGE"]);
-    let rotated = rotate(&owner, &key, after(3_600)).await.unwrap();
+    let rotated = rotate(&owner, &key, Some(after(3_600))).await.unwrap();
     let second = by(world, &rotated.secret);
     lists(&first, ALL).await.unwrap();
     lists(&second, ALL).await.unwrap();
@@ -265,7 +266,7 @@ async fn a_gateway_believes_for_a_while(on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
-    let short = CreateApiKeyRequest { expire_time: after(3), ..wanted(&[Role::Staff]) };
+    let short = CreateApiKeyRequest { expire_time: Some(after(3)), ..wanted(&[Role::Staff]) };
     let (lasting, short) = (create(&owner, wanted(&[Role::Staff])).await.unwrap(), create(&owner, short).await.unwrap());
     let mut services = Services::of(rig).await;
     let gateway = services.at("gateway");

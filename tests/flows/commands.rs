@@ -5,7 +5,7 @@ use crate::{
     rig::{BINARY, Rig, Services},
     verify::payterms,
 };
-use payterms_gateway::identity::{KeySet, TokenOptions};
+use payterms_gateway::identity::{KeyOptions, KeySet, TokenOptions};
 use payterms_proto::wallet::v1::ListWalletsRequest;
 use payterms_testkit::{
     Database, World,
@@ -14,6 +14,7 @@ use payterms_testkit::{
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, path::Path, process::Command};
+use tokio_util::sync::CancellationToken;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -162,7 +163,7 @@ fn a_key_is_replaced_while_both_count() {
     let publish = || on_keys("publish", &["--to", set]);
     let accepts = |token: &str| {
         let options = TokenOptions { issuer: Some("callers".to_owned()), ..TokenOptions::default() };
-        KeySet::read(Path::new(set), options).unwrap().verify(token).is_ok()
+        KeySet::open(&KeyOptions::file(set.into()), options, CancellationToken::new()).unwrap().verify(token).is_ok()
     };
     on_keys("make", &[]);
     publish();

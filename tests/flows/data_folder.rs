@@ -1,6 +1,6 @@
 //! A data folder from which something is missing is refused by name: nothing empty takes the place of what was there.
 
-use payterms_chassis::{db::DatabaseOptions, net::broker::BrokerOptions};
+use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, net::broker::BrokerOptions};
 use payterms_gateway::CorsOptions;
 use payterms_suite::{Suite, SuiteOptions};
 use std::{fs, path::Path};
@@ -17,6 +17,7 @@ async fn start(data: &Path) -> Result<Suite, String> {
         vies: None,
         cors: CorsOptions::default(),
         jwks: None,
+        webhooks: WebhookOptions::default(),
         database: DatabaseOptions::default(),
         broker: BrokerOptions::default(),
     };

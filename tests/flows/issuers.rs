@@ -4,7 +4,7 @@
 use crate::{contract::channel, rig::BINARY};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use payterms_kernel::{Clock, SystemClock};
-use payterms_proto::wallet::v1::ListWalletsRequest;
+use payterms_proto::wallet::v1::{ListEntriesRequest, ListWalletsRequest};
 use payterms_suite::Session;
 use payterms_testkit::{
     Database, World,
@@ -36,8 +36,8 @@ impl Door {
 
     /// What a call with this token comes to: its reason, or nothing where it is let in.
     async fn refuses(&self, token: &str) -> String {
-        let list = ListWalletsRequest { parent: "tenants/acme/customers/-".to_owned(), ..ListWalletsRequest::default() };
-        match Session::new(self.at, token).unwrap().wallets().list_wallets(list).await {
+        let list = ListEntriesRequest { parent: "tenants/acme/customers/-/wallets/-".to_owned(), ..ListEntriesRequest::default() };
+        match Session::new(self.at, token).unwrap().wallets().list_entries(list).await {
             Ok(_) => String::new(),
             Err(status) => reason(&status),
         }

@@ -140,5 +140,7 @@ mod usage;
 mod verify;
 mod versions;
 mod wallets;
+mod webhooks;
+mod webhooks_deliveries;
 mod where_to_pay;
 mod zones;

@@ -2,14 +2,15 @@
 //! service implements [`Service`] and gets all of it.
 
 mod check;
+mod tasks;
 
 pub use crate::signals::stop_on_signal;
 pub use check::{check, check_peers};
 
 use crate::{
     bus::{
-        checks::Checks,
         carrier::{Carrier, DirectBus},
+        checks::Checks,
         copies::Copies,
         event_log::EventLog,
         inbox::{Consumers, Inbox},
@@ -25,25 +26,26 @@ use crate::{
         snapshots::Snapshots,
         versions::Versions,
     },
-    config::{self, CommonOptions},
+    config::{self, CommonOptions, WebhookOptions},
     db::{DatabaseOptions, Db, sql},
     edge::{
         access::AccessTable,
         early,
         layers::{self, Guard},
         listeners::{Listeners, serve_probes},
-        readiness, reflection, scraped, serve,
+        reflection, scraped, serve,
     },
-    flow::{
-        Drivers, Flows, Leases,
-        background::Background,
-        housekeeping,
-        jobs::{self, Jobs, Lane},
-    },
+    flow::{Drivers, Flows, Leases, background::Background, jobs::Jobs},
     kill,
     net::{Network, broker::BrokerOptions, pool::pools},
     production::Objections,
     telemetry::{Telemetry, metrics},
+    webhooks::{
+        OnFailure, Webhooks,
+        deliver::Delivery,
+        log::WebhookLog,
+        targets::{self as webhook_targets, FAILURE},
+    },
     wire::{
         identity::{Signer, Verifier},
         page::PageSigner,
@@ -54,8 +56,9 @@ use clap::{Args, Command, Parser};
 use payterms_kernel::{Clock, SystemClock, text::without_passwords};
 use payterms_proto::common::{
     peers::v1::{
-        clock_service_server::ClockServiceServer, event_log_service_server::EventLogServiceServer,
+        WebhookFailed, clock_service_server::ClockServiceServer, event_log_service_server::EventLogServiceServer,
         inbox_service_server::InboxServiceServer, version_service_server::VersionServiceServer,
+        webhook_log_service_server::WebhookLogServiceServer,
     },
     v1::operations_service_server::OperationsServiceServer,
 };
@@ -69,10 +72,10 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use tasks::Tasks;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use tonic_health::server::HealthReporter;
 
 /// Calls under way at once. More are refused: a queue would only let them all miss their deadlines.
 const MAX_CALLS: usize = 2_048;
@@ -110,6 +113,8 @@ pub struct Runtime {
     pub flows: Flows,
     /// Signs the page tokens of its lists.
     pub pages: PageSigner,
+    /// Where webhooks may go, and what seals their secrets.
+    pub webhooks: Webhooks,
     /// Cancelled when the process is to stop.
     pub stop: CancellationToken,
 }
@@ -133,6 +138,8 @@ pub struct Parts {
     pub rules: &'static [Rule],
     /// Whether a tenant hides some of its resources from its customers; none: it cannot.
     pub hides: Option<Hides>,
+    /// What it does where webhook endpoints are its own and one has failed; none: it tells the service whose they are.
+    pub webhook_failed: Option<OnFailure>,
 }
 
 /// A running service. It ends when its stop token is cancelled.
@@ -209,8 +216,13 @@ pub async fn start<S: Service>(
     let relay = relay::Relay::new(db.clone(), Outbox::new(db.clone(), subscribers.clone()), carrier, leases.clone());
     let secret = std::fs::read(keys.join(format!("{}.key", S::NAME))).map_err(|error| error.to_string())?;
     let pages = PageSigner::new(&Sha256::new().chain_update(b"page").chain_update(secret).finalize());
-    let runtime = Runtime { db: db.clone(), peers, flows: flows.clone(), pages: pages.clone(), stop: stop.clone() };
-    let parts = S::build(runtime, options).await?;
+    let access = AccessTable::load()?;
+    let webhooks = Webhooks::open(keys, network.webhooks.clone(), &access)?;
+    let runtime =
+        Runtime { db: db.clone(), peers, flows: flows.clone(), pages: pages.clone(), webhooks: webhooks.clone(), stop: stop.clone() };
+    let mut parts = S::build(runtime, options).await?;
+    parts.snapshots = parts.snapshots.with::<WebhookFailed>(FAILURE, webhook_targets::failures);
+    parts.consumers = webhook_targets::with_consumer(parts.consumers);
     let kinds = parts.drivers.kinds();
     flows.set_drivers(parts.drivers);
     if let Some(kind) = published.iter().find(|kind| !parts.snapshots.types().any(|offered| offered == *kind)) {
@@ -218,17 +230,20 @@ pub async fn start<S: Service>(
     }
     let inbox = Inbox::new(db.clone(), parts.consumers);
     let checks = Checks::new(db.clone(), rules::COMMON, parts.rules);
+    let webhook_pages = pages.clone();
     let subscriber = network.broker.clone().filter(|_| !sources.is_empty());
     let subscriber = subscriber.map(|broker| Subscriber::new(broker, inbox.clone(), db.health().clone(), S::NAME, sources));
     let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone(), checks };
     let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone());
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
-    let access = AccessTable::load()?;
+    let webhook_log = WebhookLog { db: db.clone(), flows: flows.clone(), pages: webhook_pages };
+    let webhooks = Delivery::new(db.clone(), &relay, webhooks, parts.webhook_failed);
     let routes = parts
         .routes
         .add_service(InboxServiceServer::new(inbox).max_decoding_message_size(layers::INNER_MESSAGE))
         .add_service(ClockServiceServer::new(clock))
         .add_service(EventLogServiceServer::new(log))
+        .add_service(WebhookLogServiceServer::new(webhook_log))
         .add_service(VersionServiceServer::new(Versions { db: db.clone() }))
         .add_service(OperationsServiceServer::new(operations));
     let open = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
@@ -237,8 +252,9 @@ pub async fn start<S: Service>(
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
     let sampler = metrics::figures_every().map(|every| Sampler::new(db.clone(), leases.clone(), subscribers, kinds, parts.figures, every));
-    let tasks = Tasks { db: db.clone(), relay, subscriber, leases, jobs: parts.jobs, flows, sampler, reporter: open.reporter, services };
-    let tasks = start_background(&background, tasks, &stop);
+    let tasks =
+        Tasks { db: db.clone(), relay, subscriber, leases, jobs: parts.jobs, flows, sampler, webhooks, reporter: open.reporter, services };
+    let tasks = tasks.start(&background, &stop);
     let readiness = early::readiness(db.health().clone());
     let port = network.port();
     let probes = serve_probes(listeners.probes, open.probes.merge(readiness.clone()), stop.clone());
@@ -250,47 +266,6 @@ pub async fn start<S: Service>(
         db.close().await;
     })?;
     Ok(Running { failure, ..running })
-}
-
-/// The objects that the background tasks of a service work on.
-struct Tasks {
-    db: Db,
-    relay: relay::Relay,
-    /// None on the direct bus, where peers call the inbox.
-    subscriber: Option<Subscriber>,
-    leases: Leases,
-    jobs: Jobs,
-    flows: Flows,
-    /// None if nobody reads the metrics.
-    sampler: Option<Sampler>,
-    reporter: HealthReporter,
-    services: Vec<String>,
-}
-
-fn start_background(background: &Background, tasks: Tasks, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
-    let Tasks { db, relay, subscriber, leases, jobs, flows, sampler, reporter, services } = tasks;
-    let stop = || stop.clone();
-    let (of_relay, of_housekeeping, of_flows, of_health) = (stop(), stop(), stop(), stop());
-    let (swept, claimed) = (db.clone(), db.clone());
-    let lanes = [("jobs", Lane::Common), ("jobs apart", Lane::Apart)].into_iter().filter(|(_, lane)| jobs.has(*lane));
-    let lanes = lanes.map(|(name, lane)| {
-        let (db, jobs, stop) = (claimed.clone(), jobs.clone(), stop());
-        background.keep(name, move |beat| jobs::run_forever(db.clone(), jobs.clone(), lane, beat, stop.clone()))
-    });
-    let of_samples = stop();
-    let sampling = sampler.map(|sampler| background.keep("samples", move |beat| sampler.clone().run_forever(beat, of_samples.clone())));
-    let of_subscriber = stop();
-    let subscribing =
-        subscriber.map(|inbox| background.keep("subscriber", move |beat| inbox.clone().run_forever(beat, of_subscriber.clone())));
-    let others = [
-        background.keep("relay", move |beat| relay.clone().run_forever(beat, of_relay.clone())),
-        background
-            .keep("housekeeping", move |beat| housekeeping::run_forever(swept.clone(), leases.clone(), beat, of_housekeeping.clone())),
-        background.keep("flows", move |beat| flows.clone().recover_forever(beat, of_flows.clone())),
-        background
-            .keep("health", move |beat| readiness::watch_forever(db.clone(), reporter.clone(), services.clone(), beat, of_health.clone())),
-    ];
-    lanes.chain(others).chain(sampling).chain(subscribing).collect()
 }
 
 /// Waits until the schema has the version that this build needs. The service is not ready meanwhile.
@@ -314,6 +289,8 @@ async fn has_schema<S: Service>(db: &Db) -> bool {
 struct ServiceOptions<O: Args> {
     #[command(flatten)]
     common: CommonOptions,
+    #[command(flatten)]
+    webhooks: WebhookOptions,
     #[command(flatten)]
     address: DatabaseAddress,
     #[command(flatten)]
@@ -394,6 +371,8 @@ async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) ->
 /// Looks at what the options name, and objects to what is wrong with it or not for production. Called within a runtime.
 fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections, stop: &CancellationToken) -> Network {
     let network = options.common.network(S::NAME, objections, stop);
+    let network = Network { webhooks: options.webhooks.rules(objections), ..network };
+    objections.check_secret(&options.common.keys.join(Webhooks::KEY));
     objections.check_keys(&options.common.keys);
     S::check_for_production(&options.service, objections);
     network

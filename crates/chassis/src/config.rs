@@ -3,14 +3,20 @@
 
 pub use crate::key_file::value_in;
 use crate::{
-    net::{Network, addresses::Addresses, ages::ConnectionAges, tls::Part},
+    net::{Network, addresses::Addresses, ages::ConnectionAges, outside::AddressRules, tls::Part},
     production::{Mode, Objections},
     telemetry::TelemetryOptions,
     variables,
 };
 use clap::{Args, Command, CommandFactory, Parser};
 use payterms_kernel::text::without_passwords;
-use std::{ffi::OsString, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    fs,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Options of every process of the suite but the one that holds all.
@@ -65,7 +71,26 @@ impl CommonOptions {
         }
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let addresses = objections.take(Addresses::parse(&self.peers, scheme)).unwrap_or_default();
-        Network { addresses, ages: self.ages, part, broker: None }
+        Network { addresses, ages: self.ages, part, broker: None, webhooks: AddressRules::default() }
+    }
+}
+
+/// Where webhooks may go.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WebhookOptions {
+    /// Addresses that are not of the internet to which webhooks may go all the same, and by plain HTTP, comma between, such as
+    /// `127.0.0.1`: for development and tests. In production it does not start with any.
+    #[arg(long, env = "PAYTERMS_WEBHOOKS_INSIDE", value_delimiter = ',')]
+    pub webhooks_inside: Vec<IpAddr>,
+}
+
+impl WebhookOptions {
+    /// The rules of addresses. Objects to exceptions.
+    pub fn rules(&self, objections: &mut Objections) -> AddressRules {
+        if !self.webhooks_inside.is_empty() {
+            objections.refuse("webhooks may reach addresses that are not of the internet; leave --webhooks-inside out");
+        }
+        AddressRules::with_inside(self.webhooks_inside.clone())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The runtime that every service stands on: boot, layers, database, idempotency, events, jobs.
 //!
 //! Its nouns are tenants, requests, events and time; it uses none of any service. Its modules form layers, each of which may
-//! use only those before it: `wire`, `net`, `db`, `flow`, `bus`, `edge`, and `boot`, which may use all.
+//! use only those before it: `wire`, `net`, `db`, `flow`, `bus`, `edge`, `webhooks`, and `boot`, which may use all.
 
 pub mod boot;
 pub mod bus;
@@ -13,10 +13,12 @@ pub mod key_file;
 pub mod kill;
 pub mod net;
 pub mod production;
+pub mod seal;
 pub(crate) mod signals;
 pub mod telemetry;
 pub mod ttl_cache;
 pub mod variables;
+pub mod webhooks;
 pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};

@@ -3,7 +3,7 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 55] = [
+pub const VARIABLES: [&str; 56] = [
     "PAYTERMS_AUDIENCE",
     "PAYTERMS_BUS",
     "PAYTERMS_BUS_CA",
@@ -59,6 +59,7 @@ pub const VARIABLES: [&str; 55] = [
     "PAYTERMS_TOKEN_FILE",
     "PAYTERMS_TRACE_RATIO",
     "PAYTERMS_VIES",
+    "PAYTERMS_WEBHOOKS_INSIDE",
 ];
 
 /// Variables of the repository's own checks, which start programs of the suite with their environment.

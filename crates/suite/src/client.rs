@@ -1,7 +1,6 @@
 //! A caller of the gateway: one channel, one token, fresh request ids.
 
-mod api_keys;
-
+use crate::credentials::Credentials;
 use payterms_proto::{
     common::{peers::v1::inbox_service_client::InboxServiceClient, v1::operations_service_client::OperationsServiceClient},
     credit::{
@@ -12,7 +11,10 @@ use payterms_proto::{
             programme_service_client::ProgrammeServiceClient,
         },
     },
-    gateway::v1::{account_service_client::AccountServiceClient, event_service_client::EventServiceClient},
+    gateway::v1::{
+        account_service_client::AccountServiceClient, event_service_client::EventServiceClient,
+        webhook_delivery_service_client::WebhookDeliveryServiceClient,
+    },
     google::r#type::Money,
     invoicing::{
         peers::v1::owner_collection_service_client::OwnerCollectionServiceClient,
@@ -25,7 +27,7 @@ use payterms_proto::{
             receipt_service_client::ReceiptServiceClient, refund_service_client::RefundServiceClient,
             statement_service_client::StatementServiceClient, tenant_service_client::TenantServiceClient,
             test_clock_service_client::TestClockServiceClient, transfer_refund_service_client::TransferRefundServiceClient,
-            transfer_top_up_service_client::TransferTopUpServiceClient,
+            transfer_top_up_service_client::TransferTopUpServiceClient, webhook_endpoint_service_client::WebhookEndpointServiceClient,
         },
     },
     plans::v1::{plan_service_client::PlanServiceClient, plan_settings_service_client::PlanSettingsServiceClient},
@@ -44,32 +46,10 @@ use payterms_proto::{
 };
 use std::net::SocketAddr;
 use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
+    metadata::MetadataValue,
+    service::interceptor::InterceptedService,
     transport::{Channel, Endpoint},
 };
-
-/// Adds the token, and what the last write made where the caller wants to read it.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    token: MetadataValue<Ascii>,
-    after: Option<MetadataValue<Ascii>>,
-    service: Option<MetadataValue<Ascii>>,
-}
-
-impl Interceptor for Credentials {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.token.clone());
-        if let Some(after) = &self.after {
-            request.metadata_mut().insert("payterms-version", after.clone());
-        }
-        if let Some(service) = &self.service {
-            request.metadata_mut().insert("payterms-service", service.clone());
-        }
-        Ok(request)
-    }
-}
 
 /// The channel of a caller.
 pub type Caller = InterceptedService<Channel, Credentials>;
@@ -107,7 +87,7 @@ impl Session {
         Self { channel: self.channel.clone(), credentials: Credentials { after, ..self.credentials.clone() } }
     }
 
-    fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         InterceptedService::new(self.channel.clone(), self.credentials.clone())
     }
 
@@ -224,6 +204,18 @@ impl Session {
     #[must_use]
     pub fn accounts(&self) -> AccountServiceClient<Caller> {
         AccountServiceClient::new(self.caller())
+    }
+
+    /// `WebhookEndpointService`.
+    #[must_use]
+    pub fn webhook_endpoints(&self) -> WebhookEndpointServiceClient<Caller> {
+        WebhookEndpointServiceClient::new(self.caller())
+    }
+
+    /// `WebhookDeliveryService`.
+    #[must_use]
+    pub fn webhook_deliveries(&self) -> WebhookDeliveryServiceClient<Caller> {
+        WebhookDeliveryServiceClient::new(self.caller())
     }
 
     /// `EventService`.

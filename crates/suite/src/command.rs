@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use payterms_chassis::{
     boot::stop_on_signal,
-    config,
+    config::{self, WebhookOptions},
     db::DatabaseOptions,
     kill,
     net::broker::BrokerOptions,
@@ -87,6 +87,9 @@ struct RunOptions {
     /// Which browsers' pages may call.
     #[command(flatten)]
     cors: CorsOptions,
+    /// Where webhooks may go.
+    #[command(flatten)]
+    webhooks: WebhookOptions,
     /// How each service uses PostgreSQL.
     #[command(flatten)]
     database: DatabaseOptions,
@@ -190,14 +193,14 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
         None => serve(&options.run, started).await.map(|()| Outcome::Well),
         Some(Command::Token(token)) => mint(token, data).and_then(|token| output::line(&token)).map(|()| Outcome::Well),
         Some(Command::Keys(command)) => keys::run(command),
-        Some(Command::Verify(verify)) => verify::run(verify, data).await,
+        Some(Command::Verify(verify)) => Box::pin(verify::run(verify, data)).await,
         Some(Command::DeadLetters(command)) => dead_letters::run(command, data).await,
-        Some(Command::Events(command)) => events::run(command, data).await,
+        Some(Command::Events(command)) => Box::pin(events::run(command, data)).await,
         Some(Command::Flows(flows)) => queues::run_flows(flows, data).await,
         Some(Command::Due(due)) => queues::run_due(due, data).await,
         Some(Command::Clock(command)) => clock::run(command, data).await,
-        Some(Command::Config(command)) => return config_check::run(command).await,
-        Some(Command::Health(health)) => health::run(health, data).await,
+        Some(Command::Config(command)) => return Box::pin(config_check::run(command)).await,
+        Some(Command::Health(health)) => Box::pin(health::run(health, data)).await,
         Some(Command::Completions(completions)) => {
             clap_complete::generate(completions.shell, &mut command(), "payterms", &mut std::io::stdout());
             Ok(Outcome::Well)
@@ -249,16 +252,16 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         vies: run.vies.clone(),
         cors: run.cors.clone(),
         jwks: run.jwks.clone(),
+        webhooks: run.webhooks.clone(),
         database: run.database.clone(),
         broker: run.broker.clone(),
     };
     let suite = Suite::start(&options, stop.clone()).await?;
-    match &run.jwks {
-        Some(file) => println!("Payterms serves on {}; tokens of callers are checked with {}.", suite.gateway, file.display()),
-        None => {
-            let customer = banner::seed(&suite).await?;
-            print!("{}", banner::text(&suite, &customer, &data.display().to_string())?);
-        }
+    if let Some(file) = &run.jwks {
+        println!("Payterms serves on {}; tokens of callers are checked with {}.", suite.gateway, file.display());
+    } else {
+        let customer = banner::seed(&suite).await?;
+        print!("{}", banner::text(&suite, &customer, &data.display().to_string())?);
     }
     println!("\nReady after {} ms.", started.elapsed().as_millis());
     suite.ended().await

@@ -3,7 +3,9 @@
 
 pub mod banner;
 pub mod client;
+mod client_api_keys;
 pub mod command;
+pub mod credentials;
 pub mod demo;
 pub mod operate;
 pub mod programs;

@@ -4,11 +4,13 @@ use payterms_chassis::{
     Db, Network,
     boot::{self, Running},
     call::Caller,
+    config::WebhookOptions,
     db::DatabaseOptions,
     db::was_made,
     identity::{Signer, ensure_key, key_set},
     net::broker::BrokerOptions,
     production::{DEVELOPMENT, Mode, Objections},
+    webhooks::Webhooks,
 };
 use payterms_credit::Credit;
 use payterms_gateway::{
@@ -57,6 +59,8 @@ pub struct SuiteOptions {
     pub cors: CorsOptions,
     /// File with the public keys of who issues callers' tokens; none: the development key of the data folder signs them.
     pub jwks: Option<PathBuf>,
+    /// Where webhooks may go.
+    pub webhooks: WebhookOptions,
     /// How each service uses PostgreSQL.
     pub database: DatabaseOptions,
     /// How events go between the services.
@@ -88,13 +92,12 @@ impl Suite {
         for name in KEYS {
             ensure_key(&keys, name)?;
         }
-        let jwks = match &options.jwks {
-            Some(file) => file.clone(),
-            None => {
-                let file = keys.join("jwks.json");
-                std::fs::write(&file, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
-                file
-            }
+        let jwks = if let Some(file) = &options.jwks {
+            file.clone()
+        } else {
+            let file = keys.join("jwks.json");
+            std::fs::write(&file, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
+            file
         };
         let door = TcpListener::bind(options.listen).await.map_err(|error| format!("{}: {error}", options.listen))?;
         let (mut services, mut listeners) = (HashMap::new(), HashMap::new());
@@ -106,15 +109,18 @@ impl Suite {
         let secret = keys.join("simulator.secret");
         ensure_secret(&secret)?;
         ensure_secret(&keys.join("seal.key"))?;
+        ensure_secret(&keys.join(Webhooks::KEY))?;
         let simulator = match &options.simulator {
             Some(elsewhere) => elsewhere.clone(),
             None => Self::start_simulator(&options.data, &secret, &door, stop.clone()).await?,
         };
         let addresses = services.iter().map(|(name, address)| (name.clone(), *address)).collect();
+        // The suite as a whole serves development alone.
         let mut objections = Objections::new(Mode::Development);
+        let webhooks = options.webhooks.rules(&mut objections);
         let broker = options.broker.open("suite", &mut objections).await;
         objections.settle()?;
-        let network = Network { addresses, broker, ..Network::default() };
+        let network = Network { addresses, broker, webhooks, ..Network::default() };
         let mut running = Vec::new();
         if let Some(listener) = listeners.remove("wallet") {
             let db = open("wallet", options).await?;

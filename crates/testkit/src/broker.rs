@@ -189,9 +189,16 @@ impl Broker {
         count
     }
 
-    /// Deletes all messages of the stream of a source, whoever has received them.
+    /// Deletes all messages of the stream of a source, whoever has received them. The stream may be made anew just then.
     pub async fn purge(&self, source: &str) {
-        self.stream(source).await.unwrap().purge().await.unwrap();
+        loop {
+            if let Some(stream) = self.stream(source).await
+                && stream.purge().await.is_ok()
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 

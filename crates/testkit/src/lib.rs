@@ -21,6 +21,7 @@ pub mod people;
 pub mod postgres;
 pub mod private_postgres;
 pub mod process;
+pub mod receiver;
 pub mod refusals;
 pub mod rig;
 pub mod security;

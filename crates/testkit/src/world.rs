@@ -1,7 +1,7 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
 use crate::{broker::Broker, crowd::Crowd, json_line::JsonLine, people::person, postgres, slow_line::SlowLine, vies::Vies};
-use payterms_chassis::{db::DatabaseOptions, identity::Signer, net::broker::BrokerOptions};
+use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, identity::Signer, net::broker::BrokerOptions};
 use payterms_gateway::CorsOptions;
 use payterms_kernel::SystemClock;
 use payterms_proto::{
@@ -15,7 +15,12 @@ use payterms_suite::{
     demo::{self, stage::Stage},
 };
 use sea_orm::DatabaseConnection;
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -150,6 +155,7 @@ impl World {
             vies: Some(format!("http://{vies}")),
             cors: CorsOptions::default(),
             jwks: None,
+            webhooks: WebhookOptions { webhooks_inside: vec![IpAddr::from([127, 0, 0, 1])] },
             database: DatabaseOptions::default(),
             broker: BrokerOptions { bus: broker.map(Broker::url).into_iter().collect(), ..BrokerOptions::default() },
         };

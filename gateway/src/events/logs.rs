@@ -61,7 +61,7 @@ impl Logs {
 }
 
 /// Whether a service did not answer, as opposed to refusing: then its events follow later.
-pub(super) fn is_unreachable(error: &AppError) -> bool {
+pub(crate) fn is_unreachable(error: &AppError) -> bool {
     match error {
         AppError::Upstream(status) => matches!(
             status.code(),

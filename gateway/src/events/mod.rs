@@ -13,7 +13,8 @@ use futures::{
     future::{join_all, try_join_all},
     stream::{self, BoxStream},
 };
-use logs::{Logs, is_unreachable};
+use logs::Logs;
+pub(crate) use logs::is_unreachable;
 use merge::Page;
 use payterms_chassis::{
     AppError, Fields,

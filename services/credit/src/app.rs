@@ -1,7 +1,7 @@
 //! What use cases get: the database, the flows, the other services, the committer of purchases, the bank data.
 
-use crate::{bank_data::BankData, commands::purchases::PurchaseItem, seal::Seal};
-use payterms_chassis::{Answer, AppError, Db, committer::Committer, flow::Flows, page::PageSigner, peers::Peers};
+use crate::{bank_data::BankData, commands::purchases::PurchaseItem};
+use payterms_chassis::{Answer, AppError, Db, committer::Committer, flow::Flows, page::PageSigner, peers::Peers, seal::Seal};
 use payterms_kernel::Refusal;
 use std::sync::Arc;
 use uuid::Uuid;

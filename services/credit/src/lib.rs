@@ -10,7 +10,6 @@ pub mod holder_name;
 pub mod jobs;
 pub mod messages;
 pub mod peers;
-pub mod seal;
 pub mod snapshots;
 pub mod store;
 pub mod use_cases;
@@ -18,7 +17,7 @@ pub mod use_cases;
 use app::App;
 use bank_data::{BankData, plaid::Plaid, simulator::Simulator};
 use clap::Args;
-use payterms_chassis::{Parts, Runtime, Service, flow::Drivers, layers::INNER_MESSAGE, production::Objections};
+use payterms_chassis::{Parts, Runtime, Service, flow::Drivers, layers::INNER_MESSAGE, production::Objections, seal::Seal};
 use payterms_proto::credit::{
     peers::v1::payment_draw_service_server::PaymentDrawServiceServer,
     v1::{
@@ -27,7 +26,6 @@ use payterms_proto::credit::{
         programme_service_server::ProgrammeServiceServer,
     },
 };
-use seal::Seal;
 use std::{path::PathBuf, sync::Arc};
 use tonic::service::Routes;
 use use_cases::{
@@ -77,7 +75,7 @@ pub struct Credit;
 
 impl Service for Credit {
     const NAME: &'static str = "credit";
-    const SCHEMA_VERSION: &'static str = "credit_0020_events";
+    const SCHEMA_VERSION: &'static str = "credit_0023_webhooks";
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
@@ -126,6 +124,7 @@ impl Service for Credit {
             figures: store::figures::ALL,
             rules: store::rules::ALL,
             hides: None,
+            webhook_failed: None,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What the use cases work with.
 
 use crate::{mailer::Mailer, tax_register::TaxRegister};
-use payterms_chassis::{Db, flow::Flows, page::PageSigner, peers::Peers};
+use payterms_chassis::{Db, flow::Flows, page::PageSigner, peers::Peers, webhooks::Webhooks};
 use std::sync::Arc;
 
 /// What the use cases work with.
@@ -19,4 +19,6 @@ pub struct App {
     pub mailer: Mailer,
     /// Where tax numbers are looked up, where that is configured.
     pub tax_register: Option<Arc<dyn TaxRegister>>,
+    /// Where webhooks may go, and what seals their secrets.
+    pub webhooks: Webhooks,
 }

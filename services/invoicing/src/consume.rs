@@ -15,11 +15,12 @@ use crate::use_cases::{
     payments::{charge_back::take_charge_back, resume::enqueue_resume},
     receipts::{credit::credit_receipt, issue::issue_receipt},
     statements::note_taken_back::{note_grant, note_revocation},
+    webhook_endpoints::fail::disable_failed,
 };
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
 use payterms_proto::{
-    common::v1::Event,
+    common::{peers::v1::WebhookFailed, v1::Event},
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
     plans::v1::PlanChanged,
     wallet::v1::{
@@ -52,6 +53,7 @@ pub fn all() -> Consumers {
         .with::<ApplicationChanged>(application_changed)
         .with::<AdvisedLimitChanged>(advised_limit_changed)
         .with::<PurchaseCaptured>(purchase_captured)
+        .with::<WebhookFailed>(webhook_failed)
 }
 
 fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
@@ -158,4 +160,8 @@ fn usage_month_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a
 
 fn postpaid_agreement_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move { mail_postpaid_decision(tx, &PostpaidAgreementChanged::decode(event.data.clone())?).await })
+}
+
+fn webhook_failed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
+    Box::pin(async move { disable_failed(tx, &WebhookFailed::decode(event.data.clone())?).await })
 }

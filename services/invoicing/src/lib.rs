@@ -37,12 +37,15 @@ use payterms_proto::invoicing::{
         refund_service_server::RefundServiceServer, statement_service_server::StatementServiceServer,
         tenant_service_server::TenantServiceServer, test_clock_service_server::TestClockServiceServer,
         transfer_refund_service_server::TransferRefundServiceServer, transfer_top_up_service_server::TransferTopUpServiceServer,
+        webhook_endpoint_service_server::WebhookEndpointServiceServer,
     },
 };
 use std::{path::PathBuf, sync::Arc};
 use tax_register::{TaxRegister, vies::Vies};
 use tonic::service::Routes;
-use use_cases::{bank_lines, invoices::load::are_invoices_hidden, mails, payments, refunds, test_clocks, transfer_refunds};
+use use_cases::{
+    bank_lines, invoices::load::are_invoices_hidden, mails, payments, refunds, test_clocks, transfer_refunds, webhook_endpoints,
+};
 
 /// Options of invoicing alone.
 #[derive(Debug, Clone, Args)]
@@ -85,7 +88,15 @@ impl Service for Invoicing {
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
         let mailer = Mailer::open(&mail_place(&options)?, &options.mail_from)?;
         let tax_register = options.vies.as_deref().map(|base| Arc::new(Vies::new(base)) as Arc<dyn TaxRegister>);
-        let app = App { db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, mailer, tax_register };
+        let app = App {
+            db: runtime.db,
+            pages: runtime.pages,
+            flows: runtime.flows,
+            peers: runtime.peers,
+            mailer,
+            tax_register,
+            webhooks: runtime.webhooks,
+        };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(TenantServiceServer::new(api.clone()))
             .add_service(CustomerServiceServer::new(api.clone()))
@@ -106,6 +117,7 @@ impl Service for Invoicing {
             .add_service(DocumentServiceServer::new(api.clone()))
             .add_service(CollectionServiceServer::new(api.clone()))
             .add_service(OwnerCollectionServiceServer::new(api.clone()))
+            .add_service(WebhookEndpointServiceServer::new(api.clone()))
             .add_service(TestClockServiceServer::new(api));
         let drivers = drivers(&app);
         let hides = Some(hides_invoices as Hides);
@@ -118,6 +130,7 @@ impl Service for Invoicing {
             figures: store::figures::ALL,
             rules: store::rules::ALL,
             hides,
+            webhook_failed: Some(webhook_endpoints::fail::disable_failed),
         })
     }
 }

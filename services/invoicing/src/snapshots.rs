@@ -7,8 +7,10 @@ use crate::{
 use payterms_chassis::{
     AppError, WriteTx, names,
     snapshots::{Snapshots, States},
+    webhooks,
 };
 use payterms_kernel::Id;
+use payterms_proto::common::peers::v1::WebhookTargetChanged;
 use payterms_proto::invoicing::v1::{CustomerChanged, InvoiceChanged, MeteredServiceChanged, PaymentChanged, TenantChanged, UsageInvoiced};
 use prost::Message;
 
@@ -22,6 +24,7 @@ pub fn all() -> Snapshots {
         .with::<InvoiceChanged>("invoice", invoices_of)
         .with::<PaymentChanged>("payment", payments_of)
         .with::<UsageInvoiced>("usage_invoice", usage_invoices_of)
+        .with::<WebhookTargetChanged>("webhook_endpoint", webhooks::targets::states)
 }
 
 fn tenants_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {

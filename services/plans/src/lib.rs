@@ -31,7 +31,7 @@ pub struct Plans;
 
 impl Service for Plans {
     const NAME: &'static str = "plans";
-    const SCHEMA_VERSION: &'static str = "plans_0020_events";
+    const SCHEMA_VERSION: &'static str = "plans_0023_webhooks";
     type Options = Options;
 
     async fn build(runtime: Runtime, _: Options) -> Result<Parts, String> {
@@ -57,6 +57,7 @@ impl Service for Plans {
             figures: store::figures::ALL,
             rules: store::rules::ALL,
             hides: None,
+            webhook_failed: None,
         })
     }
 }

@@ -60,7 +60,7 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0022_disputed_lots";
+    const SCHEMA_VERSION: &'static str = "wallet_0023_webhooks";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 
@@ -107,6 +107,7 @@ impl Service for Wallet {
             figures: store::figures::ALL,
             rules: store::rules::ALL,
             hides: None,
+            webhook_failed: None,
         })
     }
 }

@@ -55,8 +55,19 @@ const DUE: Metric = Metric { name: "payterms.jobs.due", unit: "{job}", descripti
 const DUE_AGE: Metric = Metric { name: "payterms.jobs.age", unit: "s", description: "How long the oldest due job has been due." };
 const FLOWS: Metric = Metric { name: "payterms.flows.open", unit: "{flow}", description: "Flows that have begun and not closed, by kind." };
 const FLOWS_AGE: Metric = Metric { name: "payterms.flows.age", unit: "s", description: "Age of the oldest open flow, by kind." };
+const WEBHOOKS: Metric = Metric {
+    name: "payterms.webhooks.pending",
+    unit: "{event}",
+    description: "Events that an enabled endpoint of webhooks has not received yet.",
+};
+const WEBHOOKS_AGE: Metric = Metric {
+    name: "payterms.webhooks.age",
+    unit: "s",
+    description: "How long the oldest of the events that endpoints have not received waits.",
+};
 /// The metrics of every service's queues.
-pub const QUEUES: [Metric; 9] = [UNDELIVERED, UNDELIVERED_AGE, HELD, HELD_AGE, DEAD, DUE, DUE_AGE, FLOWS, FLOWS_AGE];
+pub const QUEUES: [Metric; 11] =
+    [UNDELIVERED, UNDELIVERED_AGE, HELD, HELD_AGE, DEAD, DUE, DUE_AGE, FLOWS, FLOWS_AGE, WEBHOOKS, WEBHOOKS_AGE];
 
 /// Labels besides the part, each with its value. Only what has few values.
 type Labels = Vec<(&'static str, String)>;
@@ -236,6 +247,13 @@ impl Sampler {
              ON tenant_states.tenant = due.tenant WHERE due_at <= $1 AND clock_now IS NULL AND NOT suspended ORDER BY due_at LIMIT {MOST}) due"
         );
         self.add(&mut samples, now, [DUE, DUE_AGE], Vec::new(), &due, vec![now.into()]).await?;
+        // What waits at an endpoint that is disabled does so until a person enables it.
+        let webhooks = format!(
+            "SELECT count(*) AS many, min(created_at) AS since FROM (SELECT d.created_at FROM webhook_deliveries d JOIN webhook_targets t \
+             ON t.tenant = d.tenant AND t.endpoint_id = d.endpoint_id WHERE d.state = 'PENDING' AND t.enabled AND t.reported < t.generation \
+             ORDER BY d.created_at LIMIT {MOST}) waiting"
+        );
+        self.add(&mut samples, now, [WEBHOOKS, WEBHOOKS_AGE], Vec::new(), &webhooks, vec![]).await?;
         // The fence of a flow starts at the instant of its opening in microseconds.
         let flows = "SELECT flow AS label, count(*) AS many, min(fence) AS fence FROM intent_lease WHERE tenant <> '' GROUP BY flow";
         let mut open = BTreeMap::new();

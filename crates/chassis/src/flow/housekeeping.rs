@@ -1,5 +1,5 @@
-//! Deletes old rows: answers after 30 days, and events after 7 days once every subscriber has received them. Dead letters,
-//! events that wait for a predecessor, and open flows stay, however old.
+//! Deletes old rows: answers after 30 days, events after 7 days once every subscriber has received them, and with them the log of
+//! webhooks. Dead letters, events that wait for a predecessor, and open flows stay, however old.
 
 use crate::{
     db::{Db, sql, tenants},
@@ -40,6 +40,7 @@ pub async fn sweep(db: &Db) -> Result<u64, AppError> {
     let events = now - TimeDelta::days(EVENT_DAYS);
     let mut deleted_rows = delete_events(db, events).await?;
     deleted_rows += delete(db, INBOX, events).await?;
+    deleted_rows += delete(db, WEBHOOKS, events).await?;
     let mut after = String::new();
     loop {
         let slugs = tenants::list(db, &after, 100).await?;
@@ -57,6 +58,9 @@ const OUTBOX: &str = "DELETE FROM outbox WHERE id IN (SELECT id FROM (SELECT id,
 /// Applied events. Whether an event was applied is decided by `inbox_heads`, so these rows are not needed for that.
 const INBOX: &str = "DELETE FROM inbox WHERE event_id IN (SELECT event_id FROM inbox WHERE recorded_at < $1 AND held IS NULL \
      ORDER BY recorded_at LIMIT $2)";
+/// Deliveries of webhooks, also those that wait at an endpoint that is disabled: their events are gone.
+const WEBHOOKS: &str = "DELETE FROM webhook_deliveries WHERE (tenant, endpoint_id, event_id) IN (SELECT tenant, endpoint_id, event_id \
+     FROM webhook_deliveries WHERE updated_at < $1 ORDER BY updated_at LIMIT $2)";
 /// Answered and refused requests. The request of an open flow has neither yet, so it stays.
 const REQUESTS: &str = "DELETE FROM requests WHERE tenant = $3 AND request_id IN (SELECT request_id FROM requests WHERE tenant = $3 \
      AND recorded_at < $1 AND (answer IS NOT NULL OR refused IS NOT NULL) ORDER BY recorded_at LIMIT $2)";

@@ -6,6 +6,7 @@ pub mod broker;
 pub(crate) mod budget;
 pub(crate) mod health_check;
 pub(crate) mod line;
+pub mod outside;
 pub mod pool;
 pub mod repeatable;
 pub(crate) mod replica;
@@ -14,6 +15,7 @@ pub mod tls;
 use addresses::Addresses;
 use ages::ConnectionAges;
 use broker::Broker;
+use outside::AddressRules;
 use tls::{Followed, Part, Port, port::Guard};
 
 /// How a process reaches others and is reached by them.
@@ -27,6 +29,8 @@ pub struct Network {
     pub part: Option<Followed<Part>>,
     /// Where events go by; none: services call each other's inboxes.
     pub broker: Option<Broker>,
+    /// Where webhooks may go.
+    pub webhooks: AddressRules,
 }
 
 impl Network {

@@ -14,7 +14,7 @@ pub mod s5;
 pub mod stage;
 
 use crate::{Suite, SuiteOptions};
-use payterms_chassis::{db::DatabaseOptions, net::broker::BrokerOptions};
+use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, net::broker::BrokerOptions};
 use payterms_gateway::CorsOptions;
 use stage::Stage;
 use std::{path::PathBuf, time::Instant};
@@ -49,6 +49,7 @@ pub async fn play(usage: Option<PathBuf>, postgres: Option<String>, broker: Brok
         vies: None,
         cors: CorsOptions::default(),
         jwks: None,
+        webhooks: WebhookOptions::default(),
         database: DatabaseOptions::default(),
         broker,
     };

@@ -48,11 +48,11 @@ pub async fn run(command: &ConfigCommand) -> Result<Outcome, (String, i32)> {
     let ConfigCommand::Check(options) = command;
     let arguments: Vec<OsString> = std::iter::once("payterms".into()).chain(options.flags.iter().cloned()).collect();
     let faults = match options.part {
-        Part::Gateway => payterms_gateway::check(arguments).await,
-        Part::Wallet => boot::check::<payterms_wallet::Wallet>(arguments).await,
-        Part::Invoicing => boot::check::<payterms_invoicing::Invoicing>(arguments).await,
-        Part::Credit => boot::check::<payterms_credit::Credit>(arguments).await,
-        Part::Plans => boot::check::<payterms_plans::Plans>(arguments).await,
+        Part::Gateway => payterms_gateway::check(arguments),
+        Part::Wallet => Box::pin(boot::check::<payterms_wallet::Wallet>(arguments)).await,
+        Part::Invoicing => Box::pin(boot::check::<payterms_invoicing::Invoicing>(arguments)).await,
+        Part::Credit => Box::pin(boot::check::<payterms_credit::Credit>(arguments)).await,
+        Part::Plans => Box::pin(boot::check::<payterms_plans::Plans>(arguments)).await,
     }?;
     let print = |text: &str| output::line(text).map_err(|error| (error, 1));
     if faults.is_empty() {

@@ -65,21 +65,21 @@ pub async fn run(command: &DeadLetterCommand, data: &Path) -> Result<Outcome, St
             let mut operations = options.connection.session(data, "OPERATOR", None)?.operations(options.service.name());
             let answer = operations.retry_dead_letter(request).await.map_err(|status| sentence_of(options.service.name(), &status))?;
             let answer = answer.into_inner();
-            done(options, json_of(&answer)?, answer.applied, "Applied.", &answer.failure)
+            done(options, &json_of(&answer)?, answer.applied, "Applied.", &answer.failure)
         }
         DeadLetterCommand::Dismiss(options) => {
             let request = DismissDeadLetterRequest { request_id: request_id(), name: options.name.clone() };
             let mut operations = options.connection.session(data, "OPERATOR", None)?.operations(options.service.name());
             let answer = operations.dismiss_dead_letter(request).await.map_err(|status| sentence_of(options.service.name(), &status))?;
             let answer = answer.into_inner();
-            done(options, json_of(&answer)?, answer.dismissed, "Passed over.", &answer.failure)
+            done(options, &json_of(&answer)?, answer.dismissed, "Passed over.", &answer.failure)
         }
     }
 }
 
-fn done(options: &OneOptions, json: Value, is_done: bool, sentence: &str, failure: &str) -> Result<Outcome, String> {
+fn done(options: &OneOptions, json: &Value, is_done: bool, sentence: &str, failure: &str) -> Result<Outcome, String> {
     match options.connection.output {
-        Output::Json => output::print_json(&json)?,
+        Output::Json => output::print_json(json)?,
         Output::Table if is_done => output::line(sentence)?,
         Output::Table => output::line(&format!("It is still a dead letter: {}", plain(failure)))?,
     }

@@ -93,12 +93,11 @@ pub async fn run(command: &EventCommand, data: &Path) -> Result<Outcome, String>
                     break;
                 }
             }
-            Ok(Ok(()))
+            Ok::<Result<(), String>, tonic::Status>(Ok(()))
         };
         match ended.await {
             Ok(done) => done?,
             Err(status) => {
-                let status: tonic::Status = status;
                 if !matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Cancelled) {
                     return Err(sentence_of("events", &status));
                 }

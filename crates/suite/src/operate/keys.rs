@@ -75,6 +75,7 @@ pub struct PublishOptions {
 ///
 /// # Errors
 /// A sentence that names the file.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "a closure takes a pair of any lifetime, the method does not")]
 pub fn run(command: &KeyCommand) -> Result<Outcome, String> {
     match command {
         KeyCommand::Make(named) => each(named, |pair| pair.make()),

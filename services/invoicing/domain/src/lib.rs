@@ -43,6 +43,7 @@ pub mod top_up;
 pub mod transfer_refund;
 pub mod usage_month;
 pub mod version;
+pub mod webhook_endpoint;
 
 pub use api_key::ApiKey;
 pub use approval::Approval;
@@ -73,3 +74,4 @@ pub use test_clock::{ClockState, TestClock};
 pub use top_up::TopUp;
 pub use transfer_refund::TransferRefund;
 pub use version::InvoiceVersion;
+pub use webhook_endpoint::WebhookEndpoint;

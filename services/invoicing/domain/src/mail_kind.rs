@@ -111,11 +111,13 @@ pub enum MailKind {
     DisputeLost,
     /// A charge is disputed, or a dispute is decided; it goes to the tenant.
     DisputeReported,
+    /// A webhook endpoint was disabled; it goes to the tenant.
+    WebhookDisabled,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 55] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -170,6 +172,7 @@ impl MailKind {
         Self::DisputeWon,
         Self::DisputeLost,
         Self::DisputeReported,
+        Self::WebhookDisabled,
     ];
 
     /// The name of the kind, as in the contract.
@@ -230,12 +233,13 @@ impl MailKind {
             Self::DisputeWon => "DISPUTE_WON",
             Self::DisputeLost => "DISPUTE_LOST",
             Self::DisputeReported => "DISPUTE_REPORTED",
+            Self::WebhookDisabled => "WEBHOOK_DISABLED",
         }
     }
 
     /// Whether it goes to the tenant itself.
     #[must_use]
     pub fn is_for_the_tenant(self) -> bool {
-        matches!(self, Self::PrepaymentTurnedOff | Self::PlanReceived | Self::PlanAnswered | Self::DisputeReported)
+        matches!(self, Self::PrepaymentTurnedOff | Self::PlanReceived | Self::PlanAnswered | Self::DisputeReported | Self::WebhookDisabled)
     }
 }

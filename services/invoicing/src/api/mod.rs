@@ -17,6 +17,7 @@ mod tenants;
 mod test_clocks;
 mod top_ups;
 mod transfer_refunds;
+mod webhook_endpoints;
 
 use crate::app::App;
 

@@ -190,7 +190,8 @@ pub fn receipt(language: Language, receipt: &Receipt) -> Result<Sheet, AppError>
     sheet.facts = vec![(language.say("Paid on", "Payé le").to_owned(), language.date(receipt.paid_on()))];
     if let Subject::TopUp { replaces: Some(replaced), .. } = &receipt.subject {
         sheet.facts.insert(0, (language.say("Issue date", "Date d’émission").to_owned(), language.date(receipt.issue_date)));
-        let after_dispute = language.say("After a dispute, in place of", "Après contestation, en remplacement de");
+        // It restores what the dispute took off those, which may stand for the rest: it does not replace them.
+        let after_dispute = language.say("Dispute won, about receipt", "Contestation gagnée, reçu");
         // Those from before the numbers were kept name the dispute.
         let of = if replaced.numbers.is_empty() { replaced.dispute.to_string() } else { replaced.numbers.join(", ") };
         sheet.facts.push((after_dispute.to_owned(), of));

@@ -95,6 +95,7 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::DisputeWon => pb::MailKind::DisputeWon,
         MailKind::DisputeLost => pb::MailKind::DisputeLost,
         MailKind::DisputeReported => pb::MailKind::DisputeReported,
+        MailKind::WebhookDisabled => pb::MailKind::WebhookDisabled,
     }
 }
 

@@ -36,6 +36,7 @@ pub mod top_ups;
 pub mod transfer_refunds;
 pub mod versions;
 pub mod waiting_refunds;
+pub mod webhook_endpoints;
 
 use payterms_chassis::AppError;
 pub(crate) use payterms_chassis::columns::{currency, date, unknown};

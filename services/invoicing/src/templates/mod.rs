@@ -14,6 +14,7 @@ mod disputes;
 mod invoices;
 mod plans;
 mod wallet;
+mod webhooks;
 
 use crate::documents::wording::Language;
 use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig};
@@ -41,6 +42,7 @@ pub fn ours(kind: MailKind, language: Language) -> (&'static str, &'static str) 
         .or_else(|| wallet::ours(kind))
         .or_else(|| disputes::ours(kind))
         .or_else(|| invoices::ours(kind))
+        .or_else(|| webhooks::ours(kind))
         .unwrap_or_else(|| of_invoicing(kind));
     let (subject, text) = language.say(english, french).split_once('\n').unwrap_or_default();
     (subject, text.trim_start_matches('\n'))
@@ -178,6 +180,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
         _ if credit::ours(kind).is_some() => credit::samples(language, &mut samples),
         _ if wallet::ours(kind).is_some() => wallet::samples(kind, language, &mut samples),
         _ if disputes::ours(kind).is_some() => disputes::samples(kind, language, &mut samples),
+        _ if webhooks::ours(kind).is_some() => webhooks::samples(kind, language, &mut samples),
         _ => plans::samples(kind, language, &mut samples),
     }
     samples

@@ -23,3 +23,4 @@ pub mod tenants;
 pub mod test_clocks;
 pub mod top_ups;
 pub mod transfer_refunds;
+pub mod webhook_endpoints;

@@ -159,7 +159,9 @@ pub fn ask(
 fn not_refundable(state: TopUpState) -> Refusal {
     let why = match state {
         TopUpState::Processing | TopUpState::RequiresAction => "no money is taken yet. Refund it once it is SUCCEEDED",
-        TopUpState::ChargedBack => "its issuer has taken the money back. It can be refunded again once the dispute is won",
+        TopUpState::ChargedBack => {
+            "its issuer or bank has taken money back. It can be refunded again only if a dispute about it is won; ListDisputes says how it stands"
+        }
         TopUpState::Failed | TopUpState::Succeeded => "no money was taken, so there is nothing to refund",
     };
     let message = format!("The top-up is {}: {why}.", state.name());

@@ -123,7 +123,10 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 pub async fn of_charge<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_id: &str) -> Result<DisputesOfCharge, AppError> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ProviderChargeId.eq(charge_id));
     let rows = query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(conn).await?;
-    Ok(DisputesOfCharge(rows.into_iter().map(dispute).collect::<Result<_, _>>()?))
+    let mut known = rows.into_iter().map(dispute).collect::<Result<Vec<_>, AppError>>()?;
+    // Of two of one instant, as on a test clock, the one that was won is the earlier.
+    known.sort_by_key(|own| (own.created_at, own.state != DisputeState::Won));
+    Ok(DisputesOfCharge(known))
 }
 
 /// A page of disputes of a customer, or of all.

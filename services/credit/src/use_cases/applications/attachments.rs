@@ -1,7 +1,8 @@
 //! The content of attachments: sealed in parts, each bound to its file and place, so that a part that is missing, doubled or of
 //! another file does not open.
 
-use crate::{seal::Seal, store::bank_file_parts};
+use crate::store::bank_file_parts;
+use payterms_chassis::seal::Seal;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_credit_domain::Application;
 use payterms_kernel::{Id, TenantId};

@@ -170,10 +170,10 @@ fn a_receipt_says_until_when_its_credit_can_be_used() {
     assert_eq!(facts(Some("2026-07-31"), Language::English), english);
     assert_eq!(facts(Some("2026-07-31"), Language::French)[1], said("Crédit utilisable jusqu’au", "31 juillet 2026"));
     assert_eq!(facts(None, Language::English).len(), 1);
-    // That of a won dispute: paid on the day of the purchase, in place of the first.
+    // That of a won dispute: paid on the day of the purchase, about the first.
     let paid_on = "2026-01-01".parse().ok();
     let replaced = Replaced { dispute: uuid::Uuid::nil(), numbers: vec!["RC-2026-000001".to_owned()], paid_on };
     let again =
-        [said("Issue date", "1 June 2026"), said("Paid on", "1 January 2026"), said("After a dispute, in place of", "RC-2026-000001")];
+        [said("Issue date", "1 June 2026"), said("Paid on", "1 January 2026"), said("Dispute won, about receipt", "RC-2026-000001")];
     assert_eq!(facts_of(None, Some(replaced), Language::English), again);
 }

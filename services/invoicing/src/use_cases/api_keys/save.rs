@@ -8,6 +8,7 @@ use payterms_proto::invoicing::v1::{ApiKey as ApiKeyMessage, ApiKeyChanged};
 use sha2::{Digest, Sha256};
 
 /// A new secret as it is kept, and its text, which only its owner gets.
+#[must_use]
 pub fn new_secret(is_sandbox: bool, now: DateTime<Utc>) -> (Secret, String) {
     let text = api_key::make(is_sandbox);
     let hash = Sha256::digest(text.as_bytes()).into();

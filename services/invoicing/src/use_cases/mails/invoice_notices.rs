@@ -19,7 +19,9 @@ use payterms_chassis::{
     jobs::{DueRow, schedule, take},
     names,
 };
-use payterms_invoicing_domain::{CreditNote, Invoice, InvoiceState, MailKind, Payment, Receipt, Refund, mail::Attachment};
+use payterms_invoicing_domain::{
+    CreditNote, Invoice, InvoiceState, MailKind, Payment, Receipt, Refund, mail::Attachment, top_up::TRANSFER_FEES,
+};
 use payterms_kernel::{
     Id, Money,
     calendar::{last_whole_day_before, start_of_day},
@@ -132,7 +134,9 @@ pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &Credit
     let (number, amount, why) = (note.number.clone(), note.amount, note.explanation.clone());
     let (open, not_to_transfer) = (invoice.open()?, flag(invoice.needs_no_transfer()?));
     let back = refund.map(Refund::ways).transpose()?;
-    let lowered = back.as_ref().map_or(Ok(amount), |back| amount.minus(back.to_method)?.minus(back.to_credit)?.minus(back.outside))?;
+    // What a transfer was short of is taken off in the moment in which the rest is booked: nothing is left to pay.
+    let taken_off = if why == TRANSFER_FEES { Money::zero(amount.currency()) } else { amount };
+    let lowered = back.as_ref().map_or(Ok(taken_off), |back| amount.minus(back.to_method)?.minus(back.to_credit)?.minus(back.outside))?;
     let letter = Letter {
         kind: MailKind::CreditNoteIssued,
         variables: |language: Language| {

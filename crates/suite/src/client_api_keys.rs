@@ -1,6 +1,6 @@
 //! The client of API keys.
 
-use super::{Caller, Session};
+use crate::client::{Caller, Session};
 use payterms_proto::invoicing::v1::api_key_service_client::ApiKeyServiceClient;
 
 impl Session {

@@ -1,4 +1,5 @@
-//! Seals what opens bank accounts, and what applicants attach: ChaCha20-Poly1305 with a key from a file, bound to what it is of.
+//! Seals what only parts of the suite may read, such as what opens bank accounts, attachments of applicants, secrets of webhooks:
+//! ChaCha20-Poly1305 with a key from a file, bound to what it is of.
 
 use rand::Rng;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -28,7 +29,7 @@ impl Seal {
         Self::of(&bytes).map_err(|error| format!("{}: {error}", file.display()))
     }
 
-    fn of(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self, String> {
         let key = UnboundKey::new(&CHACHA20_POLY1305, bytes).map_err(|_| "a key has 32 bytes".to_owned())?;
         Ok(Self(Arc::new(LessSafeKey::new(key))))
     }
