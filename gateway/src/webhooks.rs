@@ -3,8 +3,8 @@
 
 use crate::events::is_unreachable;
 use payterms_chassis::{
-    AppError, Fields, call::Caller, error::reason, layers::INNER_MESSAGE, names::Name, peer_channel::PeerChannel, peers::Peers,
-    render::timestamp,
+    AppError, Fields, answer::REPLAYED, call::Caller, error::reason, layers::INNER_MESSAGE, names::Name, peer_channel::PeerChannel,
+    peers::Peers, render::timestamp,
 };
 use payterms_kernel::Refusal;
 use payterms_proto::{
@@ -21,7 +21,7 @@ use payterms_proto::{
     },
 };
 use std::time::Duration;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, metadata::MetadataValue};
 
 /// How long a service may take.
 const BUDGET: Duration = Duration::from_secs(10);
@@ -72,12 +72,15 @@ impl WebhookLogs {
     }
 
     /// Sends an event again in the service whose it is. Where one does not answer, it may be that one's.
-    async fn redeliver(&self, caller: &Caller, message: &RedeliverEventRequest) -> Result<WebhookDelivery, AppError> {
+    async fn redeliver(&self, caller: &Caller, message: &RedeliverEventRequest) -> Result<(WebhookDelivery, bool), AppError> {
         let mut unreachable = None;
         for service in SERVICES {
             let answer = self.client(service)?.redeliver_event(self.request(service, caller, message.clone())?).await;
             match answer.map_err(AppError::from) {
-                Ok(answer) => return Ok(answer.into_inner().webhook_delivery.unwrap_or_default()),
+                Ok(answer) => {
+                    let is_replay = answer.metadata().contains_key(REPLAYED);
+                    return Ok((answer.into_inner().webhook_delivery.unwrap_or_default(), is_replay));
+                }
                 Err(error) if is_elsewhere(&error) => {}
                 Err(error) if is_unreachable(&error) => unreachable = Some(error),
                 Err(error) => return Err(error),
@@ -86,19 +89,30 @@ impl WebhookLogs {
         Err(unreachable.unwrap_or_else(|| Refusal::not_found().into()))
     }
 
-    /// Sends the events of a span again, in every service. If one does not answer, the caller repeats the request.
-    async fn redeliver_span(&self, caller: &Caller, message: &RedeliverEventsRequest) -> Result<(), AppError> {
+    /// Sends the events of a span again, in every service. If one does not answer, the caller repeats the request. Answers whether all
+    /// had done so before.
+    async fn redeliver_span(&self, caller: &Caller, message: &RedeliverEventsRequest) -> Result<bool, AppError> {
+        let mut is_replay = true;
         for (place, service) in SERVICES.into_iter().enumerate() {
             let answer = self.client(service)?.redeliver_events(self.request(service, caller, message.clone())?).await;
             match answer.map_err(AppError::from) {
-                Ok(_) => {}
+                Ok(answer) => is_replay &= answer.metadata().contains_key(REPLAYED),
                 // One that has not heard of the endpoint yet has sent it nothing.
                 Err(error) if place > 0 && is_elsewhere(&error) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(is_replay)
     }
+}
+
+/// An answer that says whether it was given before, as those of services do.
+fn said<M>(message: M, is_replay: bool) -> Response<M> {
+    let mut response = Response::new(message);
+    if is_replay {
+        response.metadata_mut().insert(REPLAYED, MetadataValue::from_static("true"));
+    }
+    response
 }
 
 /// The service whose page a token continues, and its own token.
@@ -143,8 +157,8 @@ impl WebhookDeliveryService for WebhookLogs {
         let Name { tenant, .. } = fields.name("name", &message.name, DELIVERY);
         let caller = fields.write(&message.request_id, tenant)?.caller;
         let inner = RedeliverEventRequest { request_id: message.request_id, name: message.name };
-        let webhook_delivery = Some(self.redeliver(&caller, &inner).await?);
-        Ok(Response::new(RedeliverWebhookEventResponse { webhook_delivery }))
+        let (delivery, is_replay) = self.redeliver(&caller, &inner).await?;
+        Ok(said(RedeliverWebhookEventResponse { webhook_delivery: Some(delivery) }, is_replay))
     }
 
     async fn redeliver_webhook_events(
@@ -166,8 +180,8 @@ impl WebhookDeliveryService for WebhookLogs {
             // The last instant that there is: the services go no further than where the endpoint stands.
             end_time: Some(until.map_or(LAST, timestamp)),
         };
-        self.redeliver_span(&caller, &inner).await?;
-        Ok(Response::new(RedeliverWebhookEventsResponse {}))
+        let is_replay = self.redeliver_span(&caller, &inner).await?;
+        Ok(said(RedeliverWebhookEventsResponse {}, is_replay))
     }
 }
 

@@ -107,7 +107,10 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 51] = scenarios!(
+const SCENARIOS: [Scenario; 55] = scenarios!(
+    webhooks::an_endpoint_is_kept_by_its_tenant,
+    webhooks::secrets_change_without_a_gap,
+    webhooks_deliveries::deliveries_are_listed_and_sent_again,
     api_keys::nobody_gives_a_key_more_than_they_have,
     versions::details_make_a_new_version_of_a_receipt_too,
     holds::capture_hold_in_parts_and_release_the_rest,
@@ -142,6 +145,7 @@ const SCENARIOS: [Scenario; 51] = scenarios!(
     metered::a_permanent_failure_suspends_and_payment_restores,
     payments::thirty_by_credit_and_seventy_by_card,
     operations::a_dead_letter_holds_only_its_own_aggregate_up,
+    operations::a_dead_letter_is_passed_over,
     lines::past_due_suspends_and_payment_restores,
     purchases::each_verb_answers_again_and_acts_once,
     announced::it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile,

@@ -6,7 +6,7 @@ use payterms_kernel::SystemClock;
 use payterms_proto::{
     common::{
         peers::v1::DeliverRequest,
-        v1::{DeadLetter, Event, ListDeadLettersRequest, RepublishRequest, RetryDeadLetterRequest},
+        v1::{DeadLetter, DismissDeadLetterRequest, Event, ListDeadLettersRequest, RepublishRequest, RetryDeadLetterRequest},
     },
     invoicing::v1::{Customer, UpdateCustomerRequest},
     wallet::v1::{ListWalletsRequest, OpenWalletRequest},
@@ -20,6 +20,7 @@ use tonic::Code;
 on_both!(
     a_service_that_lost_its_copies_learns_them_again,
     a_dead_letter_holds_only_its_own_aggregate_up,
+    a_dead_letter_is_passed_over,
     a_peer_delivers_its_own_events_only,
 );
 
@@ -123,6 +124,22 @@ pub(crate) async fn a_dead_letter_holds_only_its_own_aggregate_up(world: &World)
     operator.operations("invoicing").republish(republish("customer")).await.unwrap();
     owner.after(&updated).wallets().list_wallets(list(&customer)).await.unwrap();
     assert!(dead_letters(world).await.is_empty(), "the snapshot stands for what was lost");
+}
+
+pub(crate) async fn a_dead_letter_is_passed_over(world: &World) {
+    world.tenant("acme").await;
+    let customer = world.customer("acme", "GB").await;
+    poison(world, &customer).await;
+    let owner = world.someone("OWNER", None);
+    let updated = owner.customers().update_customer(update(&customer)).await.unwrap();
+    until_dead(world).await;
+    let name = dead_letters(world).await.pop().unwrap().name;
+    let dismiss = DismissDeadLetterRequest { request_id: request_id(), name };
+    let answer = world.someone("OPERATOR", None).operations("wallet").dismiss_dead_letter(dismiss).await.unwrap().into_inner();
+    assert!(answer.dismissed && answer.failure.is_empty(), "{answer:?}");
+    let list = ListWalletsRequest { parent: customer, ..Default::default() };
+    until(async || owner.after(&updated).wallets().list_wallets(list.clone()).await, |_| true).await;
+    assert!(dead_letters(world).await.is_empty(), "what came behind it is applied");
 }
 
 async fn a_peer_delivers_its_own_events_only(world: &World) {

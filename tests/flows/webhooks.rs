@@ -136,7 +136,7 @@ async fn events_of_all_services_arrive_signed_and_come_to_the_balances(world: &W
     invariants::hold(world).await;
 }
 
-async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
+pub(crate) async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
     world.tenant("acme").await;
     world.tenant("other").await;
     let receiver = Receiver::start().await;
@@ -208,7 +208,7 @@ async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
     created(world, &receiver.url("/again"), &[]).await;
 }
 
-async fn secrets_change_without_a_gap(world: &World) {
+pub(crate) async fn secrets_change_without_a_gap(world: &World) {
     world.tenant("acme").await;
     let (receiver, admin) = (Receiver::start().await, world.someone("ADMIN", None));
     let hook = created(world, &receiver.url("/hook"), &["payterms.invoicing.v1.CustomerChanged"]).await;

@@ -42,7 +42,7 @@ async fn list(world: &World, parent: &str, state: State) -> Result<Vec<WebhookDe
     }
 }
 
-async fn deliveries_are_listed_and_sent_again(world: &World) {
+pub(crate) async fn deliveries_are_listed_and_sent_again(world: &World) {
     world.tenant("acme").await;
     let receiver = Receiver::start().await;
     // What happened before there was an endpoint.
@@ -148,6 +148,7 @@ async fn nothing_is_lost(on_postgres: bool) {
         ["webhooks.before_deliveries", "webhooks.after_deliveries", "webhooks.before_send", "webhooks.after_send"].into_iter().enumerate()
     {
         let units = i64::try_from(number).unwrap() + 10;
+        let expected = units.to_string();
         let (service, wallet) = (rig.someone("STAFF", None), people.wallet.clone());
         let request = payterms_proto::wallet::v1::GrantCreditRequest {
             request_id: request_id(),
@@ -157,7 +158,7 @@ async fn nothing_is_lost(on_postgres: bool) {
         };
         rig.die_at(point, async move { service.lots().grant_credit(request).await.ok() }).await;
         // What the process that died had claimed is due when the claim lapses, which is now.
-        let of_it = |own: &Received| own.event()["data"]["lot"]["amount"]["units"] == units;
+        let of_it = |own: &Received| own.event()["data"]["lot"]["amount"]["units"].as_str() == Some(expected.as_str());
         let hurry = format!("UPDATE {schema}webhook_deliveries SET due_at = created_at WHERE state = 'PENDING'");
         let arrived = async || {
             rows.execute_unprepared(&hurry).await.unwrap();

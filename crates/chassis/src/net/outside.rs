@@ -53,7 +53,9 @@ impl AddressRules {
             return Err("Leave user and password out of the URL: requests are signed instead.");
         }
         let host = uri.host().unwrap_or_default();
-        if host.is_empty() || uri.port().is_some_and(|port| port.as_str().parse::<u16>().unwrap_or_default() == 0) {
+        // A port that is none is left out by the parser.
+        let port = authority.strip_prefix(host).and_then(|rest| rest.strip_prefix(':'));
+        if host.is_empty() || port.is_some_and(|port| port.parse::<u16>().unwrap_or_default() == 0) {
             return Err("Name the host, and a port other than 0.");
         }
         if self.is_refused(host) {
