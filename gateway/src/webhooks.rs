@@ -89,14 +89,14 @@ impl WebhookLogs {
         Err(unreachable.unwrap_or_else(|| Refusal::not_found().into()))
     }
 
-    /// Sends the events of a span again, in every service. If one does not answer, the caller repeats the request. Answers whether all
-    /// had done so before.
+    /// Sends the events of a span again, in every service. If one does not answer, the caller repeats the request. Answers whether the
+    /// first one had done so before: of requests at once another may come first in another service.
     async fn redeliver_span(&self, caller: &Caller, message: &RedeliverEventsRequest) -> Result<bool, AppError> {
-        let mut is_replay = true;
+        let mut is_replay = false;
         for (place, service) in SERVICES.into_iter().enumerate() {
             let answer = self.client(service)?.redeliver_events(self.request(service, caller, message.clone())?).await;
             match answer.map_err(AppError::from) {
-                Ok(answer) => is_replay &= answer.metadata().contains_key(REPLAYED),
+                Ok(answer) => is_replay |= place == 0 && answer.metadata().contains_key(REPLAYED),
                 // One that has not heard of the endpoint yet has sent it nothing.
                 Err(error) if place > 0 && is_elsewhere(&error) => {}
                 Err(error) => return Err(error),

@@ -29,6 +29,7 @@ on_both!(
     events_of_all_services_arrive_signed_and_come_to_the_balances,
     an_endpoint_is_kept_by_its_tenant,
     secrets_change_without_a_gap,
+    an_endpoint_is_enabled_and_tested,
     what_fails_is_sent_again_and_holds_up_nobody,
     an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_a_mail,
 );
@@ -206,6 +207,20 @@ pub(crate) async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
     let rest = admin.webhook_endpoints().list_webhook_endpoints(rest).await.unwrap().into_inner();
     assert_eq!((page.webhook_endpoints.len(), rest.webhook_endpoints.len()), (10, 5));
     created(world, &receiver.url("/again"), &[]).await;
+}
+
+pub(crate) async fn an_endpoint_is_enabled_and_tested(world: &World) {
+    world.tenant("acme").await;
+    let receiver = Receiver::start().await;
+    let name = created(world, &receiver.url("/hook"), &[]).await.webhook_endpoint.unwrap().name;
+    let admin = world.someone("ADMIN", None);
+    let off = DisableWebhookEndpointRequest { request_id: request_id(), name: name.clone() };
+    admin.webhook_endpoints().disable_webhook_endpoint(off).await.unwrap();
+    let on = EnableWebhookEndpointRequest { request_id: request_id(), name: name.clone() };
+    admin.webhook_endpoints().enable_webhook_endpoint(on).await.unwrap();
+    let test = TestWebhookEndpointRequest { request_id: request_id(), name };
+    admin.webhook_endpoints().test_webhook_endpoint(test).await.unwrap();
+    receiver.until("/hook", |all| all.iter().any(|own| own.body.contains("WebhookEndpointTested"))).await;
 }
 
 pub(crate) async fn secrets_change_without_a_gap(world: &World) {
