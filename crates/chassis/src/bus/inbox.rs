@@ -181,9 +181,14 @@ impl Inbox {
         if event.version > head.saturating_add(1) {
             return Ok(Some(BEFORE_IT.to_owned()));
         }
-        if event.version > head {
+        let stands = event.version > head;
+        if stands {
             pass(&tx, &event).await?;
-            tx.commit_rows().await?;
+        }
+        // Also where another caller has passed it over: what is behind it is applied in transactions of its own, and an embedded
+        // database has one at a time.
+        tx.commit_rows().await?;
+        if stands {
             tracing::warn!(event = %event.id, r#type = %event.r#type, "a dead letter is passed over by the operator");
         }
         self.apply_successors(&event).await.map(|()| None)
