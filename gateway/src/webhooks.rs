@@ -107,7 +107,7 @@ impl WebhookLogs {
 }
 
 /// An answer that says whether it was given before, as those of services do.
-fn said<M>(message: M, is_replay: bool) -> Response<M> {
+fn with_replay_mark<M>(message: M, is_replay: bool) -> Response<M> {
     let mut response = Response::new(message);
     if is_replay {
         response.metadata_mut().insert(REPLAYED, MetadataValue::from_static("true"));
@@ -158,7 +158,7 @@ impl WebhookDeliveryService for WebhookLogs {
         let caller = fields.write(&message.request_id, tenant)?.caller;
         let inner = RedeliverEventRequest { request_id: message.request_id, name: message.name };
         let (delivery, is_replay) = self.redeliver(&caller, &inner).await?;
-        Ok(said(RedeliverWebhookEventResponse { webhook_delivery: Some(delivery) }, is_replay))
+        Ok(with_replay_mark(RedeliverWebhookEventResponse { webhook_delivery: Some(delivery) }, is_replay))
     }
 
     async fn redeliver_webhook_events(
@@ -181,7 +181,7 @@ impl WebhookDeliveryService for WebhookLogs {
             end_time: Some(until.map_or(LAST, timestamp)),
         };
         let is_replay = self.redeliver_span(&caller, &inner).await?;
-        Ok(said(RedeliverWebhookEventsResponse {}, is_replay))
+        Ok(with_replay_mark(RedeliverWebhookEventsResponse {}, is_replay))
     }
 }
 

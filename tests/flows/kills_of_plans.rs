@@ -210,7 +210,7 @@ fn forward(name: &str, days: i64) -> AdvanceTestClockRequest {
 }
 
 /// Lets a test clock advance, and waits until what fell due is done.
-async fn run(owner: &Session, request: &AdvanceTestClockRequest) {
+async fn advance_until_ready(owner: &Session, request: &AdvanceTestClockRequest) {
     retry(async || owner.clock().advance_test_clock(request.clone()).await).await;
     let ready = |clock: &payterms_proto::invoicing::v1::TestClock| clock.state() == test_clock::State::Ready;
     let read = async || {
@@ -234,12 +234,12 @@ async fn collected((service, point): (&'static str, &'static str), on_postgres: 
     staff.plans().approve_plan(yes).await.unwrap();
     let to = |days| forward(&name, days);
     // To the days of the notice: what comes then is the collection alone.
-    run(&owner, &to(8)).await;
+    advance_until_ready(&owner, &to(8)).await;
     let mut services = Services::of(rig).await;
     let (caller, sent) = (owner.clone(), to(10));
     let dies = sent.clone();
     services.die_at(service, point, async move { caller.clock().advance_test_clock(dies).await }).await;
-    run(&owner, &sent).await;
+    advance_until_ready(&owner, &sent).await;
     let read = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
     let ended = until(read, |plan| plan.get_ref().plan.as_ref().is_some_and(|own| own.state() == State::Completed)).await;
     let open = ended.into_inner().plan.and_then(|own| own.open);
@@ -308,7 +308,7 @@ async fn a_try_of_a_plan_that_was_cancelled_takes_nothing() {
     let yes = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };
     staff.plans().approve_plan(yes).await.unwrap();
     // Only what has failed is tried again.
-    run(&owner, &forward(&name, 9)).await;
+    advance_until_ready(&owner, &forward(&name, 9)).await;
     let mut services = Services::of(rig).await;
     let good = until(
         async || Ok(shop::save_card(&people.admin, services.rig().gateway, &people.customer, "tok_visa").await),

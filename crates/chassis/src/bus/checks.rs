@@ -108,7 +108,7 @@ impl Checks {
     }
 
     /// Looks on from the page's place until the time of a call is over.
-    pub(crate) async fn run(&self, pages: &PageSigner, checked: &Checked) -> Result<CheckResponse, AppError> {
+    pub(crate) async fn check_next_pieces(&self, pages: &PageSigner, checked: &Checked) -> Result<CheckResponse, AppError> {
         let until = Instant::now() + BUDGET;
         let token = pages.read(&checked.page.list, &checked.page.token)?;
         let mut place = token.as_deref().and_then(Place::parse).unwrap_or_default();

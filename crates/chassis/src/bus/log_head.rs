@@ -133,14 +133,14 @@ impl LogHead {
             return Ok(head.clone());
         }
         let began = Instant::now();
-        let known = newest.as_ref().map(|(_, head)| (head.epoch, head.last));
-        let head = Arc::new(self.read(known).await?);
+        let durable = newest.as_ref().map(|(_, head)| (head.epoch, head.last));
+        let head = Arc::new(self.read(durable).await?);
         *newest = Some((began, head.clone()));
         Ok(head)
     }
 
-    /// Reads the head. `known` is the epoch and a last position that is durable.
-    async fn read(&self, known: Option<(Uuid, i64)>) -> Result<Head, AppError> {
+    /// Reads the head. `durable` is an epoch with a last position that was seen to be durable.
+    async fn read(&self, durable: Option<(Uuid, i64)>) -> Result<Head, AppError> {
         let written = if self.db.is_postgres() { "pg_current_wal_insert_lsn()::text" } else { "NULL" };
         let select = format!(
             "SELECT l.epoch, l.deleted_through, c.position AS last, e.event_id AS last_event, {written} AS written \
@@ -159,7 +159,7 @@ impl LogHead {
             };
             // On SQLite every commit is durable.
             let written: Option<String> = row.try_get("", "written")?;
-            if let Some(written) = written.filter(|_| known != Some((head.epoch, head.last))) {
+            if let Some(written) = written.filter(|_| durable != Some((head.epoch, head.last))) {
                 self.until_durable(&written).await?;
             }
             return Ok(head);

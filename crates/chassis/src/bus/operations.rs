@@ -178,6 +178,6 @@ impl OperationsService for Operations {
         let (mut fields, message) = Fields::open(request)?;
         let checked = self.checks.parse(&mut fields, &message);
         fields.finish()?;
-        handler::read(self.checks.run(&self.pages, &checked)).await
+        handler::read(self.checks.check_next_pieces(&self.pages, &checked)).await
     }
 }

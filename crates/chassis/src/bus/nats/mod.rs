@@ -5,8 +5,8 @@
 //! docs/adr/0041-events-over-nats.md.
 
 mod message;
+mod progress;
 mod publisher;
-mod run;
 mod streams;
 mod subscriber;
 

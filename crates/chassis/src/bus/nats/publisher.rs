@@ -9,7 +9,7 @@ use crate::{
         carrier::{Carried, Carrier},
         nats::{
             message::Message,
-            run::{Acked, Run},
+            progress::{Acked, Progress},
             streams::{self, Fault, Streams, away},
         },
         outbox::{After, Outbox, Placed},
@@ -40,7 +40,7 @@ pub(crate) struct NatsBus {
 #[derive(Debug)]
 struct Publishing {
     stream: Stream,
-    run: Run,
+    progress: Progress,
     /// Up to where each subscriber had acknowledged everything when it was asked last.
     floors: Vec<u64>,
     /// For each subscriber its cursor, and the greatest sequence of an event for it that the cursor has passed.
@@ -67,12 +67,12 @@ impl NatsBus {
         };
         let published = self.publish(known, outbox, through, beat).await?;
         // While nothing is on its way, the broker is not asked: nothing can be lost that somebody has not received.
-        if published || !known.run.all_received(&known.floors) {
+        if published || !known.progress.all_received(&known.floors) {
             known.ask(outbox).await?;
         }
         let moved = known.move_cursors(outbox).await?;
         known.delete_useless().await?;
-        let on_the_way = known.run.published() < through || !known.run.all_received(&known.floors);
+        let on_the_way = known.progress.published() < through || !known.progress.all_received(&known.floors);
         Ok(Carried { moved, on_the_way, failure: None })
     }
 
@@ -91,7 +91,7 @@ impl NatsBus {
         let least = cursors.values().min().copied().unwrap_or_default();
         tracing::debug!(source = outbox.service(), least, "publishes what comes after");
         let passed = cursors.values().map(|cursor| (*cursor, 0)).collect();
-        Ok(Publishing { stream, run: Run::begin(state, least, cursors.len()), floors: vec![0; cursors.len()], passed })
+        Ok(Publishing { stream, progress: Progress::begin(state, least, cursors.len()), floors: vec![0; cursors.len()], passed })
     }
 
     /// Publishes what comes next, up to a position. Returns whether there was something.
@@ -101,14 +101,14 @@ impl NatsBus {
             if let Some(beat) = beat {
                 beat.beat();
             }
-            let batch = outbox.batch(&kinds, After::Position(known.run.published()), through).await?;
+            let batch = outbox.batch(&kinds, After::Position(known.progress.published()), through).await?;
             let Some(last) = batch.last().map(|placed| placed.position) else {
-                known.run.note_published(&[], through).map_err(Fault::Lost)?;
+                known.progress.note_published(&[], through).map_err(Fault::Lost)?;
                 return Ok(count > 0);
             };
             crate::kill::point("outbox.before_deliver");
             let acked = self.publish_batch(outbox, batch).await?;
-            known.run.note_published(&acked, last).map_err(Fault::Lost)?;
+            known.progress.note_published(&acked, last).map_err(Fault::Lost)?;
         }
         Ok(true)
     }
@@ -143,7 +143,7 @@ impl Publishing {
         for subscriber in outbox.subscribers().keys() {
             floors.push(streams::floor(&self.stream, subscriber).await?.acknowledged);
         }
-        self.run.check(streams::state(&self.stream).await?).map_err(Fault::Lost)?;
+        self.progress.check(streams::state(&self.stream).await?).map_err(Fault::Lost)?;
         self.floors = floors;
         Ok(())
     }
@@ -152,7 +152,7 @@ impl Publishing {
     async fn move_cursors(&mut self, outbox: &Outbox) -> Result<bool, Fault> {
         let mut moved = false;
         for (index, (subscriber, floor)) in outbox.subscribers().keys().zip(&self.floors).enumerate() {
-            let (Some(received), Some(passed)) = (self.run.received(index, *floor), self.passed.get_mut(index)) else { continue };
+            let (Some(received), Some(passed)) = (self.progress.received(index, *floor), self.passed.get_mut(index)) else { continue };
             if received.0 <= passed.0 {
                 continue;
             }
@@ -170,10 +170,10 @@ impl Publishing {
 
     /// Deletes messages that everybody has received, once they are many.
     async fn delete_useless(&mut self) -> Result<(), Fault> {
-        let useless = self.run.settle(&self.floors);
-        if useless.saturating_sub(self.run.purged()) >= USELESS_MESSAGES {
+        let useless = self.progress.settle(&self.floors);
+        if useless.saturating_sub(self.progress.purged()) >= USELESS_MESSAGES {
             // Noted first: if the answer is lost, the messages are gone all the same.
-            self.run.note_purged(useless);
+            self.progress.note_purged(useless);
             self.stream.purge().sequence(useless.saturating_add(1)).await.map_err(away)?;
         }
         Ok(())

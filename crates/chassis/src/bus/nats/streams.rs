@@ -1,7 +1,7 @@
 //! The streams and consumers on the broker, as the source of the events declares them.
 
 use crate::wire::error::{AppError, not_yet};
-use crate::{bus::nats::run::StreamState, net::broker::Broker};
+use crate::{bus::nats::progress::StreamState, net::broker::Broker};
 use async_nats::jetstream::{
     Context, ErrorCode,
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},

@@ -40,16 +40,16 @@ struct Checkpoint {
 
 /// The publishing on one stream by one process.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct Progress {
     created: i128,
-    /// The greatest sequence that was given to an event of this run.
+    /// The greatest sequence that was given to an event since it began.
     last: u64,
     /// Messages up to here were deleted because everybody has received them.
     purged: u64,
     checkpoints: VecDeque<Checkpoint>,
 }
 
-impl Run {
+impl Progress {
     /// Begins on a stream after the position that every one of these subscribers has passed.
     pub(super) fn begin(stream: StreamState, after: i64, subscribers: usize) -> Self {
         let first = Checkpoint { through: after, greatest: vec![0; subscribers] };
@@ -101,7 +101,7 @@ impl Run {
         Ok(())
     }
 
-    /// Checks that the stream is still that on which this run has published, and has everything that somebody may not have
+    /// Checks that the stream is still that on which it has published, and has everything that somebody may not have
     /// received. Floors that were read before it are then of this stream.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use super::{Acked, MOST_CHECKPOINTS, Run, StreamState};
+    use super::{Acked, MOST_CHECKPOINTS, Progress, StreamState};
     use proptest::prelude::*;
 
     const FRESH: StreamState = StreamState { created: 1, first: 101, last: 100 };
@@ -169,46 +169,46 @@ mod tests {
 
     #[test]
     fn a_cursor_moves_to_what_was_acknowledged_and_no_further() {
-        let mut run = Run::begin(FRESH, 10, 2);
-        run.note_published(&[new(101, &[0]), new(102, &[0, 1])], 12).unwrap();
-        run.note_published(&[new(103, &[1])], 15).unwrap();
-        assert_eq!(run.received(0, 0), Some((10, 0)));
-        assert_eq!(run.received(0, 101), Some((10, 0)), "a batch is received when all of it is");
-        assert_eq!(run.received(0, 102), Some((15, 102)), "nothing more is for it");
-        assert_eq!(run.received(1, 102), Some((12, 102)));
-        assert!(!run.all_received(&[102, 102]));
-        assert!(run.all_received(&[102, 103]));
-        run.note_published(&[], 20).unwrap();
-        assert_eq!((run.published(), run.received(1, 103)), (20, Some((20, 103))));
+        let mut progress = Progress::begin(FRESH, 10, 2);
+        progress.note_published(&[new(101, &[0]), new(102, &[0, 1])], 12).unwrap();
+        progress.note_published(&[new(103, &[1])], 15).unwrap();
+        assert_eq!(progress.received(0, 0), Some((10, 0)));
+        assert_eq!(progress.received(0, 101), Some((10, 0)), "a batch is received when all of it is");
+        assert_eq!(progress.received(0, 102), Some((15, 102)), "nothing more is for it");
+        assert_eq!(progress.received(1, 102), Some((12, 102)));
+        assert!(!progress.all_received(&[102, 102]));
+        assert!(progress.all_received(&[102, 103]));
+        progress.note_published(&[], 20).unwrap();
+        assert_eq!((progress.published(), progress.received(1, 103)), (20, Some((20, 103))));
     }
 
     #[test]
     fn what_nobody_needs_is_deleted() {
-        let mut run = Run::begin(FRESH, 0, 3);
-        run.note_published(&[new(101, &[0]), new(102, &[1])], 2).unwrap();
-        assert_eq!(run.settle(&[100, 100, 100]), 100, "nobody has anything");
-        assert_eq!(run.settle(&[101, 100, 100]), 100, "the second has not");
-        assert_eq!(run.settle(&[101, 102, 100]), 102, "nothing was for the third");
-        run.note_purged(102);
+        let mut progress = Progress::begin(FRESH, 0, 3);
+        progress.note_published(&[new(101, &[0]), new(102, &[1])], 2).unwrap();
+        assert_eq!(progress.settle(&[100, 100, 100]), 100, "nobody has anything");
+        assert_eq!(progress.settle(&[101, 100, 100]), 100, "the second has not");
+        assert_eq!(progress.settle(&[101, 102, 100]), 102, "nothing was for the third");
+        progress.note_purged(102);
         let after = StreamState { created: 1, first: 103, last: 102 };
-        run.check(after).unwrap();
-        assert_eq!(run.received(1, 102), Some((2, 102)));
+        progress.check(after).unwrap();
+        assert_eq!(progress.received(1, 102), Some((2, 102)));
     }
 
     #[test]
     fn a_stream_that_lost_something_is_noticed() {
-        let mut run = Run::begin(FRESH, 0, 1);
-        run.note_published(&[new(101, &[0]), new(102, &[0])], 2).unwrap();
+        let mut progress = Progress::begin(FRESH, 0, 1);
+        progress.note_published(&[new(101, &[0]), new(102, &[0])], 2).unwrap();
         let state = StreamState { created: 1, first: 101, last: 102 };
-        run.check(state).unwrap();
-        run.check(StreamState { last: 104, ..state }).unwrap();
-        assert!(run.check(StreamState { created: 2, ..state }).unwrap_err().contains("anew"));
-        assert!(run.check(StreamState { last: 101, ..state }).unwrap_err().contains("ends at"));
-        assert!(run.check(StreamState { first: 102, ..state }).unwrap_err().contains("deleted"));
-        assert!(run.note_published(&[new(102, &[0])], 3).unwrap_err().contains("again"));
+        progress.check(state).unwrap();
+        progress.check(StreamState { last: 104, ..state }).unwrap();
+        assert!(progress.check(StreamState { created: 2, ..state }).unwrap_err().contains("anew"));
+        assert!(progress.check(StreamState { last: 101, ..state }).unwrap_err().contains("ends at"));
+        assert!(progress.check(StreamState { first: 102, ..state }).unwrap_err().contains("deleted"));
+        assert!(progress.note_published(&[new(102, &[0])], 3).unwrap_err().contains("again"));
         let had = |sequence| Acked { duplicate: true, ..new(sequence, &[0]) };
-        run.note_published(&[had(101)], 3).unwrap();
-        assert!(run.note_published(&[had(100)], 4).unwrap_err().contains("deleted"));
+        progress.note_published(&[had(101)], 3).unwrap();
+        assert!(progress.note_published(&[had(100)], 4).unwrap_err().contains("deleted"));
     }
 
     proptest! {
@@ -220,25 +220,25 @@ mod tests {
             repeat in 1_usize..200,
             floors in proptest::collection::vec(0_u64..13_000, 2),
         ) {
-            let mut run = Run::begin(StreamState { created: 1, first: 1, last: 0 }, 0, 2);
+            let mut progress = Progress::begin(StreamState { created: 1, first: 1, last: 0 }, 0, 2);
             let mut published = Vec::new();
             for (position, (first, second, duplicate)) in (1_i64..).zip(events.iter().cycle().take(events.len() * repeat)) {
                 let heard_by: Vec<_> = [*first, *second].into_iter().enumerate().filter_map(|(index, hears)| hears.then_some(index)).collect();
                 let sequence = u64::try_from(position).unwrap();
                 let duplicate = *duplicate && sequence > 1;
                 let event = Acked { sequence: if duplicate { sequence - 1 } else { sequence }, duplicate, heard_by };
-                run.note_published(std::slice::from_ref(&event), position).unwrap();
+                progress.note_published(std::slice::from_ref(&event), position).unwrap();
                 published.push((position, event));
             }
-            prop_assert!(run.checkpoints.len() <= MOST_CHECKPOINTS);
-            prop_assert_eq!(run.published(), i64::try_from(published.len()).unwrap());
+            prop_assert!(progress.checkpoints.len() <= MOST_CHECKPOINTS);
+            prop_assert_eq!(progress.published(), i64::try_from(published.len()).unwrap());
             for (index, floor) in floors.iter().enumerate() {
-                let (through, _) = run.received(index, *floor).unwrap();
+                let (through, _) = progress.received(index, *floor).unwrap();
                 for (position, event) in &published {
                     prop_assert!(*position > through || !event.heard_by.contains(&index) || event.sequence <= *floor);
                 }
             }
-            let useless = run.settle(&floors);
+            let useless = progress.settle(&floors);
             for (_, event) in &published {
                 prop_assert!(event.sequence > useless || event.heard_by.iter().all(|index| event.sequence <= floors[*index]));
             }
