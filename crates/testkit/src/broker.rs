@@ -172,11 +172,11 @@ impl Broker {
     }
 
     /// Publishes all that is on the stream of a source once more, last first, with other ids, so that the broker takes it for new.
-    /// Returns how many messages these were.
+    /// Returns how many messages these were: none while the stream is being made anew.
     pub async fn publish_again(&self, source: &str) -> usize {
         let Some(stream) = self.stream(source).await else { return 0 };
         let jetstream = self.jetstream().await;
-        let state = stream.get_info().await.unwrap().state;
+        let Ok(state) = stream.get_info().await.map(|info| info.state) else { return 0 };
         let mut count = 0;
         for sequence in (state.first_sequence..=state.last_sequence).rev() {
             let Ok(message) = stream.get_raw_message(sequence).await else { continue };
