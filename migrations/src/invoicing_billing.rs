@@ -164,3 +164,43 @@ pub const WAITING_REFUNDS: Step = Step {
         guard: Guard::Tenant,
     }],
 };
+
+/// What is known of payment plans, and of methods that can be charged.
+pub const PLANS_AND_METHODS: Step = Step {
+    name: "invoicing_0028_plans_and_methods",
+    postgres: &[],
+    statements: &[],
+    tables: &[
+        Table {
+            name: "collection_methods",
+            columns: "tenant text NOT NULL, customer_id {uuid} NOT NULL, last_day text NOT NULL, PRIMARY KEY (tenant, customer_id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "plan_copies",
+            columns: "tenant text NOT NULL, id {uuid} NOT NULL, told {bytes} NOT NULL, PRIMARY KEY (tenant, id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        },
+        Table {
+            name: "plan_periods",
+            columns: "tenant text NOT NULL, plan_id {uuid} NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, \
+                      begun_at {time} NOT NULL, ended_at {time}, PRIMARY KEY (tenant, plan_id, invoice_id, begun_at)",
+            indexes: &["CREATE INDEX plan_periods_of_customer ON plan_periods (tenant, customer_id, begun_at)"],
+            guard: Guard::Tenant,
+        },
+    ],
+};
+
+/// Who was a customer before is believed to have a method that can be charged until the wallet tells of their methods again: nobody is told
+/// wrongly that there is none.
+pub const METHODS_BEFORE: DataStep = DataStep {
+    step: Step {
+        name: "invoicing_0028_methods_before",
+        postgres: &[],
+        statements: &["INSERT INTO collection_methods (tenant, customer_id, last_day) SELECT tenant, id, '9999-12-31' FROM customers"],
+        tables: &[],
+    },
+    unguarded: &["customers", "collection_methods"],
+};

@@ -79,7 +79,7 @@ impl Desk {
     }
 
     /// What the invoice's explanation says, topic by topic.
-    async fn explained(&self) -> Vec<(Topic, String, Option<i64>)> {
+    pub(crate) async fn explained(&self) -> Vec<(Topic, String, Option<i64>)> {
         let request = ExplainInvoiceRequest { name: self.invoice.name.clone() };
         let facts = self.admin.invoices().explain_invoice(request).await.unwrap().into_inner().facts;
         facts.into_iter().map(|fact| (fact.topic(), fact.sentence, fact.time.map(|at| at.seconds))).collect()
@@ -218,6 +218,10 @@ async fn what_is_paid_before_is_not_collected(world: &World) {
 
 async fn without_a_method_the_reason_shows(world: &World) {
     let desk = desk(world, None).await;
+    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::InvoiceIssued, 1).await.remove(0)).await;
+    assert!(words.contains("no saved payment method can be used") && !words.contains("from your saved"), "{words}");
+    let (_, sentence, next) = desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();
+    assert!(sentence.contains("no saved payment method can be charged") && next == Some(DUE), "{sentence}");
     advance(world, DUE).await;
     assert_eq!(desk.collection().await, (State::Scheduled, 1, Some(DUE + DAY), "COLLECTION_METHOD_REQUIRED".into()));
     let (_, sentence, next) = desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();

@@ -5,7 +5,7 @@ use crate::{
     chargebacks::{charges, take_back},
     clocks::advance,
     collections::desk,
-    disputes::{all_holds, decide, disputed, pay_by, posted, until_invoice},
+    disputes::{all_holds, decide, disputed, list, pay_by, posted, until_invoice},
     disputes_of_parts::{charge_of, take_part},
     documents::{acme, business, receipts_of, taxed_sale},
     invoices::{draft, issued, line, taxed},
@@ -20,9 +20,12 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{MailKind, Receipt, invoice::State},
-    wallet::v1::{GetTopUpRequest, ListLotsRequest, TopUp, dispute, entry::Kind, top_up},
+    wallet::v1::{GetTopUpRequest, ListLotsRequest, LoseDisputeRequest, TopUp, dispute, entry::Kind, top_up, top_up_refund},
 };
-use payterms_suite::{Session, client::amount};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
 use payterms_testkit::{World, on_both, reason};
 
 on_both!(
@@ -31,6 +34,7 @@ on_both!(
     mails_say_what_paid_a_debt_and_what_they_are_of,
     a_debt_that_was_paid_meanwhile_is_credit_of_the_disputed_purchase,
     a_statement_says_that_an_invoice_is_disputed,
+    what_the_issuer_left_of_a_lost_purchase_goes_back,
 );
 
 /// Purchases are taxed with 10 %.
@@ -127,6 +131,39 @@ async fn a_refund_corrects_the_receipts_that_stand(world: &World) {
     let words = text(&owner, &mail).await;
     assert!(mail.attachments.len() == 2 && words.contains("44.00\u{a0}USD"), "{words}");
     assert!(receipts.iter().all(|own| words.contains(&own.number) && words.contains(&own.credit_notes.last().unwrap().number)), "{words}");
+    all_holds(world).await;
+}
+
+/// Of 55.00 the issuer takes 22.00 for good; what it left is refunded, once the provider holds it to be decided too.
+async fn what_the_issuer_left_of_a_lost_purchase_goes_back(world: &World) {
+    let (customer, wallet, admin, owner) = taxed_shop(world).await;
+    let simulator = world.suite.simulator.clone();
+    let visa = card(world, &admin, &customer, "tok_visa").await;
+    let top_up = bought(&admin, &wallet, &visa, 55).await;
+    let charge = charges(&simulator).await.remove(0);
+    take_part(&simulator, &charge, 22).await;
+    let open = disputed(&owner, dispute::State::Open).await;
+    let opened = text(&owner, &mails_of(&owner, MailKind::DisputeOpened, 1).await.remove(0)).await;
+    for said in ["Credit of 20.00\u{a0}USD was taken", "and 2.00\u{a0}USD of tax", "Attached: credit note RCN-2026-000001."] {
+        assert!(opened.contains(said), "{said}: {opened}");
+    }
+    let early = refund(&owner, &top_up, None).await.unwrap_err();
+    assert!(reason(&early) == "TOP_UP_STATE" && early.message().contains("once the dispute is decided"), "{early:?}");
+    let lose = LoseDisputeRequest { request_id: request_id(), name: open.name.clone(), explanation: "It is true.".into() };
+    owner.disputes().lose_dispute(lose).await.unwrap();
+    assert_eq!(reason(&refund(&owner, &top_up, None).await.unwrap_err()), "DISPUTE_NOT_CONFIRMED");
+    decide(&simulator, &charge, "lost").await;
+    let told = async || Ok(list(&owner, &customer, "").await.remove(0));
+    until(told, |own| own.provider_outcome() == dispute::State::Lost).await;
+    assert_eq!(reason(&refund(&owner, &top_up, amount("USD", 30, 1)).await.unwrap_err()), "REFUND_TOO_LARGE");
+    let given = refund(&owner, &top_up, None).await.unwrap();
+    assert_eq!((given.state(), given.credit, given.tax), (top_up_refund::State::Succeeded, amount("USD", 30, 0), amount("USD", 3, 0)));
+    let receipts = until_credited(&owner, &customer, (1, 2)).await;
+    assert_eq!((credited(&receipts[0]), posted(&admin, &wallet).await), (vec![(20, 2), (30, 3)], amount("USD", 0, 0)));
+    let lost = text(&owner, &mails_of(&owner, MailKind::DisputeLost, 1).await.remove(0)).await;
+    assert!(lost.contains("The credit of 20.00\u{a0}USD that was taken from your balance stays taken."), "{lost}");
+    let nothing = refund(&owner, &top_up, None).await.unwrap_err();
+    assert!(nothing.message().contains("nothing is left"), "{nothing:?}");
     all_holds(world).await;
 }
 

@@ -15,7 +15,8 @@ use payterms_proto::{
     gateway::v1::GetAccountOverviewRequest,
     google::r#type::Date,
     invoicing::v1::{
-        CreatePaymentRequest, InvoiceToPay, ListPaymentsRequest, MailKind, Payment, TenderToUse, invoice, tender_to_use::Source,
+        CreatePaymentRequest, InvoiceToPay, ListPaymentsRequest, MailKind, Payment, TenderToUse, explain_invoice_response::Topic, invoice,
+        tender_to_use::Source,
     },
     plans::v1::{
         CancelPlanRequest, ListPlansRequest, Plan, PlanSettings, RefusalBand, ReinstatePlanRequest, RetryPlanCollectionRequest,
@@ -73,6 +74,10 @@ async fn early_and_part_payments_go_to_the_earliest_and_credit_notes_lower_the_l
     // The first date passes: nothing is due of it. The second collects what is left of it.
     advance(world, MIDNIGHT + 40 * DAY).await;
     assert!(payments(&desk).await.iter().all(|own| !own.automatic));
+    // The invoice fell due in January; its plan is kept, so it is not listed as past due.
+    let january = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
+    assert!(january.contains("In a payment plan;") && january.contains("30.00\u{a0}USD open, paid by the plan"), "{january}");
+    assert!(!january.contains("Past due") && !january.contains("payment reference"), "{january}");
     advance(world, MIDNIGHT + 58 * DAY).await;
     let taken: Vec<_> = payments(&desk).await.into_iter().filter(|own| own.automatic).collect();
     assert_eq!((taken.len(), taken[0].owner.as_str(), taken[0].tenders[0].amount.clone()), (1, plan.name.as_str(), amount("USD", 26, 67)));
@@ -93,6 +98,12 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
     // 31 January is the thirtieth day after the first.
     let due = MIDNIGHT + 30 * DAY;
     advance(world, due - 3 * DAY).await;
+    let explained = async || desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();
+    let (_, sentence, at) = explained().await;
+    assert!(
+        sentence.contains("instalment of 33.34 USD is collected from the customer's collection method on 2026-01-31") && at == Some(due),
+        "{sentence}"
+    );
     let told = mails_of(&desk.owner, MailKind::InstalmentDue, 1).await.remove(0);
     assert!(told.subject.contains("33.34") && text(&desk.owner, &told).await.contains("31 January 2026"), "{told:?}");
     advance(world, due).await;
@@ -103,6 +114,13 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
     let now = self::plan(&desk.admin, &plan.name).await;
     assert_eq!((now.state(), now.grace_end_date), (State::InGrace, Some(Date { year: 2026, month: 2, day: 5 })));
     assert_eq!(now.collection.unwrap().failed_attempt_count, 2);
+    let (_, sentence, at) = explained().await;
+    assert!(
+        sentence.starts_with("2 tries") && sentence.ends_with("It is tried again on 2026-02-03.") && at == Some(due + 3 * DAY),
+        "{sentence}"
+    );
+    let ends = desk.explained().await.into_iter().find(|(_, sentence, _)| sentence.contains("unpaid after 2026-02-05")).unwrap();
+    assert_eq!(ends.2, Some(due + 6 * DAY), "when the plan ends");
     mails_of(&desk.owner, MailKind::PlanLate, 1).await;
     assert!(mails(&desk.owner, MailKind::Reminder).await.is_empty(), "a blocked invoice is not reminded");
     let retry = RetryPlanCollectionRequest { request_id: request_id(), name: plan.name.clone() };
@@ -117,7 +135,12 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().block, None);
     let breach = mails_of(&desk.owner, MailKind::PlanBreached, 1).await.remove(0);
     assert!(text(&desk.owner, &breach).await.contains("due at once"));
-    mails_of(&desk.owner, MailKind::InstalmentFailed, 4).await; // on days 0 and 1, by hand for the third, and on 5
+    // On days 0 and 1, by hand for the third, and on 5: another try would come after the plan's end, so none is promised.
+    let failed = mails_of(&desk.owner, MailKind::InstalmentFailed, 4).await;
+    let words = futures::future::join_all(failed.iter().map(|mail| text(&desk.owner, mail))).await;
+    assert!(words.iter().all(|own| own.contains("not paid by 5 February 2026, the plan ends")), "{words:?}");
+    assert_eq!(words.iter().filter(|own| own.contains("We will not try again. Please pay now.")).count(), 1, "{words:?}");
+    assert!(words.iter().all(|own| !own.contains("try again on 7 February")), "{words:?}");
     // Reminders start again from the breach: what lay before it is not made up.
     advance(world, due + 6 * DAY + 3_600).await;
     mails_of(&desk.owner, MailKind::Reminder, 1).await;
@@ -148,6 +171,10 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
 async fn a_late_payment_within_grace_goes_on(world: &World) {
     let (desk, plan) = active(world, None).await;
     advance(world, MIDNIGHT + 32 * DAY).await;
+    for kind in [MailKind::PlanApproved, MailKind::InstalmentDue] {
+        let words = text(&desk.owner, &mails_of(&desk.owner, kind, 1).await.remove(0)).await;
+        assert!(words.contains("no saved payment method can be used") && !words.contains("taken from your saved"), "{words}");
+    }
     assert_eq!(self::plan(&desk.admin, &plan.name).await.state(), State::InGrace);
     pay(&desk, amount("USD", 33, 33)).await;
     assert_eq!(knows(&desk.admin, &plan.name, &usd(66, 67)).await.state(), State::InGrace, "a cent is late");

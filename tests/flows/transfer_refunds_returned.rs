@@ -6,7 +6,7 @@ use crate::{
     clocks::advance,
     collections::{DAY, START},
     invoices::read,
-    mails::{mails_of, text},
+    mails::{mails, mails_of, text},
     payments::till,
     rig::until,
     transfer_refunds::{PAYER, ask, balance, bought, cancel, holds, listed, on_account, read_refund, refund, refused, send, statement},
@@ -88,6 +88,8 @@ async fn what_the_bank_sends_back_is_on_account_again(world: &World) {
     let mail = mails_of(&till.owner, MailKind::TransferRefundReturned, 1).await.remove(0);
     let words = text(&till.owner, &mail).await;
     assert!(words.contains("30.00") && words.contains("5555"), "{words}");
+    // The customer has paid once, so is thanked once.
+    assert_eq!(mails(&till.owner, MailKind::PaymentReceived).await.len(), 1);
     let known = import(&till.owner, file).await.unwrap();
     assert_eq!((known.bank_lines.len(), known.duplicates[0].bank_line.as_str()), (0, line.name.as_str()));
     // It was something else after all: the transfer stands again.

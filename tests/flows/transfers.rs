@@ -16,9 +16,10 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{
-        CreatePaymentRequest, CreditNote, GetDocumentRequest, GetOutstandingRequest, GetPaymentRequest, Invoice, InvoiceToPay,
-        ListCreditNotesRequest, MailKind, RaiseTransferTopUpRequest, Tenant, TransferTopUp, UnapplyPaymentRequest, UpdateTenantRequest,
-        VoidInvoiceRequest, WriteOffInvoiceRequest, bank_line::SuggestReason, credit_note::Reason, invoice::State,
+        CreatePaymentRequest, CreditNote, ExplainInvoiceRequest, GetDocumentRequest, GetOutstandingRequest, GetPaymentRequest, Invoice,
+        InvoiceToPay, ListCreditNotesRequest, ListStatementsRequest, MailKind, RaiseTransferTopUpRequest, Tenant, TransferTopUp,
+        UnapplyPaymentRequest, UpdateTenantRequest, VoidInvoiceRequest, WriteOffInvoiceRequest, bank_line::SuggestReason,
+        credit_note::Reason, invoice::State,
     },
     wallet::v1::{
         GetBalanceRequest, ListEntriesRequest, ListLotsRequest, Minimum, TaxKind, TurnOnPrepaymentRequest, UpdateWalletSettingsRequest,
@@ -169,6 +170,11 @@ async fn what_is_short_of_more_waits_thirty_days_and_is_no_debt(world: &World) {
     assert_eq!(desk.posted().await, amount("AUD", 272, 73), "credit for what came");
     let open = read(&desk.owner, &invoice.name).await.unwrap();
     assert_eq!((open.state(), open.open.clone()), (State::Open, amount("AUD", 200, 0)));
+    let explain = ExplainInvoiceRequest { name: invoice.name.clone() };
+    let told = desk.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    assert!(told.facts[0].sentence.contains("of which 300.00 AUD came"), "{told:?}");
+    let lapses = told.next.unwrap();
+    assert_eq!(lapses.time.as_ref().map(|at| at.seconds), Some(START + 31 * DAY - 11 * 3_600), "{lapses:?}");
     let outstanding = GetOutstandingRequest { parent: desk.customer.clone() };
     assert!(desk.admin.invoices().get_outstanding(outstanding).await.unwrap().into_inner().outstanding.is_empty(), "it is no debt");
     advance(world, START + 30 * DAY).await;
@@ -184,8 +190,18 @@ async fn what_is_short_of_more_waits_thirty_days_and_is_no_debt(world: &World) {
     match_to(&desk.owner, &late.name, &[&invoice.name]).await.unwrap();
     assert_eq!(paid(&desk.owner, &late.name).await.1.surplus, amount("AUD", 200, 0), "what comes late is never refused");
     assert_eq!(desk.posted().await, amount("AUD", 472, 73));
+    // The statement of January has what came, and that of February nothing of what did not.
+    let listed = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
+    let statements = desk.owner.statements().list_statements(listed).await.unwrap().into_inner().statements;
+    let january = statements.last().unwrap();
+    assert_eq!((january.issued.clone(), january.paid.clone()), (amount("AUD", 300, 0), amount("AUD", 300, 0)));
+    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
+    assert!(words.contains(&format!("- {}: 300.00\u{a0}AUD,", invoice.number)) && !words.contains("200.00"), "{words}");
     let never = raise(&desk.owner, request(&desk.customer, amount("AUD", 200, 0))).await.unwrap();
     advance(world, START + 63 * DAY).await;
+    let listed = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
+    let statements = desk.owner.statements().list_statements(listed).await.unwrap().into_inner().statements;
+    assert!(statements.iter().all(|own| own.credited == amount("AUD", 0, 0)), "what never came is not credited: {statements:?}");
     assert_eq!(read(&desk.owner, &never.name).await.unwrap().state(), State::Void);
     invariants::hold(world).await;
     invariants::books_agree(world).await;

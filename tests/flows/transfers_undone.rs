@@ -6,12 +6,12 @@ use crate::{
     invariants,
     invoices::read,
     mails::{mails_of, text},
-    transfers::{Desk, desk, notes, raise, request},
+    transfers::{Desk, desk, notes, raise, request, sell},
     wallets::debit,
 };
 use payterms_proto::{
     invoicing::v1::{Invoice, ListInvoicesRequest, MailKind, bank_line, credit_note::Reason, invoice::State},
-    wallet::v1::{Balance, GetBalanceRequest},
+    wallet::v1::{Balance, GetBalanceRequest, WalletSettings},
 };
 use payterms_suite::client::amount;
 use payterms_testkit::{World, on_both};
@@ -40,6 +40,8 @@ async fn left(world: &World) -> Vec<(String, i64)> {
 
 async fn a_transfer_that_bought_credit_is_taken_back_whole(world: &World) {
     let desk = desk(world).await;
+    let year = WalletSettings { purchased_expire_days: 365, ..WalletSettings::default() };
+    sell(&desk.owner, year, &["purchased_expire_days"]).await;
     let order = raise(&world.someone("STAFF", None), request(&desk.customer, amount("AUD", 220, 0))).await.unwrap();
     let imported = import(&desk.owner, camt_in("AUD", &[("210.00", &order.number, "A1")])).await.unwrap();
     let line = only(&imported).name.clone();
@@ -56,10 +58,12 @@ async fn a_transfer_that_bought_credit_is_taken_back_whole(world: &World) {
     let again = desk.newest().await;
     assert_eq!((again.state(), again.total.clone(), again.top_up.clone()), (State::Open, amount("AUD", 210, 0), order.top_up.clone()));
     assert_ne!(again.number, order.number);
-    mails_of(&desk.owner, MailKind::TransferInvoice, 2).await;
+    for order in mails_of(&desk.owner, MailKind::TransferInvoice, 2).await {
+        assert!(text(&desk.owner, &order).await.contains("used for 365 days"), "the second too");
+    }
     let mail = mails_of(&desk.owner, MailKind::PaymentTakenBack, 1).await.remove(0);
     let words = text(&desk.owner, &mail).await;
-    assert!(words.contains("by mistake") && words.contains("190.91"), "{words}");
+    assert!(words.contains("by mistake") && words.contains("190.91") && !words.contains("owe"), "nothing of it was used: {words}");
     match_to(&desk.owner, &line, &[&again.name]).await.unwrap();
     paid(&desk.owner, &line).await;
     assert_eq!(read(&desk.owner, &again.name).await.unwrap().state(), State::Paid);
@@ -83,6 +87,8 @@ pub(crate) async fn a_bank_takes_bought_credit_back_and_what_is_spent_is_owed(wo
     let balance = desk.balance().await;
     assert_eq!((balance.posted, balance.owed_for_returns), (amount("AUD", -30, 0), amount("AUD", 30, 0)), "it says why it is below zero");
     assert_eq!(left(world).await, vec![]);
+    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::PaymentTakenBack, 1).await.remove(0)).await;
+    assert!(words.contains("The bank has taken back") && words.contains("Your balance owes 30.00\u{a0}AUD now"), "{words}");
     // What is paid in next pays it, and is taxed: usage of credit whose tax was given back.
     let again = desk.newest().await;
     let imported = import(&desk.owner, camt_in("AUD", &[("220.00", &again.number, "B3")])).await.unwrap();

@@ -3,6 +3,7 @@
 use crate::{
     World,
     cards::{self, Behaviour},
+    disputes,
     store::{Charge, Refund},
 };
 use axum::{
@@ -124,9 +125,8 @@ pub async fn refund(State(world): State<World>, Path(tenant): Path<String>, Json
         Err(error) => return failed(&error),
     };
     let behaviour = token.as_deref().and_then(cards::find).map(|card| card.behaviour);
-    // The issuer has the money already: a disputed charge takes no refund.
-    let is_disputed = match world.store.chargeback(&tenant, &charge.id).await {
-        Ok(chargeback) => chargeback.is_some_and(|own| own.state != "won"),
+    let is_disputed = match disputes::takes_refund(&world, &tenant, &charge, &body.amount).await {
+        Ok(takes) => !takes,
         Err(error) => return failed(&error),
     };
     let fails = is_disputed || matches!(behaviour, Some(Behaviour::RefundFails | Behaviour::AnswersTheFailedRefundLate));

@@ -107,6 +107,15 @@ async fn take_back(world: &World, tenant: &str, charge: &str, asked: ChargebackQ
     world.store.chargeback(tenant, &charge.id).await
 }
 
+/// Whether a charge takes a refund: none while it is disputed, since the issuer has the money already; once that is lost, or a bank has
+/// returned a part of it, what the issuer has left.
+pub(crate) async fn takes_refund(world: &World, tenant: &str, charge: &Charge, amount: &str) -> Result<bool, DbErr> {
+    let Some(chargeback) = world.store.chargeback(tenant, &charge.id).await? else { return Ok(true) };
+    let decimal = |text: &str| text.parse::<Decimal>().unwrap_or_default();
+    let left = not_refunded(world, tenant, charge).await?.saturating_sub(decimal(&chargeback.amount));
+    Ok(chargeback.state == "won" || (chargeback.state != "open" && decimal(amount) <= left))
+}
+
 async fn not_refunded(world: &World, tenant: &str, charge: &Charge) -> Result<Decimal, DbErr> {
     let decimal = |text: &str| text.parse::<Decimal>().unwrap_or_default();
     let refunds = world.store.refunds(tenant).await?;

@@ -1,7 +1,7 @@
 //! What invoicing does with the events of other services.
 
 use crate::use_cases::{
-    collections::follow_method::follow_method,
+    collections::follow_method::{follow_method, note_collection_method},
     disputes::follow::follow_dispute,
     invoices::{bill_metered_month::bill_metered_month, bill_purchase::bill_purchase, bill_usage_month::bill_usage_month},
     mails::{
@@ -13,6 +13,7 @@ use crate::use_cases::{
         revocation_notices::mail_revocation,
     },
     payments::{charge_back::take_charge_back, resume::enqueue_resume},
+    plans::follow::follow_plan,
     receipts::{credit::credit_receipt, issue::issue_receipt},
     statements::note_taken_back::{note_grant, note_revocation},
     webhook_endpoints::fail::disable_failed,
@@ -126,6 +127,7 @@ fn wallet_settings_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
 fn payment_methods_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let changed = PaymentMethodsChanged::decode(event.data.clone())?;
+        note_collection_method(tx, &changed).await?;
         if changed.collection_method_replaced { follow_method(tx, &changed).await } else { Ok(()) }
     })
 }
@@ -147,7 +149,13 @@ fn purchase_captured<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a,
 }
 
 fn plan_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
-    Box::pin(async move { mail_plan(tx, &PlanChanged::decode(event.data.clone())?).await })
+    Box::pin(async move {
+        let changed = PlanChanged::decode(event.data.clone())?;
+        if let Some(plan) = &changed.plan {
+            follow_plan(tx, plan).await?;
+        }
+        mail_plan(tx, &changed).await
+    })
 }
 
 fn metered_usage_closed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {

@@ -76,7 +76,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0026_waiting_refunds";
+    const SCHEMA_VERSION: &'static str = "invoicing_0028_methods_before";
     type Options = Options;
 
     fn check_files(options: &Options, objections: &mut Objections) {

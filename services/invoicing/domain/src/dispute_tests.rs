@@ -5,7 +5,7 @@ use crate::{
     block::{Block, BlockReason},
     chargeback::{Reversed, Taken},
     collection::CollectionState,
-    explain::{Calendar, explain},
+    explain::{Calendar, Context, explain},
     payment::{
         PaymentRequest, Source, ask,
         tests::{customer, invoices},
@@ -59,7 +59,7 @@ fn what_is_disputed_is_blocked_and_not_collected() {
         assert_eq!(invoice.collection.state, CollectionState::Scheduled);
         assert_eq!(invoice.collect(&mut ids("collect"), NOW).unwrap(), None);
         let calendar = Calendar { reminder_days: &[3], zone: chrono_tz::Tz::UTC, today: today() };
-        let told = explain(invoice, calendar, "").unwrap();
+        let told = explain(invoice, calendar, &Context::default()).unwrap();
         assert!(told.facts.iter().any(|own| own.sentence.contains("disputed at its issuer")) && told.next.sentence.contains("WinDispute"));
     }
 }

@@ -4,11 +4,12 @@ use crate::{
     announced::Announcements,
     block::{Block, BlockReason},
     collection::CollectionState,
+    explain_plan::{PlanOutlook, Surroundings},
     invoice::{Invoice, InvoiceState},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use payterms_kernel::{calendar::start_of_day, money::MoneyError};
+use payterms_kernel::{Money, calendar::start_of_day, money::MoneyError};
 
 /// What a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +59,27 @@ pub struct Calendar<'a> {
     pub today: NaiveDate,
 }
 
-/// Explains an invoice on a day of the tenant's; `failure` says in words why its last collection failed. No name of a resource and no code
-/// stands in a sentence: customers read it (docs/domain/invoicing.md#no-codes).
+/// What else decides what happens to an invoice.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Why its last collection failed, as the end of a sentence.
+    pub failure: &'static str,
+    /// Whether a saved payment method can be charged when it is collected next.
+    pub has_method: bool,
+    /// The payment plan that blocks it.
+    pub plan: Option<PlanOutlook>,
+    /// The transfer that is announced for it and reserves it: how much, and until when it is awaited.
+    pub transfer: Option<(Money, DateTime<Utc>)>,
+    /// What came in by transfer and waits for a person of the tenant to say whether it is for this invoice. Only they are told.
+    pub suggested: Vec<Money>,
+}
+
+/// Explains an invoice on a day of the tenant's. No name of a resource and no code stands in a sentence: customers read it
+/// (docs/domain/invoicing.md#no-codes).
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, failure: &str) -> Result<Explanation, MoneyError> {
+pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> Result<Explanation, MoneyError> {
     let fact = |topic, sentence: String| Fact { topic, sentence, at: None };
     let open = invoice.open()?;
     let mut facts = vec![fact(
@@ -72,6 +88,10 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, failure: &str) -> Resu
             InvoiceState::Draft => {
                 let problem = invoice.problem.as_ref().map(|own| format!(" It cannot be issued as it stands: {}", own.sentence));
                 format!("It is a draft: it can be changed, and nobody owes it yet.{}", problem.unwrap_or_default())
+            }
+            InvoiceState::Open if invoice.top_up.is_some() && invoice.paid.is_positive() => {
+                let total = invoice.amounts.total;
+                format!("It offers credit for {total}, of which {} came: {open} are awaited, and are no debt.", invoice.paid)
             }
             InvoiceState::Open if invoice.top_up.is_some() => {
                 format!("It offers credit for {open}: it is no debt, and the credit comes when the transfer does.")
@@ -92,19 +112,69 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, failure: &str) -> Resu
         let sentence = "A charge that had paid it is disputed too: while that is open, nothing is late.";
         facts.push(fact(Topic::Block, sentence.to_owned()));
     }
-    if invoice.pending.is_positive() {
-        let left = invoice.payable()?;
-        let sentence = format!("A payment under way has reserved {} of it; {left} can be paid otherwise.", invoice.pending);
-        facts.push(fact(Topic::Pending, sentence));
-    }
+    facts.extend(pending(invoice, calendar.zone, context)?);
     facts.extend(announced(invoice).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told.to_owned())));
-    let collection = collection(invoice, calendar.zone, failure);
-    let reminder = (invoice.state == InvoiceState::Open).then(|| reminder(invoice, calendar)).transpose()?;
-    facts.extend(collection.clone());
-    facts.extend(reminder.clone());
-    let planned = collection.into_iter().chain(reminder).filter(|fact| fact.at.is_some()).min_by_key(|fact| fact.at);
-    let next = planned.map_or_else(|| nothing_planned(invoice), Ok)?;
+    facts.extend(suggested(&context.suggested).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told)));
+    match &context.plan {
+        Some(plan) => facts.extend(plan.facts(Surroundings {
+            zone: calendar.zone,
+            today: calendar.today,
+            has_method: context.has_method,
+            spared_until: invoice.spared_until(calendar.today),
+            disputed: !invoice.disputed_by.is_empty(),
+        })),
+        // A plan of which nothing has been told yet.
+        None if invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive) => {}
+        None => facts.extend(collection(invoice, calendar.zone, context)),
+    }
+    if invoice.state == InvoiceState::Open {
+        facts.extend(lapse(invoice, calendar.zone));
+        facts.push(reminder(invoice, calendar)?);
+    }
+    // What waits for a payment under way comes only where that fails.
+    let is_reserved = invoice.pending.is_positive() && !invoice.payable()?.is_positive();
+    let comes = |fact: &&Fact| fact.at.is_some() && (!is_reserved || fact.topic == Topic::Pending);
+    let next = facts.iter().filter(comes).min_by_key(|fact| fact.at).cloned();
+    let next = next.map_or_else(|| nothing_planned(invoice), Ok)?;
     Ok(Explanation { facts, next })
+}
+
+/// The payments that have reserved something of it.
+fn pending(invoice: &Invoice, zone: Tz, context: &Context) -> Result<Vec<Fact>, MoneyError> {
+    let mut facts = Vec::new();
+    let mut reserved = invoice.pending;
+    if let Some((amount, until)) = context.transfer.filter(|_| reserved.is_positive()) {
+        reserved = reserved.minus(amount.min(reserved)?)?;
+        let day = until.with_timezone(&zone).date_naive();
+        let sentence =
+            format!("A transfer of {amount} is announced for it and awaited until {day}; then what it reserved is payable again.");
+        facts.push(Fact { topic: Topic::Pending, sentence, at: Some(until) });
+    }
+    if reserved.is_positive() {
+        let sentence = format!("A payment under way has reserved {reserved} of it.");
+        facts.push(Fact { topic: Topic::Pending, sentence, at: None });
+    }
+    if let Some(last) = facts.last_mut() {
+        last.sentence = format!("{} {} can be paid otherwise.", last.sentence, invoice.payable()?);
+    }
+    Ok(facts)
+}
+
+/// The transfers that wait for a person.
+fn suggested(amounts: &[Money]) -> Option<String> {
+    let first = amounts.first()?;
+    let came = match amounts.len() {
+        1 => format!("A transfer of {first} came in that may be for it"),
+        several => format!("{several} transfers came in that may be for it"),
+    };
+    Some(format!("{came}: a person of the tenant says whether it is, with MatchBankLine or DismissBankLine."))
+}
+
+/// When an offer of credit is over.
+fn lapse(invoice: &Invoice, zone: Tz) -> Option<Fact> {
+    let due = invoice.issue.as_ref().filter(|_| invoice.top_up.is_some())?.due_date;
+    let sentence = format!("The transfer comes in by {due}, or what did not come is taken off and the offer ends.");
+    Some(Fact { topic: Topic::State, sentence, at: due.succ_opt().map(|day| start_of_day(zone, day)) })
 }
 
 fn due(invoice: &Invoice, today: NaiveDate) -> Result<Option<Fact>, MoneyError> {
@@ -139,8 +209,11 @@ fn blocked(block: &Block) -> String {
     } else {
         "Only the payment plan lifts the block."
     };
-    let since = block.since;
-    format!("It is blocked since {since} because {why}: it is not collected by itself and not reminded. The customer may pay it. {owner}")
+    let follows = match block.reason {
+        BlockReason::PlanActive => "only the plan collects it, and it is not reminded",
+        _ => "it is not collected by itself and not reminded",
+    };
+    format!("It is blocked since {} because {why}: {follows}. The customer may pay it. {owner}", block.since)
 }
 
 fn announced(invoice: &Invoice) -> Option<&'static str> {
@@ -170,8 +243,8 @@ fn reminder(invoice: &Invoice, Calendar { reminder_days: days, zone, today }: Ca
     Ok(Fact { topic: Topic::Reminder, sentence: format!("{sentence}{last}"), at: next.map(|day| start_of_day(zone, day)) })
 }
 
-fn collection(invoice: &Invoice, zone: Tz, failure: &str) -> Option<Fact> {
-    let own = &invoice.collection;
+fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
+    let (own, failure) = (&invoice.collection, context.failure);
     let failed = || match own.ladder.attempts {
         1 => format!("One try has failed: {failure}."),
         tries => format!("{tries} tries have failed, the last one for this reason: {failure}."),
@@ -185,7 +258,10 @@ fn collection(invoice: &Invoice, zone: Tz, failure: &str) -> Option<Fact> {
             format!("{} Another collection method was chosen since; it is tried once{when}.", failed())
         }
         CollectionState::Scheduled if own.ladder.attempts > 0 => format!("{} It is tried again{when}.", failed()),
-        CollectionState::Scheduled => format!("It is collected from the customer's collection method{when}."),
+        CollectionState::Scheduled if context.has_method => format!("It is collected from the customer's collection method{when}."),
+        CollectionState::Scheduled => {
+            format!("It is to be collected{when}, but no saved payment method can be charged: the customer saves one, or pays it.")
+        }
         CollectionState::Processing => "It is being collected.".to_owned(),
         CollectionState::RequiresAction => {
             "The cardholder must authenticate; it is not tried again by itself. The customer pays it, or chooses another collection method, \
@@ -220,10 +296,12 @@ fn nothing_planned(invoice: &Invoice) -> Result<Fact, MoneyError> {
             let decided = "The dispute is decided by the provider, or with WinDispute or LoseDispute: the payment stands again, or";
             fact(Topic::Block, &format!("{decided} {lost}"))
         }
+        InvoiceState::Open if invoice.block.as_ref().is_some_and(|own| own.reason == BlockReason::PlanActive) => {
+            fact(Topic::Block, "The payment plan says what happens next: its instalments fall due on their dates.")
+        }
         InvoiceState::Open if invoice.block.is_some() => {
             fact(Topic::Block, "Nothing happens by itself until the block is lifted or the customer pays.")
         }
-        InvoiceState::Open if invoice.top_up.is_some() => fact(Topic::State, "The transfer comes in, or the offer lapses."),
         InvoiceState::Open => fact(Topic::Collection, "Nothing happens by itself: the customer pays it, or somebody of the tenant acts."),
         InvoiceState::Uncollectible => fact(Topic::State, "Nothing happens by itself; a payment still reverses the write-off."),
         InvoiceState::Paid | InvoiceState::Void => fact(Topic::State, "Nothing: nothing of it is open."),
@@ -231,57 +309,5 @@ fn nothing_planned(invoice: &Invoice) -> Result<Fact, MoneyError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Calendar, Topic, explain};
-    use crate::{
-        announced::Announcements,
-        block::{Block, BlockReason},
-        collection::CollectionState,
-        payment::tests::invoices,
-    };
-    use chrono::{DateTime, NaiveDate};
-
-    fn on(day: &str) -> Calendar<'static> {
-        Calendar { reminder_days: &[3], zone: chrono_tz::Tz::Australia__Sydney, today: day.parse().unwrap() }
-    }
-
-    #[test]
-    fn it_says_how_late_it_is_who_lifts_the_block_and_what_comes_next() {
-        let mut own = invoices(&[100]).remove(0);
-        let due: NaiveDate = own.issue.as_ref().unwrap().due_date;
-        let late = Calendar { today: due.succ_opt().unwrap(), ..on("2026-01-01") };
-        let told = explain(&own, late, "the card was declined by its bank").unwrap();
-        assert_eq!(told.facts[1].sentence, format!("It was due on {due} and is past due by 1 day."));
-        assert_eq!(told.next.topic, Topic::Reminder, "{:?}", told.next);
-        own.collection.state = CollectionState::Scheduled;
-        own.collection.next_at = Some(DateTime::UNIX_EPOCH);
-        own.collection.ladder.attempts = 1;
-        own.collection.reason = "card_declined".into();
-        let told = explain(&own, late, "the card was declined by its bank").unwrap();
-        assert_eq!(told.next.sentence, "One try has failed: the card was declined by its bank. It is tried again on 1970-01-01.");
-        own.announcements = Announcements::Again;
-        let told = explain(&own, late, "the card was declined by its bank").unwrap();
-        assert!(told.facts[2].topic == Topic::Pending && told.facts[2].sentence.contains("neither reminders nor collection"), "{told:?}");
-        own.announcements = Announcements::Believed;
-        own.block = Some(Block { reason: BlockReason::PlanActive, owner: "tenants/acme/plan".into(), since: due });
-        let told = explain(&own, late, "the card was declined by its bank").unwrap();
-        assert!(told.facts[2].sentence.ends_with("Only the payment plan lifts the block."), "{:?}", told.facts[2]);
-        assert_eq!((told.next.topic, told.next.at), (Topic::Block, None));
-        assert!(told.facts.iter().all(|own| !own.sentence.contains("tenants/") && !own.sentence.contains('_')), "{told:?}");
-    }
-
-    #[test]
-    fn what_is_not_collected_by_itself_is_not_collected_after_a_dispute_either() {
-        let mut own = invoices(&[100]).remove(0);
-        let due = own.issue.as_ref().unwrap().due_date;
-        own.disputed_by = "tenants/acme/customers/1/disputes/2".into();
-        own.block = Some(Block { reason: BlockReason::Disputed, owner: own.disputed_by.clone(), since: due });
-        let told = explain(&own, on("2026-01-01"), "").unwrap();
-        assert_eq!(own.collection.state, CollectionState::Off);
-        assert!(told.next.sentence.ends_with("or what is open is the customer's to pay."), "{:?}", told.next);
-        assert!(told.facts.iter().all(|own| !own.sentence.contains("tenants/") && !own.sentence.contains("is collected")), "{told:?}");
-        own.collection.state = CollectionState::Scheduled;
-        let told = explain(&own, on("2026-01-01"), "").unwrap();
-        assert!(told.next.sentence.contains("is collected on the later of"), "{:?}", told.next);
-    }
-}
+#[path = "explain_tests.rs"]
+mod tests;

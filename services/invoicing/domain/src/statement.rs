@@ -37,20 +37,34 @@ impl Movement {
         }
     }
 
-    /// How much of it an invoice has seen in all.
+    /// How much of it an invoice has seen in all, where so much was noted before.
     #[must_use]
-    pub fn of(self, invoice: &Invoice) -> Money {
-        let (issued, zero) = (invoice.state != InvoiceState::Draft, Money::zero(invoice.currency));
+    pub fn of(self, invoice: &Invoice, noted: impl Fn(Self) -> Money) -> Money {
+        let zero = Money::zero(invoice.currency);
+        if invoice.state == InvoiceState::Draft {
+            return zero;
+        }
+        if invoice.top_up.is_some() {
+            return self.of_purchase(invoice, noted).unwrap_or(zero);
+        }
         match self {
-            // What is open of a purchase of credit is not owed: it counts as far as it is paid or taken off.
-            Self::Issued if issued && invoice.top_up.is_some() => {
-                invoice.open().and_then(|open| invoice.amounts.total.minus(open)).unwrap_or(zero)
-            }
-            Self::Issued if issued => invoice.amounts.total,
-            Self::Credited if issued => invoice.credited,
-            Self::WrittenOff if issued => invoice.written_off,
-            Self::Paid if issued => invoice.paid,
-            _ => zero,
+            Self::Issued => invoice.amounts.total,
+            Self::Credited => invoice.credited,
+            Self::WrittenOff => invoice.written_off,
+            Self::Paid => invoice.paid,
+        }
+    }
+
+    /// A purchase of credit is never owed. What comes of it is invoiced and paid at once, and what is taken back of that is credited; a
+    /// credit note on what never came moves nothing.
+    fn of_purchase(self, invoice: &Invoice, noted: impl Fn(Self) -> Money) -> Result<Money, MoneyError> {
+        let zero = Money::zero(invoice.currency);
+        let more = invoice.paid.minus(noted(Self::Paid))?;
+        match self {
+            Self::Issued => noted(self).plus(more.max(zero)?),
+            Self::Credited => noted(self).minus(more.min(zero)?),
+            Self::WrittenOff => Ok(zero),
+            Self::Paid => Ok(invoice.paid),
         }
     }
 }
@@ -101,7 +115,7 @@ pub struct GivenBack {
     pub note: String,
     /// The invoice; empty for credit that no invoice had sold.
     pub invoice: String,
-    /// The day, in the tenant's zone of then.
+    /// The day, in the tenant's zone of then; of a transfer without a credit note the bank's.
     pub on: NaiveDate,
     /// How much; below zero: the bank sent it back.
     pub amount: Money,
@@ -163,6 +177,8 @@ pub struct TakenBack {
     pub on: NaiveDate,
     /// How much; below zero where it is there again.
     pub amount: Money,
+    /// The numbers of the invoices that a disputed or returned charge had paid, apart by commas; empty otherwise.
+    pub invoices: String,
 }
 
 /// A statement of one month and currency; it never changes.

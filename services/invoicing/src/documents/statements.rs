@@ -11,7 +11,7 @@ use payterms_invoicing_domain::{
     Invoice, Party, Statement,
     statement::{GivenBack, OpenInvoice, TakenBack},
 };
-use payterms_kernel::{Money, money::MoneyError};
+use payterms_kernel::{Id, Money, money::MoneyError};
 
 /// A statement with its lists.
 #[derive(Debug)]
@@ -20,10 +20,14 @@ pub struct StatementPage {
     pub statement: Statement,
     /// What was invoiced in its month.
     pub invoices: Vec<Invoice>,
+    /// How much of each: of a purchase of credit what came of it in the month.
+    pub billed: Vec<(Id<Invoice>, Money)>,
     /// What is past due on the day after it.
     pub past_due: Vec<OpenInvoice>,
     /// What is disputed on that day, past due or not: nothing follows from it.
     pub disputed: Vec<OpenInvoice>,
+    /// What an active payment plan pays on that day, no instalment being late, past due or not: its instalments have mails of their own.
+    pub in_plans: Vec<OpenInvoice>,
     /// What was given back in it.
     pub given_back: Vec<GivenBack>,
     /// What was taken back in it, or is there again.
@@ -35,20 +39,33 @@ pub struct StatementPage {
 }
 
 impl StatementPage {
-    /// Whether anything is owed beside what is disputed.
+    /// Whether anything is owed beside what is disputed and what plans pay.
     ///
     /// # Errors
     /// None that stored amounts can cause.
     pub fn is_to_be_paid(&self) -> Result<bool, MoneyError> {
-        Ok(self.statement.closing.minus(self.disputed_sum()?)?.is_positive())
+        Ok(self.statement.closing.minus(self.not_to_be_paid()?)?.is_positive())
     }
 
-    /// What is open of disputed invoices.
+    /// What is open and not to be paid by the statement: it is disputed, or a plan pays it.
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn disputed_sum(&self) -> Result<Money, MoneyError> {
-        self.disputed.iter().try_fold(Money::zero(self.statement.currency()), |sum, own| sum.plus(own.open))
+    pub fn not_to_be_paid(&self) -> Result<Money, MoneyError> {
+        let apart = self.disputed.iter().chain(&self.in_plans);
+        apart.map(|own| own.open).try_fold(Money::zero(self.statement.currency()), Money::plus)
+    }
+
+    /// How much was invoiced by one of its invoices.
+    #[must_use]
+    pub fn billed_by(&self, invoice: &Invoice) -> Option<Money> {
+        self.billed.iter().find(|(id, _)| *id == invoice.id).map(|(_, amount)| *amount)
+    }
+
+    /// Whether a plan pays an invoice.
+    #[must_use]
+    pub fn is_in_plan(&self, invoice: Id<Invoice>) -> bool {
+        self.in_plans.iter().any(|own| own.id == invoice)
     }
 }
 
@@ -65,7 +82,8 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
         let Some(issue) = &invoice.issue else { continue };
         let due = if invoice.is_over_nothing() { String::new() } else { language.short_date(issue.due_date) };
         let issued = language.short_date(issue.issue_date);
-        sheet.rows.push([issue.number.clone(), issued, due, language.money(invoice.amounts.total)]);
+        let amount = page.billed_by(invoice).unwrap_or(invoice.amounts.total);
+        sheet.rows.push([issue.number.clone(), issued, due, language.money(amount)]);
     }
     let paid = own.moved.paid.plus(own.moved.given_back)?;
     let sums = [
@@ -82,6 +100,7 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
     sheet.sums = told.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
     sheet.sections.extend(past_due(language, page));
     sheet.sections.extend(disputed(language, page));
+    sheet.sections.extend(in_plans(language, page));
     sheet.sections.extend(given_back(language, page));
     sheet.sections.extend(taken_back(language, page));
     sheet.slip = slip(language, page)?;
@@ -103,15 +122,28 @@ fn past_due(language: Language, page: &StatementPage) -> Option<Section> {
 }
 
 fn disputed(language: Language, page: &StatementPage) -> Option<Section> {
-    let row = |own: &OpenInvoice| [own.number.clone(), String::new(), language.short_date(own.due), language.money(own.open)];
     let title = language.say(
         "Disputed: nothing of it is collected, reminded or late until that is decided",
         "Contesté : rien n’en est prélevé, relancé ni en retard avant la décision",
     );
-    (!page.disputed.is_empty()).then(|| Section {
+    open_apart(language, title, &page.disputed)
+}
+
+fn in_plans(language: Language, page: &StatementPage) -> Option<Section> {
+    let title = language.say(
+        "In a payment plan: paid by its instalments, and not late while they are paid",
+        "Dans un échéancier : réglé par ses échéances, sans retard tant qu’elles sont payées",
+    );
+    open_apart(language, title, &page.in_plans)
+}
+
+/// What is open, and not listed as past due.
+fn open_apart(language: Language, title: &str, own: &[OpenInvoice]) -> Option<Section> {
+    let row = |own: &OpenInvoice| [own.number.clone(), String::new(), language.short_date(own.due), language.money(own.open)];
+    (!own.is_empty()).then(|| Section {
         title: title.to_owned(),
         heads: heads(language, [("Invoice", "Facture"), ("", ""), ("Due", "Échéance"), ("Open", "Reste dû")]),
-        rows: page.disputed.iter().map(row).collect(),
+        rows: own.iter().map(row).collect(),
     })
 }
 
@@ -125,11 +157,12 @@ fn given_back(language: Language, page: &StatementPage) -> Option<Section> {
 }
 
 fn taken_back(language: Language, page: &StatementPage) -> Option<Section> {
-    let row =
-        |own: &TakenBack| [language.taken_for(own.why).to_owned(), String::new(), language.short_date(own.on), language.money(own.amount)];
+    let row = |own: &TakenBack| {
+        [language.taken_for(own.why).to_owned(), own.invoices.clone(), language.short_date(own.on), language.money(own.amount)]
+    };
     (!page.taken_back.is_empty()).then(|| Section {
         title: language.say("Taken back", "Repris").to_owned(),
-        heads: heads(language, [("What", "Objet"), ("", ""), ("On", "Le"), ("Amount", "Montant")]),
+        heads: heads(language, [("What", "Objet"), ("Invoice", "Facture"), ("On", "Le"), ("Amount", "Montant")]),
         rows: page.taken_back.iter().map(row).collect(),
     })
 }

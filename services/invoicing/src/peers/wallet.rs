@@ -248,11 +248,11 @@ impl<'a> Wallet<'a> {
         Ok(until_done(record).await?.bought.as_ref().and_then(new_credit))
     }
 
-    /// Books back what had arrived by bank transfer, with what of it had become credit, or had bought it.
+    /// Books back what had arrived by bank transfer, with what of it had become credit, or had bought it. Answers what the wallet owes then.
     ///
     /// # Errors
     /// No answer after many tries.
-    pub async fn return_transfer(&self, amount: Money, surplus: Money, bought: Option<Bought>) -> Result<(), AppError> {
+    pub async fn return_transfer(&self, amount: Money, surplus: Money, bought: Option<Bought>) -> Result<Option<Money>, AppError> {
         let message = ReturnTransferRequest {
             request_id: self.step("transfer_return"),
             parent: self.customer.clone(),
@@ -263,7 +263,8 @@ impl<'a> Wallet<'a> {
             tax: bought.map(|own| money(own.tax)),
             tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
-        until_done(|| async { Ok(self.client()?.return_transfer(self.request(message.clone())?).await?) }).await.map(|_| ())
+        let answer = until_done(|| async { Ok(self.client()?.return_transfer(self.request(message.clone())?).await?) });
+        Ok(answer.await?.owed.as_ref().and_then(money_of))
     }
 
     /// How much of a transfer's credit can go back now.

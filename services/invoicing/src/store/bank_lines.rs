@@ -225,6 +225,18 @@ pub async fn is_awaited<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice
     Ok(lines.iter().flat_map(|line| &line.pays).any(|paid| paid.invoice == invoice))
 }
 
+/// The most lines of an invoice that are looked at.
+const MOST_SUGGESTED: u64 = 20;
+
+/// The lines that wait for a person to say whether they pay an invoice, oldest first.
+pub async fn suggested_for<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<BankLine>, AppError> {
+    let open = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.eq(LineState::Suggested.name()));
+    let naming = open.filter(Column::IsReturn.eq(false)).filter(Column::Details.contains(invoice.to_string()));
+    let rows = naming.order_by_asc(Column::Id).limit(MOST_SUGGESTED).all(conn).await?;
+    let lines = rows.into_iter().map(line).collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.into_iter().filter(|line| line.candidates.iter().any(|own| own.invoice == invoice)).collect())
+}
+
 /// Lines below an id, newest first.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,

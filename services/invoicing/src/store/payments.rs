@@ -234,6 +234,18 @@ pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, in
 
 /// The payments that wait for a transfer for an invoice, the oldest first, locked.
 pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Payment>, AppError> {
+    let rows = processing_of(conn, tenant, invoice).await?.lock_exclusive().all(conn).await?;
+    Ok(whole(conn, tenant, rows).await?.into_iter().filter(Payment::is_announced).collect())
+}
+
+/// The same, to read.
+pub async fn announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Payment>, AppError> {
+    let rows = processing_of(conn, tenant, invoice).await?.all(conn).await?;
+    Ok(whole(conn, tenant, rows).await?.into_iter().filter(Payment::is_announced).collect())
+}
+
+/// The payments under way of an invoice, the oldest first.
+async fn processing_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Select<Entity>, AppError> {
     let ids: Vec<Uuid> = allocations::Entity::find()
         .select_only()
         .column(allocations::Column::PaymentId)
@@ -246,8 +258,7 @@ pub async fn lock_announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, inv
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::Id.is_in(ids))
         .filter(Column::State.eq(PaymentState::Processing.name()));
-    let rows = query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?;
-    Ok(whole(conn, tenant, rows).await?.into_iter().filter(Payment::is_announced).collect())
+    Ok(query.order_by_asc(Column::Id))
 }
 
 /// The oldest payment under way of these invoices, with its customer.

@@ -25,9 +25,10 @@ pub async fn post<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Inv
     if invoice.top_up.is_some() && noted.is_empty() && !invoice.paid.is_positive() {
         return Ok(());
     }
+    let before = |movement: Movement| noted.iter().find(|(kind, _)| kind == movement.name()).map_or(0, |(_, amount)| *amount);
     for movement in Movement::ALL {
-        let before = noted.iter().find(|(kind, _)| kind == movement.name()).map_or(0, |(_, amount)| *amount);
-        let moved = movement.of(invoice).micros().saturating_sub(before);
+        let now = movement.of(invoice, |movement| Money::from_micros(invoice.currency, before(movement)));
+        let moved = now.micros().saturating_sub(before(movement));
         // An invoice over nothing is a document of its month too: its issue is noted once.
         let is_first_issue = movement == Movement::Issued && noted.iter().all(|(kind, _)| kind != movement.name());
         if moved == 0 && !is_first_issue {
@@ -110,15 +111,15 @@ pub async fn moved<C: ConnectionTrait>(
     Ok(found)
 }
 
-/// The invoices that a customer was billed for in a month: a purchase of credit when its money came.
+/// The invoices that a customer was billed for in a month, and how much: a purchase of credit when its money came, as far as it did.
 pub async fn billed<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
     (first, next): (NaiveDate, NaiveDate),
     limit: u64,
-) -> Result<Vec<Id<Invoice>>, AppError> {
-    let select = "SELECT invoice_id FROM receivables WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 AND kind = 'ISSUED' \
+) -> Result<Vec<(Id<Invoice>, i64)>, AppError> {
+    let select = "SELECT invoice_id, CAST(SUM(amount) AS bigint) AS amount FROM receivables WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 AND kind = 'ISSUED' \
                   GROUP BY invoice_id HAVING SUM(amount) > 0 OR MAX(ABS(amount)) = 0 ORDER BY invoice_id LIMIT $5";
     let values = vec![
         tenant.as_str().into(),
@@ -128,7 +129,7 @@ pub async fn billed<C: ConnectionTrait>(
         i64::try_from(limit).unwrap_or(i64::MAX).into(),
     ];
     let rows = sql::all(conn, select, values).await?;
-    rows.iter().map(|row| Ok(Id::from_uuid(row.try_get("", "invoice_id")?))).collect()
+    rows.iter().map(|row| Ok((Id::from_uuid(row.try_get("", "invoice_id")?), row.try_get("", "amount")?))).collect()
 }
 
 /// What was open of a customer on a day, the oldest due first, as was known when the day began: later movements change nothing of it.

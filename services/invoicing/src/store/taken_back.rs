@@ -33,15 +33,15 @@ pub async fn insert<C: ConnectionTrait>(
     Ok(())
 }
 
-/// What was taken back from a customer in a month, oldest first.
+/// What was taken back from a customer in a month, oldest first, by the ids under which it was noted.
 pub async fn of_month<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
     (first, next): (NaiveDate, NaiveDate),
     limit: u64,
-) -> Result<Vec<TakenBack>, AppError> {
-    let select = "SELECT kind, day, amount, currency FROM taken_back WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 \
+) -> Result<Vec<(Uuid, TakenBack)>, AppError> {
+    let select = "SELECT id, kind, day, amount, currency FROM taken_back WHERE tenant = $1 AND customer_id = $2 AND day >= $3 AND day < $4 \
                   ORDER BY day, id, kind LIMIT $5";
     let values = vec![
         tenant.as_str().into(),
@@ -54,7 +54,7 @@ pub async fn of_month<C: ConnectionTrait>(
         let (kind, day, code): (String, String, String) = (row.try_get("", "kind")?, row.try_get("", "day")?, row.try_get("", "currency")?);
         let why = TakenFor::ALL.into_iter().find(|own| own.name() == kind).ok_or_else(|| unknown("reason", &kind))?;
         let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
-        Ok(TakenBack { why, on: date(&day)?, amount })
+        Ok((row.try_get("", "id")?, TakenBack { why, on: date(&day)?, amount, invoices: String::new() }))
     };
     sql::all(conn, select, values).await?.iter().map(one).collect()
 }

@@ -261,7 +261,8 @@ pub fn position(own: &TransferRefund) -> Position {
 }
 
 /// What was transferred back from one day on until before another, oldest first: what an invoice had sold by the day of its credit note,
-/// other credit by the day on which it was recorded. What the bank sent back is there once more, below zero: as much as came.
+/// other credit by the day on which it was recorded. What the bank sent back is there once more, below zero: as much as came. Where there is
+/// no credit note, the day that is shown is the bank's, as mails say it.
 pub async fn given_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -270,11 +271,11 @@ pub async fn given_back<C: ConnectionTrait>(
     limit: u64,
 ) -> Result<Vec<GivenBack>, AppError> {
     let select = "SELECT * FROM (SELECT r.id, coalesce(n.number, '') AS note, coalesce(i.number, '') AS invoice, \
-                  coalesce(n.issue_date, r.recorded_on) AS day, r.credit + r.tax AS amount, r.currency AS currency, r.account_end AS account \
+                  coalesce(n.issue_date, r.recorded_on) AS day, coalesce(n.issue_date, r.sent_on) AS shown, r.credit + r.tax AS amount, r.currency AS currency, r.account_end AS account \
                   FROM transfer_refunds r LEFT JOIN invoices i ON i.tenant = r.tenant AND i.id = r.invoice_id \
                   LEFT JOIN credit_notes n ON n.tenant = r.tenant AND n.id = r.credit_note_id \
                   WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state IN ('SENT', 'RETURNED') \
-                  UNION ALL SELECT r.id, '', '', r.returned_on, -l.amount, r.currency, r.account_end FROM transfer_refunds r \
+                  UNION ALL SELECT r.id, '', '', r.returned_on, l.booked_on, -l.amount, r.currency, r.account_end FROM transfer_refunds r \
                   JOIN bank_lines l ON l.tenant = r.tenant AND l.id = r.returned_by_line_id \
                   WHERE r.tenant = $1 AND r.customer_id = $2 AND r.state = 'RETURNED') AS own \
                   WHERE day >= $3 AND day < $4 ORDER BY day, id LIMIT $5";
@@ -286,7 +287,7 @@ pub async fn given_back<C: ConnectionTrait>(
         Ok(GivenBack {
             note: row.try_get("", "note")?,
             invoice: row.try_get("", "invoice")?,
-            on: date(&row.try_get::<String>("", "day")?)?,
+            on: date(&row.try_get::<String>("", "shown")?)?,
             amount,
             to_account: row.try_get("", "account")?,
         })

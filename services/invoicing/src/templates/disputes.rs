@@ -28,8 +28,11 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     add("amount", json!("120.00\u{a0}USD"));
     add("credit", json!("20.00\u{a0}USD"));
     add("part_of", json!("200.00\u{a0}USD"));
+    add("tax", json!("2.00\u{a0}USD"));
+    add("documents", json!(["RCN-2026-000001"]));
     if kind == MailKind::DisputeWon {
         add("paid_owed", json!("5.00\u{a0}USD"));
+        add("credit_until", json!(day));
         add("paid_otherwise", json!("30.00\u{a0}USD"));
     } else {
         add("owed", json!("5.00\u{a0}USD"));

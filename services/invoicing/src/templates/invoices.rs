@@ -25,7 +25,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     let mut add = |name: &str, value: Value| samples.insert(name.to_owned(), value);
     match kind {
         MailKind::InvoiceIssued => {
-            for flag in ["paid_already", "transfer_only", "automatic"] {
+            for flag in ["paid_already", "transfer_only", "automatic", "no_method"] {
                 add(flag, json!("true"));
             }
             add("number", json!("INV-2026-000001"));
@@ -82,15 +82,16 @@ pub fn statement_samples(language: Language, samples: &mut Variables) {
     let late = json!({ "number": "INV-2026-000001", "due_date": language.date(day), "days": 12, "open": "100.00\u{a0}USD" });
     add("past_due", json!([late]));
     add("disputed", json!([{ "number": "INV-2026-000002", "due_date": language.date(day), "open": "50.00\u{a0}USD" }]));
+    add("in_plans", json!([{ "number": "INV-2026-000003", "due_date": language.date(day), "open": "50.00\u{a0}USD" }]));
     let note = |note: &str| json!({ "note": note, "invoice": "INV-2026-000001", "date": language.date(day), "amount": "10.00\u{a0}USD", "what": "" });
     let what = language.say("Transferred to the account ending in 3000", "Viré sur le compte finissant par 3000");
     let transferred = json!({ "note": "", "invoice": "", "date": language.date(day), "amount": "10.00\u{a0}USD", "what": what });
     add("given_back", json!([note("CN-2026-000001"), note(""), transferred]));
-    let taken = json!({ "what": language.taken_for(TakenFor::Dispute), "date": language.date(day), "amount": "30.00\u{a0}USD" });
+    let taken = json!({ "what": language.taken_for(TakenFor::Dispute), "date": language.date(day), "amount": "30.00\u{a0}USD", "invoices": "INV-2026-000001" });
     add("taken_back", json!([taken]));
     add("totals", json!([{ "issued": "100.00\u{a0}USD", "closing": "100.00\u{a0}USD", "next_due": language.date(day) }]));
     let (total, due_date) = ("100.00\u{a0}USD", language.date(day));
-    let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "state": "OPEN", "open": total, "disputed": "" });
+    let invoice = json!({ "number": "INV-2026-000001", "reference": REFERENCE, "total": total, "due_date": due_date, "state": "OPEN", "open": total, "disputed": "", "in_plan": "" });
     add("invoices", json!([invoice]));
     add("unattached", json!(2));
 }

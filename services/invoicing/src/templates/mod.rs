@@ -164,6 +164,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("amount", json!("108.00\u{a0}USD"));
             add("invoices", json!([{ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "due_date": language.date(day) }]));
             add("credit", json!("8.00\u{a0}USD"));
+            add("owed", json!("5.00\u{a0}USD"));
             add("by_bank", json!("true"));
             add("collected_from", json!(language.date(day)));
         }

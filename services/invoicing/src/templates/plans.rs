@@ -46,12 +46,13 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         add("note", json!("We are waiting for a payment ourselves."));
         add("answer", json!("ACCEPT_COUNTER"));
     } else {
-        for date in ["next_date", "grace_end", "next_try"] {
+        for date in ["next_date", "grace_end", "next_try", "pay_by"] {
             add(date, json!(day));
         }
         add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
         add("next_amount", json!(amount));
         add("reason", json!(language.failure("card_declined")));
         add("no_method", json!("true"));
+        add("tries_new_method", json!("true"));
     }
 }

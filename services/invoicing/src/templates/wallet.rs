@@ -36,6 +36,8 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         MailKind::TopUpRefunded => {
             add("number", json!("RCN-2026-000001"));
             add("receipt_number", json!("RC-2026-000001"));
+            let note = |number: u32| json!({ "note": format!("RCN-2026-{number:06}"), "receipt": format!("RC-2026-{number:06}"), "amount": "10.00\u{a0}USD" });
+            add("notes", json!([note(1), note(2)]));
             add("amount", json!("20.00\u{a0}USD"));
             add("credit", json!("18.00\u{a0}USD"));
             add("tax", json!("2.00\u{a0}USD"));
@@ -68,7 +70,8 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         }
         MailKind::CreditExpires => {
             add("amount", json!("20.00\u{a0}USD"));
-            let lot = |amount: &str, held: &str| json!({ "amount": amount, "held": held, "date": language.date(day) });
+            let lot =
+                |amount: &str, held: &str| json!({ "amount": amount, "held": held, "date": language.date(day), "pays_invoices": "true" });
             add("lots", json!([lot("15.00\u{a0}USD", ""), lot("5.00\u{a0}USD", "2.00\u{a0}USD")]));
             add("pays_invoices", json!("true"));
         }

@@ -15,6 +15,7 @@ pub mod mail_templates;
 pub mod mails;
 pub mod metered_services;
 pub mod payments;
+pub mod plans;
 pub mod receipts;
 pub mod refunds;
 pub mod reminders;

@@ -1,7 +1,7 @@
 //! What is open again because money that had paid it is gone is collected again (docs/domain/plans.md#instalment-open-again).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use super::Ended;
+use super::{Attempt, Ended};
 use crate::{
     Plan, PlanState,
     life::{
@@ -94,4 +94,27 @@ fn a_credit_note_that_gives_money_back_plans_no_attempt() {
     publish_figures(&mut plan, 1, 0, 0, noted_at);
     publish_figures(&mut plan, 0, 0, 2_000, noted_at + TimeDelta::seconds(1));
     assert_eq!(plan.attempt.next_at, None, "nothing of what is due is open");
+}
+
+#[test]
+fn no_try_is_planned_after_the_day_on_which_the_plan_ends() {
+    let (mut plan, first) = (active(), at(day("2026-01-31")));
+    let failed = Ended::Failed("card_declined".to_owned());
+    for (attempt, (days, next)) in [(0, Some(1)), (1, Some(3)), (3, Some(5)), (5, None)].into_iter().enumerate() {
+        let now = first + TimeDelta::days(days);
+        while plan.evaluate(UTC, now) != Ok(Evaluated::Collect) {}
+        let id = Uuid::from_u128(attempt as u128 + 1);
+        plan.collect(id, UTC, now).unwrap();
+        assert_eq!(plan.attempt_ended(id, &failed, now), Ok(true));
+        plan.evaluate(UTC, now).unwrap();
+        assert_eq!(plan.breach_after(), Some(day("2026-02-05")), "{:?}", plan.state);
+        assert_eq!(plan.attempt.next_at, next.map(|days| first + TimeDelta::days(days)));
+    }
+    let (today, now) = (day("2026-02-05"), at(day("2026-02-05")));
+    assert_eq!(plan.try_new_method(now + TimeDelta::days(1), today, now), Ok(false), "the plan ends before");
+    let mut plan = Plan { attempt: Attempt { next_at: None, ..plan.attempt.clone() }, ..plan };
+    let (today, now) = (day("2026-02-04"), at(day("2026-02-04")));
+    assert_eq!(plan.try_new_method(now + TimeDelta::days(1), today, now), Ok(true), "on its last day");
+    plan.evaluate(UTC, at(day("2026-02-06"))).unwrap();
+    assert_eq!((plan.state, plan.breach_after()), (PlanState::Breached, None));
 }

@@ -128,13 +128,14 @@ impl Plan {
         Err(Refusal::state("COLLECTION_STATE", "The collection", state, &[]))
     }
 
-    /// Another method became the collection method: where collection has stopped after a failure, one more attempt is made at `at`.
-    /// Returns whether it is.
+    /// Another method became the collection method: where collection has stopped after a failure, one more attempt is made at `at`, which
+    /// is tomorrow, unless the plan is breached before. Returns whether it is.
     pub fn try_new_method(&mut self, at: DateTime<Utc>, today: NaiveDate, now: DateTime<Utc>) -> Result<bool, MoneyError> {
         let attempt = &self.attempt;
         let has_stopped = !attempt.reason.is_empty() && !attempt.under_way && attempt.next_at.is_none();
         let collects = self.collect_automatically && self.state.is_running() && self.pending_transition.is_none();
-        let tries = has_stopped && collects && self.due(today)?.is_positive();
+        let is_before_breach = today.succ_opt().is_some_and(|tomorrow| self.may_try_on(tomorrow));
+        let tries = has_stopped && collects && is_before_breach && self.due(today)?.is_positive();
         if tries {
             self.attempt.ladder.next_is_last = true;
             self.attempt.next_at = Some(at);

@@ -148,7 +148,11 @@ impl Plan {
                 self.evaluate_completion(now)?;
                 Ok(Evaluated::Done)
             }
-            PlanState::Active | PlanState::InGrace => self.evaluate_running(nothing_open, day_in(zone, now), now),
+            PlanState::Active | PlanState::InGrace => {
+                let evaluated = self.evaluate_running(nothing_open, day_in(zone, now), now)?;
+                self.drop_try_after_breach(zone);
+                Ok(evaluated)
+            }
             _ => Ok(Evaluated::Done),
         }
     }
@@ -209,6 +213,30 @@ impl Plan {
         let last = first_over.pred_opt()?;
         let promised = self.spared_until().and_then(|day| day.pred_opt());
         Some(last.max(self.reinstated_on.unwrap_or(last)).max(promised.unwrap_or(last))).filter(|_| self.state == PlanState::InGrace)
+    }
+
+    /// The last day on which the next instalment can be paid: where it is unpaid after it, the plan is breached. `None` where no
+    /// instalment falls due.
+    #[must_use]
+    pub fn breach_after(&self) -> Option<NaiveDate> {
+        let (_, next) = self.next_instalment().filter(|_| self.state.is_running())?;
+        let last = next.due_on.checked_add_days(Days::new(self.grace_days.into()))?;
+        let promised = self.spared_until().and_then(|day| day.pred_opt());
+        let last = last.max(self.grace_end().unwrap_or(last)).max(self.reinstated_on.unwrap_or(last));
+        Some(last.max(promised.unwrap_or(last)))
+    }
+
+    /// Whether an attempt on a day comes before the plan is breached. On the first day on which anything follows from what is open
+    /// again one is made before the breach.
+    pub(crate) fn may_try_on(&self, day: NaiveDate) -> bool {
+        self.breach_after().is_none_or(|last| day <= last.max(self.spared_until().unwrap_or(last)))
+    }
+
+    /// No attempt is made after the breach, so none is planned, and none is promised to the customer.
+    fn drop_try_after_breach(&mut self, zone: Tz) {
+        if self.attempt.next_at.is_some_and(|at| !self.may_try_on(day_in(zone, at))) && !self.is_collecting() {
+            self.attempt.next_at = None;
+        }
     }
 
     /// The last day of grace, if it is over and an instalment was missed by it. The function that disproves a breach is asked, so

@@ -311,6 +311,7 @@ pub fn plan(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
             under_way: plan.attempt.under_way,
         }),
         grace_end_date: plan.grace_end().map(date),
+        breach_after_date: plan.breach_after().map(date),
         due_at_once_date: plan.breached_on.filter(|_| plan.accelerates).map(date),
         due_at_once_on_breach: plan.accelerates,
         instalment_missed: plan.missed_an_instalment(),

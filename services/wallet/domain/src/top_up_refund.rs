@@ -2,6 +2,7 @@
 //! (docs/domain/wallet.md#refund-of-top-up).
 
 use crate::{
+    dispute::{Dispute, DisputeState},
     hold::{self, Hold, HoldState},
     ledger::{Account, TransferKind},
     lot::Lot,
@@ -81,12 +82,21 @@ pub struct RefundRequest {
     pub explanation: String,
 }
 
-/// The credit of a top-up that can be refunded now.
-pub fn refundable(top_up: &TopUp, wallet: &Wallet, now: DateTime<Utc>) -> Result<Money, MoneyError> {
-    if top_up.state != TopUpState::Succeeded {
+/// Credit and tax of a top-up that an issuer or a bank has taken for good.
+fn taken_for_good(top_up: &TopUp, dispute: Option<&Dispute>) -> (Money, Money) {
+    let zero = Money::zero(top_up.amount.currency());
+    let lost = dispute.filter(|own| top_up.state == TopUpState::ChargedBack && own.state == DisputeState::Lost);
+    lost.map_or((zero, zero), |own| (own.taken.credit, own.taken.tax))
+}
+
+/// The credit of a top-up that can be refunded now: not what the issuer has taken.
+pub fn refundable(top_up: &TopUp, dispute: Option<&Dispute>, wallet: &Wallet, now: DateTime<Utc>) -> Result<Money, MoneyError> {
+    if must_be_refundable(top_up, dispute).is_err() {
         return Ok(Money::zero(wallet.currency));
     }
-    refundable_lot(top_up.lot, wallet, now)
+    let bought = top_up.amount.minus(top_up.tax)?;
+    let not_taken = bought.minus(taken_for_good(top_up, dispute).0)?.minus(top_up.refunded_credit)?;
+    refundable_lot(top_up.lot, wallet, now)?.min(not_taken)
 }
 
 /// The credit of a lot that can go back to who paid for it: in force, not held, and free beside the debt.
@@ -98,21 +108,19 @@ pub(crate) fn refundable_lot(lot: Option<Id<Lot>>, wallet: &Wallet, now: DateTim
     Ok(left.min(beside_debt)?.round_down_to_minor_unit())
 }
 
-/// Begins a refund: reserves the credit on the top-up's own lot.
+/// Begins a refund: reserves the credit on the top-up's own lot. `dispute` is the last one of its charge.
 ///
 /// # Errors
-/// `CURRENCY_MISMATCH`, `TOP_UP_STATE`, `REFUND_TOO_LARGE`.
+/// `CURRENCY_MISMATCH`, `TOP_UP_STATE`, `DISPUTE_NOT_CONFIRMED`, `REFUND_TOO_LARGE`.
 pub fn ask(
-    top_up: &mut TopUp,
+    (top_up, dispute): (&mut TopUp, Option<&Dispute>),
     wallet: &mut Wallet,
     ids: &mut IdSource,
     request: RefundRequest,
     now: DateTime<Utc>,
 ) -> Result<(TopUpRefund, Hold), Refusal> {
-    if top_up.state != TopUpState::Succeeded {
-        return Err(not_refundable(top_up.state));
-    }
-    let left = refundable(top_up, wallet, now)?;
+    must_be_refundable(top_up, dispute)?;
+    let left = refundable(top_up, dispute, wallet, now)?;
     let credit = request.credit.unwrap_or(left);
     wallet.takes(credit)?;
     if left.compare(credit)?.is_lt() || !credit.is_positive() {
@@ -121,8 +129,10 @@ pub fn ask(
     }
     let bought = top_up.amount.minus(top_up.tax)?;
     let so_far = top_up.refunded_credit.plus(credit)?;
-    // The last refund takes the rest of the tax, so that all refunds together give back all of it.
-    let tax_so_far = if so_far == bought { top_up.tax } else { share(top_up.tax, so_far, bought)? };
+    let (taken, taken_tax) = taken_for_good(top_up, dispute);
+    // The last refund takes the rest of the tax, so that all refunds together give back all that was not taken.
+    let most_tax = top_up.tax.minus(taken_tax)?;
+    let tax_so_far = if so_far.plus(taken)? == bought { most_tax } else { share(top_up.tax, so_far, bought)?.min(most_tax)? };
     let tax = tax_so_far.minus(top_up.refunded_tax)?;
     top_up.refunded_credit = so_far;
     top_up.refunded_tax = tax_so_far;
@@ -156,16 +166,55 @@ pub fn ask(
     Ok((refund, hold))
 }
 
-fn not_refundable(state: TopUpState) -> Refusal {
-    let why = match state {
-        TopUpState::Processing | TopUpState::RequiresAction => "no money is taken yet. Refund it once it is SUCCEEDED",
-        TopUpState::ChargedBack => {
-            "its issuer or bank has taken money back. It can be refunded again only if a dispute about it is won; ListDisputes says how it stands"
-        }
-        TopUpState::Failed | TopUpState::Succeeded => "no money was taken, so there is nothing to refund",
+/// Refuses while there is nothing to refund, or no method would take a refund. `dispute` is the last one of its charge.
+fn must_be_refundable(top_up: &TopUp, dispute: Option<&Dispute>) -> Result<(), Refusal> {
+    let refused = |why: &str, allowed: &str| {
+        let message = format!("The top-up is {}: {why}.", top_up.state.name());
+        Err(Refusal::precondition("TOP_UP_STATE", message).with("state", top_up.state.name()).with("allowed", allowed))
     };
-    let message = format!("The top-up is {}: {why}.", state.name());
-    Refusal::precondition("TOP_UP_STATE", message).with("state", state.name()).with("allowed", "nothing more")
+    match (top_up.state, dispute) {
+        (TopUpState::Processing | TopUpState::RequiresAction, _) => {
+            refused("no money is taken yet. Refund it once it is SUCCEEDED", "nothing yet")
+        }
+        (TopUpState::Failed, _) => refused("no money was taken, so there is nothing to refund", "nothing more"),
+        (TopUpState::ChargedBack, Some(own)) if own.state == DisputeState::Open => {
+            let taken = own.taken.amount;
+            let why =
+                format!("{taken} of it are disputed. Refund what is left of it once the dispute is decided; GetDispute says how it stands");
+            refused(&why, "nothing yet")
+        }
+        (TopUpState::ChargedBack, Some(own)) if own.state == DisputeState::Lost => {
+            let left = top_up.amount.minus(own.taken.amount)?.minus(top_up.refunded_credit)?.minus(top_up.refunded_tax)?;
+            if !left.is_positive() {
+                return refused(
+                    "its issuer or bank has taken back all that was not refunded, so nothing is left to refund",
+                    "nothing more",
+                );
+            }
+            must_be_confirmed(own)
+        }
+        (TopUpState::ChargedBack, _) => refused("its issuer or bank has taken it back, so nothing is left to refund", "nothing more"),
+        (TopUpState::Succeeded, own) => own.map_or(Ok(()), must_be_confirmed),
+    }
+}
+
+/// Refuses while the provider has not decided a dispute as it is recorded: it takes no refund of a charge that it holds to be disputed.
+fn must_be_confirmed(dispute: &Dispute) -> Result<(), Refusal> {
+    let recorded = dispute.state.name();
+    let message = match dispute.told {
+        _ if dispute.is_final => return Ok(()),
+        Some(told) if told.state() == dispute.state => return Ok(()),
+        Some(told) => format!(
+            "The dispute about the top-up is recorded as {recorded}, and the payment provider says {}: it takes no refund of it. Settle the \
+             difference with the provider, and refund it there.",
+            told.name()
+        ),
+        None => format!(
+            "The dispute about the top-up is recorded as {recorded}, and the payment provider has not decided it yet: until then it takes no \
+             refund. Refund it once provider_outcome of the dispute is {recorded}."
+        ),
+    };
+    Err(Refusal::precondition("DISPUTE_NOT_CONFIRMED", message).with("recorded", recorded))
 }
 
 /// The share of a tax that belongs to a part of the credit.

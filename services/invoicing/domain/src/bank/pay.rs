@@ -1,6 +1,6 @@
 //! The payment that a matched line makes, and how it is taken back.
 
-use super::BankLine;
+use super::{BankLine, TakenBack};
 use crate::{
     chargeback::Taken,
     invoice::{Invoice, InvoiceState},
@@ -9,7 +9,7 @@ use crate::{
     top_up::Bought,
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{IdSource, Money, Refusal};
+use payterms_kernel::{IdSource, Money, Refusal, money::MoneyError};
 
 /// What a transfer is short of, with its part of each rate, where a credit note takes it off.
 pub type Short = Option<(Money, Vec<TaxAmount>)>;
@@ -17,6 +17,19 @@ pub type Short = Option<(Money, Vec<TaxAmount>)>;
 /// The payment of a line is not made yet, or under way.
 pub(super) fn pending() -> Refusal {
     Refusal::precondition("PAYMENT_PENDING", "The payment of the line is under way. Try again in a moment.")
+}
+
+impl TakenBack {
+    /// The credit that had come of it.
+    ///
+    /// # Errors
+    /// `CurrencyMismatch`, `Overflow`.
+    pub fn credit(&self) -> Result<Money, MoneyError> {
+        match self.bought {
+            Some(bought) => self.surplus.plus(bought.amount.minus(bought.tax)?),
+            None => Ok(self.surplus),
+        }
+    }
 }
 
 impl BankLine {

@@ -2,7 +2,7 @@
 
 use super::{
     save::store_line,
-    take_back::{PaidLine, consequences_from, lock_paid_line, publish_taken_back},
+    take_back::{PaidLine, consequences_from, lock_paid_line, publish_taken_back, valid_days},
     unmatch,
 };
 use crate::{
@@ -65,6 +65,7 @@ pub(super) async fn evaluate_returns(tx: &mut WriteTx, lines: &mut [BankLine]) -
 /// `BANK_LINE_STATE`, `BANK_LINE_DIRECTION`, `RETURN_AMOUNT_DIFFERS`, `CURRENCY_MISMATCH`, `PAYMENT_PENDING`,
 /// `PAYMENT_REFUNDED`, `RESOURCE_NOT_FOUND`.
 pub async fn return_bank_line(app: &App, call: &Call, named: &ReturnBankLine) -> Result<Answer<MatchBankLineResponse>, AppError> {
+    let valid_days = valid_days(app, &call.tenant, named.returned_line).await?;
     let mut tx = app.db.begin(call).await?;
     let mut held = lock_paid_line(&tx, named.returned_line, Some(named.line)).await?;
     if let Some(answer) = tx.replay().await? {
@@ -74,7 +75,7 @@ pub async fn return_bank_line(app: &App, call: &Call, named: &ReturnBankLine) ->
     let by = held.by.get_or_insert_with(|| held.line.clone());
     by.return_line(&held.line)?;
     let by = by.clone();
-    let lease = take_line_back(app, &mut tx, &mut held).await?;
+    let lease = take_line_back(app, &mut tx, &mut held, valid_days).await?;
     store_line(&mut tx, &by).await?;
     let answer = tx.commit(MatchBankLineResponse { bank_line: Some(messages::bank_lines::bank_line(&call.tenant, &by)) }).await?;
     if let Some(lease) = lease {
@@ -84,7 +85,7 @@ pub async fn return_bank_line(app: &App, call: &Call, named: &ReturnBankLine) ->
 }
 
 /// Takes the line of a return back. Answers the flow that books it back in the wallet, where it had paid.
-async fn take_line_back(app: &App, tx: &mut WriteTx, held: &mut PaidLine) -> Result<Option<Lease>, AppError> {
+async fn take_line_back(app: &App, tx: &mut WriteTx, held: &mut PaidLine, valid_days: u32) -> Result<Option<Lease>, AppError> {
     let (now, (_, collect_at)) = (tx.now(), consequences_from(tx));
     must_not_go_back(&held.refunds)?;
     let PaidLine { line, by, payment, invoices, .. } = held;
@@ -95,7 +96,7 @@ async fn take_line_back(app: &App, tx: &mut WriteTx, held: &mut PaidLine) -> Res
     let undo = name_payment(&tx.call().tenant, named, undo)?;
     let id = undo.as_ref().map(|undo| undo.taken.id);
     if let Some(undo) = undo {
-        publish_taken_back(tx, held, undo).await?;
+        publish_taken_back(tx, held, undo, valid_days).await?;
     }
     store_line(tx, &held.line).await?;
     let Some(id) = id else { return Ok(None) };
@@ -113,6 +114,7 @@ pub async fn drive_returned_line(app: &App, lease: &Lease) -> Result<(), AppErro
     let found = bank_lines::find(&conn, tenant, id).await?;
     drop(conn);
     let Some(original) = found.and_then(|line| line.returned_line) else { return close(app, lease).await };
+    let valid_days = valid_days(app, tenant, original).await?;
     let call = Call::internal("invoicing", tenant, "bank_line_returned", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let mut held = lock_paid_line(&tx, original, Some(id)).await?;
@@ -124,7 +126,7 @@ pub async fn drive_returned_line(app: &App, lease: &Lease) -> Result<(), AppErro
         store_line(&mut tx, by).await?;
     }
     if held.by.as_ref().is_some_and(|by| by.returned_line == Some(original)) && held.line.returned_by.is_none() {
-        match take_line_back(app, &mut tx, &mut held).await {
+        match take_line_back(app, &mut tx, &mut held, valid_days).await {
             Ok(lease) => return_lease = lease,
             Err(AppError::Refused(refusal)) if NOT_RETURNABLE.contains(&refusal.reason) => {
                 if let Some(by) = &mut held.by {

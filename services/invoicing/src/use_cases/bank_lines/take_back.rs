@@ -1,18 +1,20 @@
 //! Takes back what a line has paid: what an undo by a person and a return by the bank have in common.
 
 use crate::{
+    app::App,
+    peers::wallet::Wallet,
     store::{bank_lines, invoices, payments, transfer_refunds},
     use_cases::{
         collections::schedule::schedule_collections, credit_notes::save::issue_credit_note, invoices::load::find_sides,
-        mails::notices::mail_payment_taken_back, payments::save::publish_payment, statements::note_taken_back::note_taken_back,
-        top_ups::raise::raise_order, transfer_refunds::came_back::did_not_come_back,
+        payments::save::publish_payment, statements::note_taken_back::note_taken_back, top_ups::raise::raise_order,
+        transfer_refunds::came_back::did_not_come_back,
     },
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx, error::raced};
 use payterms_invoicing_domain::{BankLine, Invoice, Payment, TransferRefund, bank::Undo, statement::TakenFor, top_up::TRANSFER_TAKEN_BACK};
 use payterms_kernel::{
-    Id, Refusal,
+    Id, Refusal, TenantId,
     calendar::{day_in, start_of_day},
 };
 
@@ -71,6 +73,22 @@ async fn find_payment(tx: &WriteTx, line: &BankLine) -> Result<Option<Payment>, 
     }
 }
 
+/// For how many days credit can be used that a new invoice asks for, where a line had bought some; 0: without end, or it had not. The wallet
+/// is asked before anything is locked.
+///
+/// # Errors
+/// The wallet's.
+pub(super) async fn valid_days(app: &App, tenant: &TenantId, line: Id<BankLine>) -> Result<u32, AppError> {
+    let conn = app.db.read(tenant).await?;
+    let paid = match bank_lines::find(&conn, tenant, line).await?.and_then(|line| line.payment) {
+        Some(payment) => payments::find(&conn, tenant, payment).await?,
+        None => None,
+    };
+    drop(conn);
+    let Some(payment) = paid.filter(|payment| payment.bought.is_some()) else { return Ok(0) };
+    Ok(Wallet::new(app, tenant, payment.customer).offer(payment.currency).await?.valid_days)
+}
+
 /// The first day of consequences of what is open again, and its first instant.
 pub(super) fn consequences_from(tx: &WriteTx) -> (NaiveDate, DateTime<Utc>) {
     let zone = tx.time().zone;
@@ -78,9 +96,9 @@ pub(super) fn consequences_from(tx: &WriteTx) -> (NaiveDate, DateTime<Utc>) {
     (day, start_of_day(zone, day))
 }
 
-/// Publishes what is open again, schedules its collection, and tells the customer. What had bought credit is taken off its
-/// invoice, and a new one asks for it again.
-pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, undo: Undo) -> Result<(), AppError> {
+/// Publishes what is open again, and schedules its collection. What had bought credit is taken off its invoice, and a new one asks for it
+/// again: credit that can be used for so many days. The customer is told once the wallet has booked it.
+pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, undo: Undo, valid_days: u32) -> Result<(), AppError> {
     did_not_come_back(tx, &mut held.line).await?;
     let Undo { taken, note } = undo;
     let ((from, instant), now, zone) = (consequences_from(tx), tx.now(), tx.time().zone);
@@ -96,17 +114,13 @@ pub(super) async fn publish_taken_back(tx: &mut WriteTx, held: &mut PaidLine, un
     }
     let Some(payment) = &mut held.payment else { return Ok(()) };
     publish_payment(tx, payment, &mut held.invoices).await?;
-    let (customer, amount, mut credit) = (payment.customer, held.line.shown.amount, taken.surplus);
-    if let Some(bought) = taken.bought {
-        credit = credit.plus(bought.amount.minus(bought.tax)?)?;
-    }
+    let (customer, amount) = (payment.customer, held.line.shown.amount);
     let id = tx.id::<()>();
     note_taken_back(tx, (id.uuid(), customer), TakenFor::Transfer, amount).await?;
-    mail_payment_taken_back(tx, customer, (amount, credit), &held.invoices, (held.by.is_some(), from)).await?;
     if let (Some(top_up), Some(bought)) = (order.and_then(|order| order.top_up), taken.bought) {
         let tenant = tx.call().tenant.clone();
         let sides = find_sides(tx, &tenant, customer).await?;
-        match Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up, 0))).await {
+        match Box::pin(raise_order(tx, (&sides.0, &sides.1), (bought.amount, top_up, valid_days))).await {
             // What is gone is taken back whether or not the tenant may sell again: without a tax rule staff raise it later.
             // This reason alone, which is found before anything is written: any other would leave a part of the invoice behind.
             Err(AppError::Refused(refusal)) if refusal.reason == "TAX_UNKNOWN" => {

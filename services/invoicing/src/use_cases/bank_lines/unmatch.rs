@@ -5,16 +5,25 @@
 
 use super::{
     save::{lock_line, store_line},
-    take_back::{consequences_from, lock_paid_line, publish_taken_back},
+    take_back::{consequences_from, lock_paid_line, publish_taken_back, valid_days},
 };
-use crate::{app::App, messages, peers::wallet::Wallet, store::bank_lines, use_cases::payments::pending::name_payment};
+use crate::{
+    app::App,
+    messages,
+    peers::wallet::Wallet,
+    store::{bank_lines, invoices, payments},
+    use_cases::{
+        mails::notices::{TakenBackNotice, mail_payment_taken_back},
+        payments::pending::name_payment,
+    },
+};
 use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     flow::{self, Lease},
     kill,
 };
-use payterms_invoicing_domain::{BankLine, transfer_refund::must_not_go_back};
-use payterms_kernel::{Id, Refusal};
+use payterms_invoicing_domain::{BankLine, Customer, bank::TakenBack, transfer_refund::must_not_go_back};
+use payterms_kernel::{Id, Money, Refusal};
 use payterms_proto::invoicing::v1::UnmatchBankLineResponse;
 
 /// The kind of flow.
@@ -25,6 +34,7 @@ pub const FLOW: &str = "bank_line_return";
 /// # Errors
 /// `BANK_LINE_STATE`, `PAYMENT_PENDING`, `PAYMENT_REFUNDED`, `RESOURCE_NOT_FOUND`.
 pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Result<Answer<UnmatchBankLineResponse>, AppError> {
+    let valid_days = valid_days(app, &call.tenant, id).await?;
     let mut tx = app.db.begin(call).await?;
     // Whether a line is a return never changes.
     let found = bank_lines::find(tx.conn(), &call.tenant, id).await?.ok_or_else(Refusal::not_found)?;
@@ -42,7 +52,7 @@ pub async fn unmatch_bank_line(app: &App, call: &Call, id: Id<BankLine>) -> Resu
     let undo = held.line.unmatch(tx.ids(), held.payment.as_mut(), &mut held.invoices, (collect_at, now));
     let undo = name_payment(&call.tenant, named, undo)?;
     let taken = undo.taken;
-    publish_taken_back(&mut tx, &mut held, undo).await?;
+    publish_taken_back(&mut tx, &mut held, undo, valid_days).await?;
     store_line(&mut tx, &held.line).await?;
     let lease = app.flows.open(&tx, FLOW, taken.id).await?;
     kill::point("bank_line.before_return");
@@ -71,6 +81,26 @@ async fn undo_return(mut tx: WriteTx, found: &BankLine) -> Result<Answer<Unmatch
     tx.commit(UnmatchBankLineResponse { bank_line }).await
 }
 
+/// Tells the customer what is open again, and what is owed of the credit that was taken.
+async fn tell_customer(
+    tx: &mut WriteTx,
+    customer: Id<Customer>,
+    (line, taken): (&BankLine, TakenBack),
+    owed: Option<Money>,
+) -> Result<(), AppError> {
+    let tenant = tx.call().tenant.clone();
+    let paid = payments::find(tx.conn(), &tenant, taken.payment).await?;
+    let ids: Vec<_> = paid.iter().flat_map(|payment| &payment.allocations).map(|part| part.invoice).collect();
+    let notice = TakenBackNotice {
+        amount: line.shown.amount,
+        credit: taken.credit()?,
+        owed,
+        invoices: invoices::find_many(tx.conn(), &tenant, &ids).await?,
+        by_bank: line.returned_by.is_some(),
+    };
+    mail_payment_taken_back(tx, customer, notice).await
+}
+
 /// Drives the flow to its close.
 ///
 /// # Errors
@@ -83,12 +113,13 @@ pub async fn drive_bank_line_return(app: &App, lease: &Lease) -> Result<(), AppE
     let Some(line) = found else { return Ok(()) };
     let (Some(customer), Some(taken)) = (line.customer, line.taken_back) else { return Ok(()) };
     let wallet = Wallet::new(app, tenant, customer).returning(taken.payment);
-    wallet.return_transfer(line.shown.amount, taken.surplus, taken.bought).await?;
+    let owed = wallet.return_transfer(line.shown.amount, taken.surplus, taken.bought).await?;
     kill::point("bank_line.before_unmatched");
     let call = Call::internal("invoicing", tenant, "bank_line_unmatched", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
     let mut line = lock_line(&tx, line.id).await?;
     flow::hold(&tx, lease).await?;
+    tell_customer(&mut tx, customer, (&line, taken), owed).await?;
     line.unmatched();
     store_line(&mut tx, &line).await?;
     let bank_line = Some(messages::bank_lines::bank_line(tenant, &line));

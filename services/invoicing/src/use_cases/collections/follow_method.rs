@@ -3,17 +3,18 @@
 use super::schedule::schedule_collections;
 use crate::{
     app::App,
-    store::invoice_lists,
+    store::{collection_methods, invoice_lists},
     use_cases::{invoices::save::publish_invoice, mails::notices::mail_new_method},
 };
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::{DueRow, schedule, take},
     kill, names,
 };
-use payterms_kernel::Id;
-use payterms_proto::wallet::v1::PaymentMethodsChanged;
+use payterms_invoicing_domain::Customer;
+use payterms_kernel::{Id, calendar::month_end};
+use payterms_proto::wallet::v1::{PaymentMethod, PaymentMethodsChanged};
 
 /// The job after another method became the collection method; its subject is the customer's id.
 pub const JOB: &str = "collect_from_new_method";
@@ -21,14 +22,33 @@ pub const JOB: &str = "collect_from_new_method";
 /// The most invoices of one transaction.
 const BATCH: u64 = 100;
 
+/// Notes until when the customer has a method that can be charged without a person present: mails say where there is none.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn note_collection_method(tx: &WriteTx, changed: &PaymentMethodsChanged) -> Result<(), AppError> {
+    let method = changed.payment_methods.iter().find(|own| own.collection_method);
+    collection_methods::save(tx, customer_of(changed)?, method.map(last_day)).await
+}
+
+/// A card can be charged until the end of the month in which it expires.
+fn last_day(method: &PaymentMethod) -> NaiveDate {
+    let expires = NaiveDate::from_ymd_opt(method.expire_year, u32::try_from(method.expire_month).unwrap_or_default(), 1);
+    expires.map_or_else(collection_methods::without_end, month_end)
+}
+
 /// Takes in that another method became the collection method.
 ///
 /// # Errors
 /// `Fault` for a name that is none.
 pub async fn follow_method(tx: &WriteTx, changed: &PaymentMethodsChanged) -> Result<(), AppError> {
+    Ok(schedule(tx, JOB, &customer_of(changed)?.to_string(), tx.now()).await?)
+}
+
+fn customer_of(changed: &PaymentMethodsChanged) -> Result<Id<Customer>, AppError> {
     let fault = || AppError::Fault(format!("customer {:?}", changed.customer));
     let customer = names::parse(&changed.customer, &["customers"]).ok_or_else(fault)?;
-    Ok(schedule(tx, JOB, &customer.id(0).to_string(), tx.now()).await?)
+    Ok(Id::from_uuid(customer.id(0)))
 }
 
 /// The new method is tried once, a day later, for each unblocked invoice whose collection has stopped, and the customer is told

@@ -2,13 +2,14 @@
 
 use super::follow::DisputeEvent;
 use crate::use_cases::{
-    mails::dispute_notices::{Notice, mail_dispute},
+    mails::dispute_notices::{Documents, Notice, mail_dispute},
     receipts::{credit::credit_disputed_receipt, issue::issue_receipt_again},
 };
 use payterms_chassis::{AppError, WriteTx, render::money_of};
 use payterms_invoicing_domain::{
     dispute::{Applied, Dispute},
     mail::Attachment,
+    receipt::Subject,
 };
 use payterms_proto::wallet::v1::dispute::State;
 
@@ -17,28 +18,34 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
     let fault = || AppError::Fault(format!("the dispute of {:?}", told.dispute.top_up));
     let part = (told.id.uuid(), told.credit, told.tax);
     let charged = told.event.top_up.as_ref().and_then(|own| money_of(own.amount.as_ref()?)).unwrap_or(told.amount);
-    let mut attachments = Vec::new();
+    let mut documents = Documents::default();
     if dispute.applied == Applied::Nothing {
         let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
         // The end of the dispute before is still to come: this one waits for it.
         let Some(notes) = credit_disputed_receipt(tx, top_up, part).await? else { return Ok(true) };
-        attachments = notes.iter().map(|(receipt, note)| Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())).collect();
+        documents = Documents {
+            attachments: notes.iter().map(|(of, note)| Attachment::ReceiptCreditNote(of.id.uuid(), note.id.uuid())).collect(),
+            numbers: notes.iter().map(|(_, note)| note.number.clone()).collect(),
+            usable_until: None,
+        };
         dispute.applied = Applied::Opened;
         if !told.dispute.r#final {
             let notice = told.notice(Notice::Opened, charged, Vec::new());
-            mail_dispute(tx, notice.with(std::mem::take(&mut attachments))).await?;
+            mail_dispute(tx, notice.with(std::mem::take(&mut documents))).await?;
         }
     }
-    let (notice, attachments) = match told.dispute.state() {
+    let (notice, documents) = match told.dispute.state() {
         State::Won => {
             let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
             let receipt = issue_receipt_again(tx, top_up, part).await?;
-            (Notice::Won, vec![Attachment::Receipt(receipt.id.uuid())])
+            let usable_until = if let Subject::TopUp { expires_on, .. } = receipt.subject { expires_on } else { None };
+            let attachments = vec![Attachment::Receipt(receipt.id.uuid())];
+            (Notice::Won, Documents { attachments, numbers: vec![receipt.number], usable_until })
         }
-        State::Lost => (Notice::Lost, attachments),
+        State::Lost => (Notice::Lost, documents),
         State::Open | State::Unspecified => return Ok(true),
     };
     dispute.applied = Applied::Ended;
-    mail_dispute(tx, told.notice(notice, charged, Vec::new()).with(attachments)).await?;
+    mail_dispute(tx, told.notice(notice, charged, Vec::new()).with(documents)).await?;
     Ok(true)
 }

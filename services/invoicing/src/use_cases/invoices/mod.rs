@@ -8,6 +8,7 @@ pub mod bill_usage_month;
 pub mod correct;
 pub mod create;
 pub mod delete;
+pub mod explain;
 pub mod finalize;
 pub mod load;
 pub mod read;

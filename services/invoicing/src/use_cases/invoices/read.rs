@@ -7,15 +7,11 @@ use crate::{
         customers::CustomerRef,
         invoices::{BatchGetInvoices, InvoiceRef, ListInvoices},
     },
-    documents::wording::Language,
     messages,
-    store::{customers, invoice_lists, invoices, outstanding, tenants, versions},
+    store::{customers, invoice_lists, invoices, outstanding, versions},
 };
 use payterms_chassis::{AppError, page::Page};
-use payterms_invoicing_domain::{
-    Invoice, InvoiceState, InvoiceVersion,
-    explain::{Calendar, Explanation, explain},
-};
+use payterms_invoicing_domain::{Invoice, InvoiceState, InvoiceVersion};
 use payterms_kernel::{Id, Refusal};
 use payterms_proto::invoicing::{v1 as pb, v1::ListInvoiceVersionsResponse};
 use uuid::Uuid;
@@ -52,24 +48,6 @@ pub async fn batch_get_invoices(app: &App, batch: &BatchGetInvoices) -> Result<p
     };
     let invoices = batch.invoices.iter().map(one).collect::<Result<_, AppError>>()?;
     Ok(pb::BatchGetInvoicesResponse { invoices })
-}
-
-/// Why an invoice stands as it does.
-///
-/// # Errors
-/// `RESOURCE_NOT_FOUND`.
-pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<pb::ExplainInvoiceResponse, AppError> {
-    let conn = app.db.read(&named.tenant).await?;
-    let mut invoice = find_visible_invoice(&conn, named).await?;
-    bring_up_to_date(&conn, &named.tenant, std::slice::from_mut(&mut invoice)).await?;
-    let tenant = tenants::find(&conn, &named.tenant).await?.ok_or_else(Refusal::not_found)?;
-    drop(conn);
-    let today = app.db.tenant_today(&named.tenant).await?;
-    let zone = tenant.time_zone.parse().unwrap_or_default();
-    let calendar = Calendar { reminder_days: &tenant.dunning.reminder_days, zone, today };
-    let Explanation { facts, next } = explain(&invoice, calendar, Language::English.failure(&invoice.collection.reason))?;
-    let facts = facts.into_iter().map(messages::invoices::fact).collect();
-    Ok(pb::ExplainInvoiceResponse { facts, next: Some(messages::invoices::fact(next)) })
 }
 
 /// A page of invoices.

@@ -61,6 +61,12 @@ pub struct DisputeNotice {
     pub recharge_from: Option<DateTime<Utc>>,
     /// The part that was credit.
     pub credit: Money,
+    /// The part that was tax of a purchase.
+    pub tax: Money,
+    /// The last day on which the credit can be used that is given back; none where it does not expire.
+    pub usable_until: Option<NaiveDate>,
+    /// The numbers of the credit notes or of the receipt that were issued because of it.
+    pub numbers: Vec<String>,
     /// The provider's code.
     pub reason: String,
     /// Whether a bank has returned a debit.
@@ -77,11 +83,22 @@ pub struct DisputeNotice {
     pub attachments: Vec<Attachment>,
 }
 
+/// The documents of the dispute of a purchase.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    /// What is attached.
+    pub attachments: Vec<Attachment>,
+    /// Their numbers.
+    pub numbers: Vec<String>,
+    /// The last day on which the credit of a receipt can be used.
+    pub usable_until: Option<NaiveDate>,
+}
+
 impl DisputeNotice {
-    /// With documents.
+    /// With documents, and their numbers.
     #[must_use]
-    pub fn with(self, attachments: Vec<Attachment>) -> Self {
-        Self { attachments, ..self }
+    pub fn with(self, documents: Documents) -> Self {
+        Self { attachments: documents.attachments, numbers: documents.numbers, usable_until: documents.usable_until, ..self }
     }
 
     fn items(&self, language: Language, zone: chrono_tz::Tz) -> Value {
@@ -150,8 +167,12 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
                 ("method", method(language, own.method.as_ref()).into()),
                 ("items", own.items(language, zone)),
                 ("credit", own.credit(language).into()),
+                ("tax", language.money_or_nothing(own.tax).into()),
+                ("documents", own.numbers.clone().into()),
             ];
             if own.notice == Notice::Won {
+                let until = own.usable_until.map(|day| language.date(day)).unwrap_or_default();
+                variables.push(("credit_until", until.into()));
                 variables.push(("paid_owed", own.paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()));
                 variables.push(("paid_otherwise", own.paid_otherwise.map(|paid| language.money(paid)).unwrap_or_default().into()));
                 return variables;
@@ -209,6 +230,8 @@ async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), A
         ("reason", language.dispute_reason(&own.reason).into()),
         ("items", items),
         ("credit", own.credit(language).into()),
+        ("tax", language.money_or_nothing(own.tax).into()),
+        ("documents", own.numbers.clone().into()),
         (
             "evidence_due",
             own.evidence_due.filter(|_| own.notice == Notice::Opened).map(|day| language.date(day)).unwrap_or_default().into(),

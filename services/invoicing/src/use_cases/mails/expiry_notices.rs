@@ -22,7 +22,9 @@ pub async fn mail_expiring_credit(tx: &mut WriteTx, event: &ExpiringCreditChange
     let fault = || AppError::Fault(format!("expiring credit of {:?}", event.wallet));
     let name = names::parse(&event.wallet, &["customers", "wallets"]).ok_or_else(fault)?;
     let parts = |lot: &ExpiringLot| {
-        Some((lot.remaining.as_ref().and_then(money_of)?, lot.held.as_ref().and_then(money_of)?, lot.last_day.as_ref().and_then(date_of)?))
+        let money = |amount: &Option<_>| amount.as_ref().and_then(money_of);
+        let pays_invoices = lot.tax_kind() == TaxKind::Deposit;
+        Some((money(&lot.remaining)?, money(&lot.held)?, lot.last_day.as_ref().and_then(date_of)?, pays_invoices))
     };
     let lots = event.lots.iter().map(parts).collect::<Option<Vec<_>>>().filter(|lots| !lots.is_empty()).ok_or_else(fault)?;
     let mut amount = Money::zero(lots.first().ok_or_else(fault)?.0.currency());
@@ -33,9 +35,9 @@ pub async fn mail_expiring_credit(tx: &mut WriteTx, event: &ExpiringCreditChange
     let letter = Letter {
         kind: MailKind::CreditExpires,
         variables: |language: Language| {
-            let shown = |(remaining, held, day): &(Money, Money, _)| {
-                let held = language.money_or_nothing(*held);
-                json!({ "amount": language.money(*remaining), "held": held, "date": language.date(*day) })
+            let shown = |(remaining, held, day, pays_invoices): &(Money, Money, _, bool)| {
+                let (held, date) = (language.money_or_nothing(*held), language.date(*day));
+                json!({ "amount": language.money(*remaining), "held": held, "date": date, "pays_invoices": flag(*pays_invoices) })
             };
             vec![
                 ("amount", language.money(amount).into()),

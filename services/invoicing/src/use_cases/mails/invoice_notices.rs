@@ -10,7 +10,7 @@ use crate::{
     app::App,
     documents::wording::Language,
     peers::wallet::NewCredit,
-    store::{invoices, tenants},
+    store::{collection_methods, invoices, tenants},
     use_cases::payments::confirm::{Credited, Paid},
 };
 use chrono::TimeDelta;
@@ -74,6 +74,8 @@ async fn write_issued(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppErro
     }
     let paid_already = flag(!invoice.open()?.is_positive());
     let (automatic, transfer_only) = (flag(invoice.content.collect_automatically), flag(invoice.is_postpaid()));
+    let collected_on = issue.due_date.max(tx.today());
+    let has_method = collection_methods::is_usable(tx.conn(), &tx.call().tenant, invoice.customer, collected_on).await?;
     let (total, where_to_pay) = (invoice.amounts.total, where_to_pay(tx, invoice).await?);
     let letter = Letter {
         kind: MailKind::InvoiceIssued,
@@ -84,6 +86,7 @@ async fn write_issued(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppErro
                 ("due_date", language.date(issue.due_date).into()),
                 ("paid_already", paid_already.into()),
                 ("automatic", automatic.into()),
+                ("no_method", flag(!has_method).into()),
                 ("transfer_only", transfer_only.into()),
             ];
             variables.extend(where_to_pay);

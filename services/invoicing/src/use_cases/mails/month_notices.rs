@@ -1,7 +1,7 @@
 //! The mail of a month: its statements and invoices, what is past due, what was given back
 //! (docs/domain/invoicing.md#month-mail).
 
-use super::write::{Letter, write_to_customer};
+use super::write::{Letter, flag, write_to_customer};
 use crate::{
     documents::{
         statements::StatementPage,
@@ -10,7 +10,7 @@ use crate::{
     store::tenants,
 };
 use payterms_chassis::{AppError, WriteTx};
-use payterms_invoicing_domain::{Invoice, MailKind, Outstanding, bank::creditor_reference, mail::Attachment};
+use payterms_invoicing_domain::{Invoice, MailKind, Outstanding, bank::creditor_reference, mail::Attachment, statement::OpenInvoice};
 use payterms_kernel::{Money, money::MoneyError};
 use serde_json::{Value, json};
 
@@ -41,10 +41,11 @@ pub async fn mail_statements(
                 ("month", language.month(month).into()),
                 ("of_month", language.of_month(month).into()),
                 ("totals", pages.iter().map(|page| total(language, page, next_due)).collect::<Vec<_>>().into()),
-                ("invoices", invoices.iter().filter_map(|own| line(language, own)).collect::<Vec<_>>().into()),
+                ("invoices", invoices.iter().filter_map(|own| line(language, own, pages)).collect::<Vec<_>>().into()),
                 ("unattached", invoices.len().saturating_sub(MOST_ATTACHED).into()),
                 ("past_due", pages.iter().flat_map(|page| late(language, page)).collect::<Vec<_>>().into()),
-                ("disputed", pages.iter().flat_map(|page| disputed(language, page)).collect::<Vec<_>>().into()),
+                ("disputed", pages.iter().flat_map(|page| open_apart(language, &page.disputed)).collect::<Vec<_>>().into()),
+                ("in_plans", pages.iter().flat_map(|page| open_apart(language, &page.in_plans)).collect::<Vec<_>>().into()),
                 ("given_back", pages.iter().flat_map(|page| back(language, page)).collect::<Vec<_>>().into()),
                 ("taken_back", pages.iter().flat_map(|page| taken(language, page)).collect::<Vec<_>>().into()),
                 ("bank_details", bank_details.into()),
@@ -56,11 +57,11 @@ pub async fn mail_statements(
     write_to_customer(tx, customer, letter).await
 }
 
-/// Whether anything is owed beside what is disputed, on the statements or since.
+/// Whether anything is owed beside what is disputed and what plans pay, on the statements or since.
 fn is_any_to_be_paid(pages: &[StatementPage], open: &[Outstanding]) -> Result<bool, MoneyError> {
     for page in pages {
         let now = open.iter().find(|own| own.open.currency() == page.statement.currency()).map(|own| own.open);
-        let beside = now.map(|now| now.minus(page.disputed_sum()?)).transpose()?;
+        let beside = now.map(|now| now.minus(page.not_to_be_paid()?)).transpose()?;
         if page.is_to_be_paid()? || beside.is_some_and(Money::is_positive) {
             return Ok(true);
         }
@@ -79,17 +80,20 @@ fn total(language: Language, page: &StatementPage, open: &[Outstanding]) -> Valu
     })
 }
 
-fn line(language: Language, invoice: &Invoice) -> Option<Value> {
+fn line(language: Language, invoice: &Invoice, pages: &[StatementPage]) -> Option<Value> {
     let issue = invoice.issue.as_ref()?;
-    let open = invoice.open().ok().filter(|open| open.is_positive());
+    // What is open of a purchase of credit is not owed: it stands here for what came of it.
+    let open = invoice.open().ok().filter(|open| open.is_positive() && invoice.top_up.is_none());
+    let came = pages.iter().find_map(|page| page.billed_by(invoice)).filter(|_| invoice.top_up.is_some());
     Some(json!({
         "number": issue.number,
         "reference": grouped(&creditor_reference(&issue.number)),
-        "total": language.money(invoice.amounts.total),
+        "total": language.money(came.unwrap_or(invoice.amounts.total)),
         "state": invoice.state.name(),
         "due_date": if invoice.is_over_nothing() { String::new() } else { language.date(issue.due_date) },
         "open": open.map(|open| language.money(open)).unwrap_or_default(),
-        "disputed": if invoice.disputed_by.is_empty() { "" } else { "true" },
+        "disputed": flag(!invoice.disputed_by.is_empty()),
+        "in_plan": flag(pages.iter().any(|page| page.is_in_plan(invoice.id))),
     }))
 }
 
@@ -101,12 +105,9 @@ fn late(language: Language, page: &StatementPage) -> Vec<Value> {
     shown.collect()
 }
 
-fn disputed(language: Language, page: &StatementPage) -> Vec<Value> {
-    let shown = page
-        .disputed
-        .iter()
-        .map(|own| json!({ "number": own.number, "due_date": language.date(own.due), "open": language.money(own.open) }));
-    shown.collect()
+fn open_apart(language: Language, own: &[OpenInvoice]) -> Vec<Value> {
+    let shown = |own: &OpenInvoice| json!({ "number": own.number, "due_date": language.date(own.due), "open": language.money(own.open) });
+    own.iter().map(shown).collect()
 }
 
 fn back(language: Language, page: &StatementPage) -> Vec<Value> {
@@ -119,9 +120,9 @@ fn back(language: Language, page: &StatementPage) -> Vec<Value> {
 }
 
 fn taken(language: Language, page: &StatementPage) -> Vec<Value> {
-    let shown = page
-        .taken_back
-        .iter()
-        .map(|own| json!({ "what": language.taken_for(own.why), "date": language.date(own.on), "amount": language.money(own.amount) }));
+    let shown = page.taken_back.iter().map(|own| {
+        let date = language.date(own.on);
+        json!({ "what": language.taken_for(own.why), "date": date, "amount": language.money(own.amount), "invoices": own.invoices })
+    });
     shown.collect()
 }

@@ -65,19 +65,29 @@ pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCr
     let credit = amount.minus(tax)?;
     let explanation = note.explanation.clone();
     let (receipts, numbers): (Vec<_>, Vec<_>) = notes.iter().map(|(own, note)| (own.number.as_str(), note.number.as_str())).unzip();
+    // Of one note there is nothing to list.
+    let listed = if notes.len() > 1 { notes } else { &[] };
     let letter = Letter {
         kind: MailKind::TopUpRefunded,
         variables: |language| {
             vec![
                 ("number", numbers.join(", ").into()),
                 ("receipt_number", receipts.join(", ").into()),
+                (
+                    "notes",
+                    listed
+                        .iter()
+                        .map(|(own, note)| json!({ "note": note.number, "receipt": own.number, "amount": language.money(note.amount) }))
+                        .collect::<Vec<_>>()
+                        .into(),
+                ),
                 ("amount", language.money(amount).into()),
                 ("credit", language.money(credit).into()),
                 ("tax", language.money_or_nothing(tax).into()),
                 ("explanation", explanation.into()),
             ]
         },
-        page: format!("/receipts/{}", receipt.id),
+        page: if notes.len() > 1 { "/receipts".to_owned() } else { format!("/receipts/{}", receipt.id) },
         attachments: notes.iter().map(|(own, note)| Attachment::ReceiptCreditNote(own.id.uuid(), note.id.uuid())).collect(),
     };
     write_to_customer(tx, receipt.customer, letter).await
@@ -234,22 +244,35 @@ pub async fn mail_reminder(tx: &mut WriteTx, invoice: &Invoice, today: NaiveDate
     write_to_customer(tx, invoice.customer, letter).await
 }
 
+/// What there is to tell of a payment by transfer that does not stand any more.
+#[derive(Debug)]
+pub struct TakenBackNotice {
+    /// How much had arrived.
+    pub amount: Money,
+    /// The credit that had come from it, and was taken.
+    pub credit: Money,
+    /// What the wallet owes now; `None`: nothing.
+    pub owed: Option<Money>,
+    /// The invoices that it had paid, as they are now.
+    pub invoices: Vec<Invoice>,
+    /// Whether the bank took it back; else it was recorded by mistake.
+    pub by_bank: bool,
+}
+
 /// A payment by transfer does not stand any more: what came of it, and the first day of consequences.
-pub async fn mail_payment_taken_back(
-    tx: &mut WriteTx,
-    customer: Id<Customer>,
-    (amount, credit): (Money, Money),
-    invoices: &[Invoice],
-    (by_bank, from): (bool, NaiveDate),
-) -> Result<(), AppError> {
+pub async fn mail_payment_taken_back(tx: &mut WriteTx, customer: Id<Customer>, notice: TakenBackNotice) -> Result<(), AppError> {
+    let TakenBackNotice { amount, credit, owed, invoices, by_bank } = notice;
     let mut open = Vec::with_capacity(invoices.len());
-    for invoice in invoices {
+    for invoice in &invoices {
         if let (Some(issue), left) = (&invoice.issue, invoice.open()?)
             && left.is_positive()
         {
             open.push((issue.number.clone(), left, issue.due_date));
         }
     }
+    let from = invoices.iter().filter_map(|own| own.no_consequence_before).max();
+    // What is owed otherwise is no consequence of this.
+    let owed = owed.filter(|_| credit.is_positive());
     let letter = Letter {
         kind: MailKind::PaymentTakenBack,
         variables: |language| {
@@ -258,11 +281,12 @@ pub async fn mail_payment_taken_back(
                 ("amount", language.money(amount).into()),
                 ("invoices", open.iter().map(shown).collect::<Vec<_>>().into()),
                 ("credit", language.money_or_nothing(credit).into()),
+                ("owed", owed.map(|owed| language.money(owed)).unwrap_or_default().into()),
                 ("by_bank", flag(by_bank).into()),
-                ("collected_from", language.date(from).into()),
+                ("collected_from", from.map(|from| language.date(from)).unwrap_or_default().into()),
             ]
         },
-        page: "/invoices".to_owned(),
+        page: if open.is_empty() { "/payments" } else { "/invoices" }.to_owned(),
         attachments: Vec::new(),
     };
     write_to_customer(tx, customer, letter).await

@@ -3,7 +3,7 @@
 use super::write::{Letter, flag, write_to_customer, write_to_tenant};
 use crate::{
     documents::{reasons::is_without_method, wording::Language},
-    store::{customers, tenants},
+    store::{collection_methods, customers, tenants},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{
@@ -88,6 +88,17 @@ async fn notify_customer(
     let next = announced.or_else(|| plan.next_instalment.clone());
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
     let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
+    let due = next.as_ref().and_then(|own| own.due_date.as_ref()).and_then(date_of);
+    let failure = plan.collection.as_ref().map(|own| own.failure_reason.clone()).unwrap_or_default();
+    // Before an instalment is collected it is known whether there is anything to charge; afterwards its failure says so.
+    let no_method = match (kind, due) {
+        (MailKind::PlanApproved | MailKind::InstalmentDue, Some(due)) => {
+            !collection_methods::is_usable(tx.conn(), &tx.call().tenant, customer, due.max(tx.today())).await?
+        }
+        _ => is_without_method(&failure),
+    };
+    let pay_by = plan.breach_after_date.as_ref().and_then(date_of);
+    let tries_new_method = pay_by.is_none_or(|last| tx.today() < last);
     let letter = Letter {
         kind,
         variables: |language| {
@@ -101,12 +112,14 @@ async fn notify_customer(
             variables.extend([
                 ("answer_by", shown(answer_by)),
                 ("next_amount", left.into()),
-                ("next_date", shown(next.as_ref().and_then(|own| own.due_date.as_ref()).and_then(date_of))),
+                ("next_date", shown(due)),
                 ("bank_details", bank_details.into()),
                 ("grace_end", shown(plan.grace_end_date.as_ref().and_then(date_of))),
                 ("next_try", shown(next_try)),
-                ("reason", plan.collection.as_ref().map(|own| language.failure(&own.failure_reason)).unwrap_or_default().into()),
-                ("no_method", flag(plan.collection.as_ref().is_some_and(|own| is_without_method(&own.failure_reason))).into()),
+                ("pay_by", shown(pay_by)),
+                ("tries_new_method", flag(tries_new_method).into()),
+                ("reason", language.failure(&failure).into()),
+                ("no_method", flag(no_method).into()),
             ]);
             variables
         },

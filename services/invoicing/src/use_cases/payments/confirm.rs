@@ -4,7 +4,7 @@
 use crate::{
     messages,
     peers::wallet::NewCredit,
-    store::{receipts, series},
+    store::{bank_lines, receipts, series, transfer_refunds},
     use_cases::{
         invoices::load::find_sides,
         mails::invoice_notices::{PaymentReceived, mail_payment_received},
@@ -12,9 +12,9 @@ use crate::{
 };
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
-    Customer, Invoice, Payment, PaymentNotice, PaymentState, Receipt, Tenant, number::RECEIPTS, receipt::Subject,
+    Customer, Invoice, Payment, PaymentNotice, PaymentState, Receipt, Tenant, number::RECEIPTS, payment::Source, receipt::Subject,
 };
-use payterms_kernel::Money;
+use payterms_kernel::{Id, Money};
 use payterms_proto::invoicing::v1::ReceiptIssued;
 
 /// The credit that a payment has made.
@@ -68,12 +68,31 @@ pub async fn confirm_payment(tx: &mut WriteTx, payment: &Payment, owned: &[Invoi
     if !makes_credit && (paid.is_empty() || !is_wanted) {
         return Ok(());
     }
+    if paid.is_empty() && purchases.is_empty() && is_transfer_back(tx, payment).await? {
+        return Ok(());
+    }
     let receipt = match sides.0.payment_notice {
         PaymentNotice::Receipt if !paid.is_empty() => Some(issue_payment_receipt(tx, (&sides.0, &sides.1), payment, &paid).await?),
         _ => None,
     };
     let notice = PaymentReceived { paid, purchases, credited, receipt };
     mail_payment_received(tx, payment, notice).await
+}
+
+/// Whether its money is a transfer back of ours that came back: the customer paid nothing, and has a mail of that.
+async fn is_transfer_back(tx: &WriteTx, payment: &Payment) -> Result<bool, AppError> {
+    let tenant = &tx.call().tenant;
+    for tender in &payment.tenders {
+        let Source::Transfer(line) = tender.source else { continue };
+        let line = Id::from_uuid(line);
+        let refund = bank_lines::find(tx.conn(), tenant, line).await?.and_then(|line| line.refund);
+        let Some(own) = refund else { continue };
+        let refund = transfer_refunds::find(tx.conn(), tenant, own.refund).await?;
+        if refund.and_then(|refund| refund.returned).is_some_and(|(by, _)| by == line) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn issue_payment_receipt(

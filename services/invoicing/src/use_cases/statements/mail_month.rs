@@ -68,6 +68,7 @@ async fn mail_customer(tx: &mut WriteTx, customer: Id<Customer>, month: NaiveDat
         pages.push(statement_page(tx.conn(), &tenant, statement).await?);
     }
     let billed = receivables::billed(tx.conn(), &tenant, customer, (month, turn), MOST_LISTED).await?;
+    let billed: Vec<_> = billed.into_iter().map(|(invoice, _)| invoice).collect();
     let mut issued = invoices::find_many(tx.conn(), &tenant, &billed).await?;
     // Those of the turn before went in the mail before.
     issued.retain(|own| !own.is_of_month_turn());

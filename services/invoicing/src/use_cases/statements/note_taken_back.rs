@@ -27,7 +27,7 @@ async fn note_on(tx: &WriteTx, whose: (Uuid, Id<Customer>), why: TakenFor, (on, 
         return Ok(());
     }
     let amount = if why.is_there_again() { amount.negated() } else { amount };
-    taken_back::insert(tx.conn(), &tx.call().tenant, whose, &TakenBack { why, on, amount }).await
+    taken_back::insert(tx.conn(), &tx.call().tenant, whose, &TakenBack { why, on, amount, invoices: String::new() }).await
 }
 
 /// Bought credit was withheld, or given back.

@@ -4,19 +4,20 @@
 use crate::{
     documents::statements::StatementPage,
     store::{
-        customers, disputes, invoices, receivables,
+        customers, disputes, invoices, plan_periods, receivables,
         refunds::{self, Month},
         taken_back, tenants, transfer_refunds,
     },
 };
 use chrono::{DateTime, Months, Utc};
 use payterms_chassis::{AppError, render::instant_of};
-use payterms_invoicing_domain::{Customer, Invoice, Statement};
-use payterms_kernel::{Id, Refusal, TenantId, calendar::start_of_day};
+use payterms_invoicing_domain::{Invoice, Statement, dispute::Dispute, statement::TakenBack};
+use payterms_kernel::{Id, Money, Refusal, TenantId, calendar::start_of_day};
 use payterms_proto::wallet::v1::DisputeChanged;
 use prost::Message;
 use sea_orm::ConnectionTrait;
 use std::collections::HashSet;
+use uuid::Uuid;
 
 /// Rows of each list of a statement at most.
 pub const MOST_LISTED: u64 = 500;
@@ -36,12 +37,18 @@ pub async fn statement_page<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sta
     };
     let seller = statement.seller.clone().unwrap_or_else(|| own.party());
     let billed = receivables::billed(conn, tenant, customer, (month, next), MOST_LISTED).await?;
-    let mut invoices = invoices::find_many(conn, tenant, &billed).await?;
+    let ids: Vec<_> = billed.iter().map(|(invoice, _)| *invoice).collect();
+    let mut invoices = invoices::find_many(conn, tenant, &ids).await?;
     invoices.retain(|own| own.currency == currency);
+    let billed = billed.into_iter().map(|(invoice, amount)| (invoice, Money::from_micros(currency, amount))).collect();
     let mut open = receivables::open_on(conn, tenant, customer, next, MOST_LISTED).await?;
     open.retain(|own| own.open.currency() == currency);
-    let disputed = disputed_on(conn, tenant, customer, start_of_day(zone, next)).await?;
-    let (disputed, mut past_due): (Vec<_>, Vec<_>) = open.into_iter().partition(|own| disputed.contains(&own.id));
+    let month_end = start_of_day(zone, next);
+    let disputes = disputes::of_customer(conn, tenant, customer, MOST_LISTED).await?;
+    let disputed = disputed_on(&disputes, month_end)?;
+    let planned = plan_periods::active_at(conn, tenant, customer, month_end).await?;
+    let (disputed, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|own| disputed.contains(&own.id));
+    let (in_plans, mut past_due): (Vec<_>, Vec<_>) = open.into_iter().partition(|own| planned.contains(&own.id));
     past_due.retain(|own| own.days > 0);
     let mut given_back = refunds::given_back(conn, tenant, customer, Month { days: (month, next), zone }, MOST_LISTED).await?;
     given_back.extend(transfer_refunds::given_back(conn, tenant, customer, (month, next), MOST_LISTED).await?);
@@ -49,19 +56,33 @@ pub async fn statement_page<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sta
     given_back.truncate(usize::try_from(MOST_LISTED).unwrap_or(usize::MAX));
     given_back.retain(|own| own.amount.currency() == currency);
     let mut taken_back = taken_back::of_month(conn, tenant, customer, (month, next), MOST_LISTED).await?;
-    taken_back.retain(|own| own.amount.currency() == currency);
-    Ok(StatementPage { statement, invoices, past_due, disputed, given_back, taken_back, seller, buyer })
+    taken_back.retain(|(_, own)| own.amount.currency() == currency);
+    let taken_back = with_invoices(conn, tenant, taken_back, &disputes).await?;
+    Ok(StatementPage { statement, invoices, billed, past_due, disputed, in_plans, given_back, taken_back, seller, buyer })
+}
+
+/// What was taken back, with the numbers of the invoices that a disputed or returned charge had paid.
+async fn with_invoices<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    taken_back: Vec<(Uuid, TakenBack)>,
+    disputes: &[Dispute],
+) -> Result<Vec<TakenBack>, AppError> {
+    let parts = |id: Uuid| disputes.iter().find(|own| own.id.uuid() == id).map(|own| own.reversed.parts.as_slice()).unwrap_or_default();
+    let ids: Vec<_> = taken_back.iter().flat_map(|(id, _)| parts(*id)).map(|(invoice, _)| *invoice).collect();
+    let paid = invoices::find_many(conn, tenant, &ids).await?;
+    let number = |id: Id<Invoice>| paid.iter().find(|own| own.id == id).and_then(|own| Some(own.issue.as_ref()?.number.as_str()));
+    let named = |(id, own): (Uuid, TakenBack)| {
+        let numbers: Vec<_> = parts(id).iter().filter_map(|(invoice, _)| number(*invoice)).collect();
+        TakenBack { invoices: numbers.join(", "), ..own }
+    };
+    Ok(taken_back.into_iter().map(named).collect())
 }
 
 /// The invoices that were open at an instant because of a dispute that was not decided then.
-async fn disputed_on<C: ConnectionTrait>(
-    conn: &C,
-    tenant: &TenantId,
-    customer: Id<Customer>,
-    at: DateTime<Utc>,
-) -> Result<HashSet<Id<Invoice>>, AppError> {
+fn disputed_on(disputes: &[Dispute], at: DateTime<Utc>) -> Result<HashSet<Id<Invoice>>, AppError> {
     let mut disputed = HashSet::new();
-    for own in disputes::of_customer(conn, tenant, customer, MOST_LISTED).await? {
+    for own in disputes {
         let told = DisputeChanged::decode(own.told.as_slice())?.dispute.unwrap_or_default();
         let begun = told.create_time.as_ref().and_then(instant_of).is_some_and(|begun| begun < at);
         let ended = told.end_time.as_ref().and_then(instant_of).is_some_and(|ended| ended < at);

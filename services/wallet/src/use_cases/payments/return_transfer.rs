@@ -51,7 +51,8 @@ pub async fn return_transfer(
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }
     kill::point("transfer_return.before_commit");
-    let answer = tx.commit(ReturnTransferResponse {}).await;
+    let owed = Some(locked.wallet.owed).filter(|owed| owed.is_positive()).map(money);
+    let answer = tx.commit(ReturnTransferResponse { owed }).await;
     kill::point("transfer_return.after_commit");
     answer
 }

@@ -6,7 +6,7 @@ use crate::{
     messages,
     provider::{ProviderRefund, RefundOrder, unanswered},
     store::{
-        holds, methods, recharges, top_up_refunds, top_ups,
+        disputes, holds, methods, recharges, top_up_refunds, top_ups,
         wallets::{self, Locked},
     },
     use_cases::{
@@ -23,7 +23,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{RefundTopUpResponse, TopUpChanged, TopUpRefundChanged};
-use payterms_wallet_domain::{Hold, TopUp, TopUpRefund, top_up_refund};
+use payterms_wallet_domain::{Hold, TopUp, TopUpRefund, dispute::Disputed, top_up_refund};
 
 /// The kind of flow.
 pub const FLOW: &str = "top_up_refund";
@@ -42,10 +42,13 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
     }
     let found = top_ups::find(tx.conn(), &call.tenant, named.top_up).await?.filter(|own| own.wallet == named.wallet.wallet);
     let mut top_up = found.ok_or_else(Refusal::not_found)?;
+    let known = disputes::of_charge(tx.conn(), &call.tenant, &top_up.provider_charge_id).await?;
+    // A top-up that is not charged yet has no charge.
+    let dispute = known.0.last().filter(|own| own.disputed == Disputed::TopUp(top_up.id));
     let recharge = recharges::find(tx.conn(), &call.tenant, named.wallet.wallet).await?;
     let now = tx.now();
     let before = locked.wallet.clone();
-    let (refund, hold) = top_up_refund::ask(&mut top_up, &mut locked.wallet, tx.ids(), command.request.clone(), now)?;
+    let (refund, hold) = top_up_refund::ask((&mut top_up, dispute), &mut locked.wallet, tx.ids(), command.request.clone(), now)?;
     // All refunds of the top-up together: many small ones are a large one.
     must_be_within_limit(&tx, top_up.refunded_credit.plus(top_up.refunded_tax)?).await?;
     recharge.must_not_follow(&before, &locked.wallet, now)?;

@@ -1,0 +1,128 @@
+//! What is said of an invoice.
+
+use super::{Calendar, Context, Explanation, Topic, explain};
+use crate::{
+    announced::Announcements,
+    block::{Block, BlockReason},
+    collection::CollectionState,
+    explain_plan::{NextInstalment, PlanOutlook},
+    payment::tests::invoices,
+};
+use chrono::{DateTime, NaiveDate};
+use payterms_kernel::{Currency, Money, calendar::start_of_day};
+
+const DECLINED: Context =
+    Context { failure: "the card was declined by its bank", has_method: true, plan: None, transfer: None, suggested: Vec::new() };
+
+fn on(day: &str) -> Calendar<'static> {
+    Calendar { reminder_days: &[3], zone: chrono_tz::Tz::Australia__Sydney, today: day.parse().unwrap() }
+}
+
+#[test]
+fn it_says_how_late_it_is_who_lifts_the_block_and_what_comes_next() {
+    let mut own = invoices(&[100]).remove(0);
+    let due: NaiveDate = own.issue.as_ref().unwrap().due_date;
+    let late = Calendar { today: due.succ_opt().unwrap(), ..on("2026-01-01") };
+    let told = explain(&own, late, &DECLINED).unwrap();
+    assert_eq!(told.facts[1].sentence, format!("It was due on {due} and is past due by 1 day."));
+    assert_eq!(told.next.topic, Topic::Reminder, "{:?}", told.next);
+    own.collection.state = CollectionState::Scheduled;
+    own.collection.next_at = Some(DateTime::UNIX_EPOCH);
+    own.collection.ladder.attempts = 1;
+    own.collection.reason = "card_declined".into();
+    let told = explain(&own, late, &DECLINED).unwrap();
+    assert_eq!(told.next.sentence, "One try has failed: the card was declined by its bank. It is tried again on 1970-01-01.");
+    own.announcements = Announcements::Again;
+    let told = explain(&own, late, &DECLINED).unwrap();
+    assert!(told.facts[2].topic == Topic::Pending && told.facts[2].sentence.contains("neither reminders nor collection"), "{told:?}");
+    own.announcements = Announcements::Believed;
+    own.block = Some(Block { reason: BlockReason::PlanActive, owner: "tenants/acme/plan".into(), since: due });
+    let told = explain(&own, late, &DECLINED).unwrap();
+    assert!(told.facts[2].sentence.ends_with("Only the payment plan lifts the block."), "{:?}", told.facts[2]);
+    assert_eq!((told.next.topic, told.next.at), (Topic::Block, None));
+    assert!(told.facts.iter().all(|own| !own.sentence.contains("tenants/") && !own.sentence.contains('_')), "{told:?}");
+}
+
+#[test]
+fn what_is_not_collected_by_itself_is_not_collected_after_a_dispute_either() {
+    let mut own = invoices(&[100]).remove(0);
+    let due = own.issue.as_ref().unwrap().due_date;
+    own.disputed_by = "tenants/acme/customers/1/disputes/2".into();
+    own.block = Some(Block { reason: BlockReason::Disputed, owner: own.disputed_by.clone(), since: due });
+    let told = explain(&own, on("2026-01-01"), &Context::default()).unwrap();
+    assert_eq!(own.collection.state, CollectionState::Off);
+    assert!(told.next.sentence.ends_with("or what is open is the customer's to pay."), "{:?}", told.next);
+    assert!(told.facts.iter().all(|own| !own.sentence.contains("tenants/") && !own.sentence.contains("is collected")), "{told:?}");
+    own.collection.state = CollectionState::Scheduled;
+    let told = explain(&own, on("2026-01-01"), &Context::default()).unwrap();
+    assert!(told.next.sentence.contains("is collected on the later of"), "{:?}", told.next);
+}
+
+fn usd(units: i64) -> Money {
+    Money::from_micros(Currency::parse("USD").unwrap(), units * 1_000_000)
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// An invoice that a plan blocks, and what is said of it.
+fn planned(plan: PlanOutlook, has_method: bool) -> Explanation {
+    let mut own = invoices(&[100]).remove(0);
+    own.block = Some(Block { reason: BlockReason::PlanActive, owner: "tenants/acme/plan".into(), since: day("2026-01-01") });
+    explain(&own, on("2026-01-10"), &Context { plan: Some(plan), has_method, ..DECLINED }).unwrap()
+}
+
+#[test]
+fn of_a_plan_it_says_what_is_collected_when_and_when_the_plan_ends() {
+    let next = Some(NextInstalment { unpaid: usd(55), due: day("2026-01-28") });
+    let plan = PlanOutlook { automatic: true, next, last_day: Some(day("2026-02-02")), ..PlanOutlook::default() };
+    let said = planned(plan.clone(), true);
+    let midnight = |text: &str| Some(start_of_day(chrono_tz::Tz::Australia__Sydney, day(text)));
+    assert_eq!((said.next.topic, said.next.at), (Topic::Collection, midnight("2026-01-28")));
+    assert!(
+        said.next.sentence.ends_with("instalment of 55.00 USD is collected from the customer's collection method on 2026-01-28."),
+        "{:?}",
+        said.next
+    );
+    let ends = said.facts.iter().find(|own| own.sentence.contains("unpaid after 2026-02-02")).unwrap();
+    assert_eq!((ends.topic, ends.at), (Topic::Block, midnight("2026-02-03")));
+    assert!(said.facts.iter().all(|own| !own.sentence.contains("not collected by itself")), "{said:?}");
+    let without = planned(plan.clone(), false).next.sentence;
+    assert!(without.contains("no saved payment method can be charged"), "{without}");
+    let by_hand = planned(PlanOutlook { automatic: false, ..plan.clone() }, true).next.sentence;
+    assert!(by_hand.starts_with("The customer pays the payment plan's instalment of 55.00 USD by 2026-01-28"), "{by_hand}");
+    let due = Some(NextInstalment { unpaid: usd(55), due: day("2026-01-09") });
+    let tried =
+        PlanOutlook { next: due, failures: 2, failure: "the card was declined by its bank", next_try: midnight("2026-01-12"), ..plan };
+    let said = planned(tried.clone(), true).next;
+    assert!(said.sentence.starts_with("2 tries to collect") && said.sentence.ends_with("It is tried again on 2026-01-12."), "{said:?}");
+    assert_eq!(said.at, midnight("2026-01-12"));
+    let stopped = planned(PlanOutlook { next_try: None, ..tried }, true);
+    assert!(stopped.facts.iter().any(|own| own.sentence.contains("It is not tried again by itself")), "{stopped:?}");
+    assert_eq!((stopped.next.topic, stopped.next.at), (Topic::Block, midnight("2026-02-03")), "its end comes next");
+    let proposed = planned(PlanOutlook { answer_by: midnight("2026-01-15"), ..PlanOutlook::default() }, true).next;
+    assert!(proposed.sentence.contains("answered by 2026-01-15") && proposed.at == midnight("2026-01-15"), "{proposed:?}");
+}
+
+#[test]
+fn an_announced_transfer_comes_before_what_waits_for_it_and_lines_wait_for_the_tenant() {
+    let mut own = invoices(&[100]).remove(0);
+    own.pending = usd(1);
+    own.amounts.total = usd(1);
+    let until = start_of_day(chrono_tz::Tz::Australia__Sydney, day("2026-02-04"));
+    let context = Context { transfer: Some((usd(1), until)), suggested: vec![usd(2)], ..DECLINED };
+    let said = explain(&own, on("2025-12-01"), &context).unwrap();
+    assert_eq!((said.next.topic, said.next.at), (Topic::Pending, Some(until)), "{said:?}");
+    assert!(said.next.sentence.contains("A transfer of 1.00 USD is announced for it and awaited until 2026-02-04"), "{said:?}");
+    assert!(said.facts.iter().any(|own| own.sentence.starts_with("A transfer of 2.00 USD came in that may be for it")), "{said:?}");
+}
+
+#[test]
+fn what_cannot_be_collected_is_not_promised() {
+    let mut own = invoices(&[100]).remove(0);
+    own.collection.state = CollectionState::Scheduled;
+    own.collection.next_at = Some(DateTime::UNIX_EPOCH);
+    let said = explain(&own, on("2026-01-01"), &Context::default()).unwrap().next.sentence;
+    assert!(said.contains("to be collected on 1970-01-01, but no saved payment method can be charged"), "{said}");
+}
