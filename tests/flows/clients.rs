@@ -51,6 +51,13 @@ async fn a_python_client_tops_up_and_reads_the_balance() {
 const STORY: &str = "entries DEBIT -3, GRANT 10; refused INSUFFICIENT_FUNDS 7; wrong: amount FIELD_REQUIRED, \
                      request_id REQUEST_ID_REQUIRED, wallet RESOURCE_NAME_INVALID";
 
+/// A program in the folder of `PAYTERMS_PYTHON`, or on the path. In CI it must be there.
+pub(crate) fn beside_python(program: &str) -> Option<PathBuf> {
+    let beside = Path::new(&option_python()).with_file_name(program);
+    let found = if beside.is_file() { beside } else { program.into() };
+    has(&found.to_string_lossy(), "--version").then_some(found)
+}
+
 /// Whether a program is there. In CI it must be.
 pub(crate) fn has(program: &str, argument: &str) -> bool {
     // Some plugins know no argument at all: it is enough that they start.

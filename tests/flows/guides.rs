@@ -2,7 +2,7 @@
 //! `docs/guides/README.md` has the rules for pages.
 
 use crate::clients::has;
-use payterms_suite::banner;
+use payterms_suite::banner::{self, Places};
 use payterms_testkit::{Database, World};
 use std::{
     fmt::Write,
@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Printed after each block.
-const END: &str = "=== the block ends here ===";
+pub(crate) const END: &str = "=== the block ends here ===";
 
 macro_rules! guides {
     ($($test:ident: $page:literal),+ $(,)?) => {
@@ -63,7 +63,7 @@ fn blocks(page: &str) -> Vec<Block> {
 }
 
 /// The first part of an expectation that an output does not have, in this order.
-fn missing(expected: &str, output: &str) -> Option<String> {
+pub(crate) fn missing(expected: &str, output: &str) -> Option<String> {
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
     let (expected, output) = (squeezed(expected), squeezed(output));
     let mut rest = output.as_str();
@@ -80,8 +80,9 @@ async fn runs(page: &str) {
         return;
     }
     let world = World::start(Database::Sqlite).await.unwrap();
-    let customer = banner::seed(&world.suite).await.unwrap();
-    let printed = banner::text(&world.suite, &customer, "a folder").unwrap();
+    let opened = banner::open(&world.suite, true).await.unwrap();
+    let places = Places { data: world.folder.path(), ephemeral: true, mail: None };
+    let printed = banner::text(&world.suite, &opened, &places).unwrap();
     let exports = printed.lines().filter_map(|line| line.trim_start().strip_prefix("export ")?.split_once('='));
     let blocks = blocks(page);
     let mut script = "exec 2>&1\nset -eu\n".to_owned();

@@ -4,10 +4,7 @@ use crate::{
     invariants,
     wallets::{debit, grant},
 };
-use payterms_proto::{
-    common::v1::ErrorReason,
-    wallet::v1::{GetWalletRequest, PostDebitRequest, PostDebitResponse, PostDebitsRequest},
-};
+use payterms_proto::wallet::v1::{GetWalletRequest, PostDebitRequest, PostDebitResponse, PostDebitsRequest};
 use payterms_suite::{Session, client::amount};
 use payterms_testkit::{Database, World, on_both, people::person, reason};
 use prost::Message;
@@ -78,17 +75,17 @@ async fn debits_in_bulk_are_those_sent_alone(world: &World) {
         service.postings().post_debits(request).await.unwrap().into_inner().results
     };
     let first = told().await;
-    let short: Vec<_> = first.iter().map(|result| (result.posting.is_some(), result.replayed, result.reason())).collect();
+    let short: Vec<_> = first.iter().map(|result| (result.posting.is_some(), result.replayed, result.reason.as_str())).collect();
     let refused = |reason| (false, false, reason);
     assert_eq!(
         short,
         [
-            (true, true, ErrorReason::Unspecified),
-            refused(ErrorReason::InsufficientFunds),
-            (true, false, ErrorReason::Unspecified),
-            refused(ErrorReason::AmountNotPositive),
-            (true, true, ErrorReason::Unspecified),
-            refused(ErrorReason::RequestIdReused),
+            (true, true, ""),
+            refused("INSUFFICIENT_FUNDS"),
+            (true, false, ""),
+            refused("AMOUNT_NOT_POSITIVE"),
+            (true, true, ""),
+            refused("REQUEST_ID_REUSED"),
         ]
     );
     assert_eq!((&first[0].posting, &first[4].posting), (&alone, &first[2].posting));

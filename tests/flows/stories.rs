@@ -10,6 +10,13 @@ fn play(options: &[String]) {
     for mark in ["\nS1 ", "\nS2 ", "\nS3 ", "\nS4 ", "\nS5 ", "All as told"] {
         assert!(said.contains(mark), "{mark:?} in {said}");
     }
+    // Steps fit a terminal, say the year, and name their methods.
+    let too_long: Vec<_> = said.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(too_long.is_empty(), "{too_long:#?}");
+    assert!(said.contains("\n2026-06-01 00:00  Brightside admin\n"), "{said}");
+    for method in ["PaymentService/CreatePayment", "UsageService/RecordUsageStream", "PlanService/ProposePlan", "PaymentService/PayLater"] {
+        assert!(said.contains(method), "{method} in {said}");
+    }
 }
 
 #[test]

@@ -57,8 +57,8 @@ pub type Caller = InterceptedService<Channel, Credentials>;
 /// Someone who calls the gateway.
 #[derive(Debug, Clone)]
 pub struct Session {
-    channel: Channel,
-    credentials: Credentials,
+    pub(crate) channel: Channel,
+    pub(crate) credentials: Credentials,
 }
 
 impl Session {
@@ -77,7 +77,7 @@ impl Session {
     /// A sentence if the token is no header.
     pub fn on(channel: Channel, token: &str) -> Result<Self, String> {
         let token = format!("Bearer {token}").parse().map_err(|_| "the token is no header".to_owned())?;
-        Ok(Self { channel, credentials: Credentials { token, after: None, service: None } })
+        Ok(Self { channel, credentials: Credentials { token, after: None, service: None, calls: None } })
     }
 
     /// The same caller, who waits for the versions that a write's answer named.

@@ -1,7 +1,9 @@
 //! The command line: starts the suite, runs the simulator, and the operator's commands.
 
 use crate::{
-    Suite, SuiteOptions, banner, demo,
+    Suite, SuiteOptions,
+    banner::{self, Places},
+    demo::{self, DemoOptions},
     operate::{
         Outcome,
         clock::{self, ClockCommand},
@@ -12,7 +14,9 @@ use crate::{
         keys::{self, KeyCommand},
         output,
         queues::{self, DueOptions, FlowOptions},
+        seed::{self, SeedOptions},
         token::{TokenOptions, mint},
+        usage::{self, UsageCommand},
         verify::{self, VerifyOptions},
     },
     start::ensure_secret,
@@ -55,6 +59,10 @@ struct RunOptions {
     /// Keep nothing: use a temporary folder that goes with the process.
     #[arg(long)]
     ephemeral: bool,
+    /// Open the tenant with one customer and nothing else, as the guides begin. If not given, it has all that there is to try: a card, a
+    /// wallet, an invoice, a programme.
+    #[arg(long)]
+    bare: bool,
     /// What it serves. All in one process is for development: it makes its own keys, has plain text between its parts, and a simulator
     /// for a payment provider. In production it does not start.
     #[arg(long, env = "PAYTERMS_MODE", value_enum, default_value_t = Mode::Development)]
@@ -72,6 +80,9 @@ struct RunOptions {
     /// beside the keys if not given.
     #[arg(long, env = "PAYTERMS_MAIL")]
     mail: Option<String>,
+    /// The address that mails are from; the tenant's is where replies go.
+    #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
+    mail_from: String,
     /// Address of Plaid, where bank accounts are linked with the credentials in `plaid.credentials` beside the keys; the
     /// simulator's banks if not given.
     #[arg(long, env = "PAYTERMS_PLAID")]
@@ -119,6 +130,10 @@ enum Command {
     /// Reads public events.
     #[command(subcommand)]
     Events(EventCommand),
+    Seed(SeedOptions),
+    /// Records what customers used.
+    #[command(subcommand)]
+    Usage(UsageCommand),
     Flows(FlowOptions),
     Due(DueOptions),
     /// Lets the time of a sandbox tenant pass.
@@ -131,7 +146,7 @@ enum Command {
     /// Prints the completions of a shell.
     #[command(after_help = "Example: payterms completions bash > /etc/bash_completion.d/payterms")]
     Completions(CompletionOptions),
-    /// Plays the stories in simulated time through the gateway, on a suite that keeps nothing.
+    /// Plays the stories in simulated time through the gateway, on a suite that keeps nothing unless it is told to.
     Demo(DemoOptions),
     /// Runs the payment simulator as a process of its own.
     Simulator(SimulatorOptions),
@@ -142,13 +157,6 @@ struct CompletionOptions {
     /// The shell.
     #[arg(value_enum)]
     shell: Shell,
-}
-
-#[derive(Debug, Args)]
-struct DemoOptions {
-    /// A CSV of usage: `request_id`, `usage_time`, `product`, `quantity`, `unit_price`.
-    #[arg(long)]
-    usage: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -196,6 +204,8 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
         Some(Command::Verify(verify)) => Box::pin(verify::run(verify, data)).await,
         Some(Command::DeadLetters(command)) => dead_letters::run(command, data).await,
         Some(Command::Events(command)) => Box::pin(events::run(command, data)).await,
+        Some(Command::Seed(seed)) => Box::pin(seed::run(seed, data)).await,
+        Some(Command::Usage(command)) => Box::pin(usage::run(command, data)).await,
         Some(Command::Flows(flows)) => queues::run_flows(flows, data).await,
         Some(Command::Due(due)) => queues::run_due(due, data).await,
         Some(Command::Clock(command)) => clock::run(command, data).await,
@@ -213,7 +223,7 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
 
 async fn play(run: &RunOptions, options: &DemoOptions) -> Result<(), String> {
     let _telemetry = Telemetry::start("demo", &run.log, &run.telemetry)?;
-    Box::pin(demo::play(options.usage.clone(), run.postgres.clone(), run.broker.clone())).await
+    Box::pin(demo::play(options, run.postgres.clone(), run.broker.clone())).await
 }
 
 async fn simulate(run: &RunOptions, options: &SimulatorOptions) -> Result<(), String> {
@@ -248,6 +258,7 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         postgres: run.postgres.clone(),
         simulator: run.simulator.clone(),
         mail: run.mail.clone(),
+        mail_from: run.mail_from.clone(),
         plaid: run.plaid.clone(),
         vies: run.vies.clone(),
         cors: run.cors.clone(),
@@ -260,9 +271,10 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
     if let Some(file) = &run.jwks {
         println!("Payterms serves on {}; tokens of callers are checked with {}.", suite.gateway, file.display());
     } else {
-        let customer = banner::seed(&suite).await?;
-        print!("{}", banner::text(&suite, &customer, &data.display().to_string())?);
+        let opened = Box::pin(banner::open(&suite, run.bare)).await?;
+        let places = Places { data: &data, ephemeral: run.ephemeral, mail: run.mail.as_deref() };
+        print!("{}", banner::text(&suite, &opened, &places)?);
     }
-    println!("\nReady after {} ms.", started.elapsed().as_millis());
+    println!("\n# Ready after {} ms.", started.elapsed().as_millis());
     suite.ended().await
 }

@@ -4,13 +4,16 @@
 pub mod banner;
 pub mod client;
 mod client_api_keys;
+mod client_pages;
 pub mod command;
 pub mod credentials;
 pub mod demo;
 pub mod operate;
 pub mod programs;
+pub mod sandbox;
 pub mod shop;
 pub mod start;
+pub mod usage_file;
 
 pub use client::Session;
 pub use start::{Suite, SuiteOptions};

@@ -51,6 +51,8 @@ pub struct SuiteOptions {
     pub simulator: Option<String>,
     /// Where mails go, as invoicing takes it; none: the folder `mail` beside the keys.
     pub mail: Option<String>,
+    /// The address that mails are from.
+    pub mail_from: String,
     /// Address of Plaid; none: the simulator's banks are linked.
     pub plaid: Option<String>,
     /// Address of VIES; none: people verify tax numbers.
@@ -133,7 +135,7 @@ impl Suite {
             let own = payterms_invoicing::Options {
                 mail: place,
                 mail_file: None,
-                mail_from: "billing@payterms.example".to_owned(),
+                mail_from: options.mail_from.clone(),
                 vies: options.vies.clone(),
             };
             running.push(boot::start::<Invoicing>(db, &keys, &network, listener, own, stop.clone()).await?);

@@ -83,8 +83,12 @@ impl Process {
 
     /// The suite on SQLite in `data`, with more arguments.
     pub async fn suite_with(binary: &str, data: &Path, (gateway, simulator): (SocketAddr, SocketAddr), more: &[String]) -> Self {
-        let mut arguments =
-            vec![format!("--data={}", data.display()), format!("--listen={gateway}"), format!("--simulator=http://{simulator}")];
+        let mut arguments = vec![
+            format!("--data={}", data.display()),
+            format!("--listen={gateway}"),
+            format!("--simulator=http://{simulator}"),
+            "--bare".to_owned(),
+        ];
         arguments.extend_from_slice(more);
         Self::spawn(binary, arguments, "Ready after").await
     }

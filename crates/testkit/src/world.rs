@@ -151,6 +151,7 @@ impl World {
             postgres,
             simulator: None,
             mail: None,
+            mail_from: "billing@payterms.example".to_owned(),
             plaid: None,
             vies: Some(format!("http://{vies}")),
             cors: CorsOptions::default(),

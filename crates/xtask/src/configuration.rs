@@ -93,7 +93,11 @@ fn page() -> String {
     let mut order = programs();
     let mut programs_of = |program: &'static str, command: &Command, before: &str| {
         for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
-            settings.entry(setting(command, argument, before)).or_default().push(program);
+            let of_setting = settings.entry(setting(command, argument, before)).or_default();
+            // Several commands of one program may have it.
+            if of_setting.last() != Some(&program) {
+                of_setting.push(program);
+            }
         }
     };
     for (program, command) in &mut order {

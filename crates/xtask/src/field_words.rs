@@ -15,10 +15,16 @@ pub fn check(wrong: &mut Vec<String>) {
 fn fault(field: &FieldDescriptor) -> Option<String> {
     let (name, is_text) = (field.name(), field.kind() == Kind::String);
     let is_word = |word: &str| name == word || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('_'));
-    if is_word("reason") && is_text && !CODES.contains(&name) {
+    if is_word("reason") && is_text && !CODES.contains(&name) && !is_refusal(field) {
         return Some(format!("{}: a text that says why is an explanation; a reason is an enum", field.full_name()));
     }
     (is_word("explanation") && !is_text).then(|| format!("{}: an explanation is a text", field.full_name()))
+}
+
+/// Whether it is the reason of a refusal, spelt as in `ErrorInfo`: beside it stands the sentence that the refusal would have.
+fn is_refusal(field: &FieldDescriptor) -> bool {
+    let message = field.parent_message();
+    field.name() == "reason" && ["message", "sentence"].iter().any(|name| message.get_field_by_name(name).is_some())
 }
 
 #[cfg(test)]
@@ -44,12 +50,18 @@ mod tests {
             field("explanation", 4, Type::String),
             field("decision_explanation", 5, Type::Int32),
         ];
-        let message = DescriptorProto { name: Some("M".to_owned()), field: fields.to_vec(), ..Default::default() };
-        let file = FileDescriptorProto { name: Some("m.proto".to_owned()), message_type: vec![message], ..Default::default() };
+        let refusal = [field("reason", 1, Type::String), field("void_reason", 2, Type::String), field("message", 3, Type::String)];
+        let message =
+            |name: &str, fields: &[_]| DescriptorProto { name: Some(name.to_owned()), field: fields.to_vec(), ..Default::default() };
+        let messages = vec![message("M", &fields), message("Refusal", &refusal)];
+        let file = FileDescriptorProto { name: Some("m.proto".to_owned()), message_type: messages, ..Default::default() };
         let mut pool = DescriptorPool::new();
         pool.add_file_descriptor_proto(file).unwrap();
-        let message = pool.get_message_by_name("M").unwrap();
-        let faulty: Vec<_> = message.fields().filter(|own| fault(own).is_some()).map(|own| own.name().to_owned()).collect();
-        assert_eq!(faulty, ["reason", "void_reason", "decision_explanation"]);
+        let faulty = |message: &str| -> Vec<_> {
+            let message = pool.get_message_by_name(message).unwrap();
+            message.fields().filter(|own| fault(own).is_some()).map(|own| own.name().to_owned()).collect()
+        };
+        assert_eq!(faulty("M"), ["reason", "void_reason", "decision_explanation"]);
+        assert_eq!(faulty("Refusal"), ["void_reason"], "a reason beside its sentence is that of a refusal");
     }
 }

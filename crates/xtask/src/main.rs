@@ -4,7 +4,7 @@
 //! `cargo run -p payterms-xtask -- events` writes docs/event-catalogue.md from the contract;
 //! `cargo run -p payterms-xtask -- reference` writes docs/reference.md from the contract and `proto/access.toml`;
 //! `cargo run -p payterms-xtask -- readmes` writes methods, events and tables into the READMEs of the services,
-//! docs/configuration.md, docs/roles.md, and the versions of the schemas into the manifests;
+//! docs/configuration.md, and the versions of the schemas into the manifests;
 //! `cargo run -p payterms-xtask -- states` draws the state machines into the READMEs of their services;
 //! `cargo run -p payterms-xtask -- tidy` checks the rules of the tree, as the test does.
 
@@ -20,7 +20,6 @@ mod readmes;
 mod recipes;
 mod reference;
 mod refusals;
-mod roles;
 mod rooms;
 mod schema_versions;
 mod states;
@@ -42,7 +41,7 @@ fn main() -> ExitCode {
         Some("states") => states::draw(&root()),
         Some("readmes") => {
             let (readmes, schemas) = (readmes::write(&root()), schema_versions::write(&root()));
-            readmes.and(schemas).and_then(|()| configuration::write(&root())).and_then(|()| roles::write(&root()))
+            readmes.and(schemas).and_then(|()| configuration::write(&root()))
         }
         Some("tidy") => tidy::check(&root()),
         _ => Err("use: xtask errors | events | readmes | reference | states | tidy".to_owned()),

@@ -68,7 +68,6 @@ pub fn check(root: &Path) -> Result<(), String> {
     crate::field_words::check(&mut wrong);
     wrong.extend(crate::states::check(root).err());
     wrong.extend(crate::readmes::check(root).err());
-    wrong.extend(crate::roles::check(root).err());
     wrong.extend(crate::events::check(root).err());
     wrong.extend(crate::reference::check(root).err());
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }

@@ -2,7 +2,7 @@
 
 use crate::wire::deadline::DEADLINE;
 use payterms_kernel::{Kind, Refusal, Violation, money::MoneyError};
-use payterms_proto::{common::v1::ErrorReason, reasons};
+use payterms_proto::reasons;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
@@ -51,12 +51,6 @@ impl From<MoneyError> for AppError {
 #[must_use]
 pub fn reason(status: &Status) -> Option<String> {
     status.get_error_details().error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason.clone())
-}
-
-/// The value of the contract's enum for one of our reasons; unspecified for anything else.
-#[must_use]
-pub fn reason_value(reason: &str) -> ErrorReason {
-    ErrorReason::from_str_name(&format!("ERROR_REASON_{reason}")).unwrap_or_default()
 }
 
 impl From<Status> for AppError {

@@ -37,7 +37,7 @@ struct Account {
 /// # Errors
 /// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
-    println!("\nS5  An account in Australia: credit by transfer, then postpaid, with its documents.");
+    stage.print_title("S5  An account in Australia: credit by transfer, then postpaid, with its documents.");
     let account = open(stage).await?;
     transfer(stage, &account).await?;
     let invoice = postpaid(stage, &account).await?;
@@ -152,7 +152,7 @@ async fn transfer(stage: &Stage, account: &Account) -> Result<(), String> {
     must_hold(notes.first().is_some_and(|note| note.reason() == Reason::TransferFees), "the note says that it is for fees")?;
     let posted = account.posted().await?;
     must_hold(posted == amount("AUD", 193, 18), "the credit is what came, less its tax")?;
-    stage.print_step("Bank", &format!("212.50 AUD arrive; 7.50 are credit-noted as fees; the wallet has {}.", shown(posted.as_ref())));
+    stage.print_step("Bank", &format!("212.50 AUD arrive; 7.50 AUD are credit-noted as fees; the wallet has {}.", shown(posted.as_ref())));
     Ok(())
 }
 
@@ -175,7 +175,7 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
     let active =
         account.owner.postpaid().decide_postpaid(decide).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
     must_hold(active.state() == postpaid_agreement::State::Active, "the owner's yes makes it active")?;
-    stage.print_step("Owner", "lets Outback Freight pay later: 1,000.00 AUD a month at least, for twelve months, down to -3,000.00.");
+    stage.print_step("Owner", "lets Outback Freight pay later: 1000.00 AUD a month at least, for twelve months, down to -3000.00 AUD.");
     stage.advance(midnight(stage, 1)).await?;
     let used = RecordUsageRequest {
         request_id: request_id(),
@@ -195,7 +195,7 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
     account.staff.fees().create_recurring_fee(fee).await.map_err(sentence_of)?;
     let posted = account.posted().await?;
     must_hold(posted == amount("AUD", -218, -82), "credit is used first, then the limit")?;
-    stage.print_step("Outback Freight", &format!("sends 10,000 texts and keeps a number: the balance is {}.", shown(posted.as_ref())));
+    stage.print_step("Outback Freight", &format!("sends 10000 texts and keeps a number: the balance is {}.", shown(posted.as_ref())));
     stage.advance(midnight(stage, 1)).await?;
     let list = ListInvoicesRequest { parent: account.customer.clone(), ..Default::default() };
     let invoices = account.staff.invoices().list_invoices(list).await.map_err(sentence_of)?.into_inner().invoices;
@@ -207,7 +207,7 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
     must_hold(account.posted().await? == amount("AUD", -12, 0), "the month is closed; the number's next month is taken in advance")?;
     stage.print_step("Month turn", &format!("{}: texts, number and shortfall come to {}.", invoice.number, shown(invoice.total.as_ref())));
     let paid = account.arrives("1100.00", &invoice).await?;
-    stage.print_step("Bank", &format!("1,100.00 AUD arrive; {} is PAID.", paid.number));
+    stage.print_step("Bank", &format!("1100.00 AUD arrive; {} is PAID.", paid.number));
     Ok(paid)
 }
 

@@ -20,7 +20,7 @@ const STATEMENT: &str = include_str!("../../demo/statement.xml");
 /// # Errors
 /// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
-    println!("\nS5  By bank transfer: a statement from the bank, with a full, a short and a nameless line.");
+    stage.print_title("S5  By bank transfer: a statement from the bank, with a full, a short and a nameless line.");
     let (full, exact) = (issue(stage, "Yearly plan", 1_210).await?, issue(stage, "Set-up", 90).await?);
     let short = issue(stage, "Numbers", 100).await?;
     let numbers = [(&full, "INV 2026 000099"), (&exact, "INV-2026-000098"), (&short, "inv-2026-000097")];

@@ -24,7 +24,7 @@ pub async fn play(stage: &Stage) -> Result<(), String> {
     let line = only(import(stage, &[(16, 500, "Brightside Ltd", &both)]).await?)?;
     settled(stage, &line.name).await?;
     are(stage, &[&hosting, &support], invoice::State::Paid).await?;
-    stage.print_step("Bank", &format!("500.00 that name {} and {} pay both.", hosting.payment_reference, support.number));
+    stage.print_step("Bank", &format!("500.00 USD that name {} and {} pay both.", hosting.payment_reference, support.number));
 
     let setup = issue(stage, "Training", 80).await?;
     let doubtful = only(import(stage, &[(17, 250, "Nobody We Know", &setup.number)]).await?)?;
@@ -32,7 +32,7 @@ pub async fn play(stage: &Stage) -> Result<(), String> {
     must_hold(doubtful.state() == State::Suggested, "an unknown payer who pays three times as much is for a person")?;
     stage.print_step(
         "Bank",
-        &format!("250.00 name {} of {}: SUGGESTED, {}.", setup.number, shown(setup.total.as_ref()), reasons.join(", ")),
+        &format!("250.00 USD name {} of {}: SUGGESTED, {}.", setup.number, shown(setup.total.as_ref()), reasons.join(", ")),
     );
     let staff = stage.someone("STAFF")?;
     let wrong = MatchBankLineRequest {
@@ -54,7 +54,7 @@ pub async fn play(stage: &Stage) -> Result<(), String> {
     must_hold(returned.returned_line == line.name, "the return finds its transfer")?;
     in_state(stage, &line.name, State::Returned).await?;
     are(stage, &[&hosting, &support], invoice::State::Open).await?;
-    stage.print_step("Bank", "takes the 500.00 back: both invoices are open again, nothing is collected before the third day.");
+    stage.print_step("Bank", "takes the 500.00 USD back: both invoices are open again, nothing is collected before the third day.");
     Ok(())
 }
 

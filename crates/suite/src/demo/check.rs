@@ -13,7 +13,7 @@ use payterms_proto::{
 /// # Errors
 /// A sentence that names the invariant that does not hold.
 pub async fn all(stage: &Stage) -> Result<(), String> {
-    println!("\nThe check");
+    stage.print_title("The check");
     let staff = stage.someone("STAFF")?;
     let zero = Currency::parse("USD").map(Money::zero).ok_or("no USD")?;
     let entries = entries(stage).await?;

@@ -2,7 +2,7 @@
 //! its statements, is refused, waits, is approved by a person; buys twice in June, owes at the end of July, is suspended
 //! and restored.
 
-use super::stage::{Stage, TENANT, must_hold, sentence_of, shown};
+use super::stage::{Stage, TENANT, must_hold, sentence_of, shown, shown_day};
 use crate::{
     Session,
     client::{amount, request_id},
@@ -48,7 +48,7 @@ struct Later {
 /// # Errors
 /// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
-    println!("\nS1  Pay later: statements, a person who decides, a line; owed by the end of the next month.");
+    stage.print_title("S1  Pay later: statements, a person who decides, a line; owed by the end of the next month.");
     let later = open(stage).await?;
     linked(stage, &later).await?;
     refused(stage, &later).await?;
@@ -287,7 +287,7 @@ async fn buys(stage: &mut Stage, later: &Later, line: &str) -> Result<Vec<Invoic
         must_hold(invoice.state() == invoice::State::Open && invoice.due_date == Some(date(2027, 7, 31)), "it is owed on 31 July")?;
         stage.print_step(
             "Juniper member",
-            &format!("pays {} of {} later: open, due on 31 July.", invoice.number, shown(invoice.total.as_ref())),
+            &format!("pays {} of {} later: open, due {}.", invoice.number, shown(invoice.total.as_ref()), shown_day(invoice.due_date)),
         );
         bought.push(invoice);
     }
@@ -316,7 +316,7 @@ async fn due(stage: &mut Stage, later: &Later, line: &str, bought: &[Invoice]) -
     let pay = PayLaterRequest { request_id: request_id(), parent: later.customer.clone(), invoices: vec![another.name] };
     let no =
         later.member.payments().pay_later(pay).await.err().map(sentence_of).ok_or("this does not hold: a suspended line pays nothing")?;
-    stage.print_step("Juniper line", &format!("is SUSPENDED: the card was declined on 31 July. Refused: {no}"));
+    stage.print_step("Juniper line", &format!("is SUSPENDED: the card was declined on 2027-07-31. Refused: {no}"));
     let visa = shop::save_card(&later.admin, stage.suite.gateway, &later.customer, "tok_visa").await.map_err(sentence_of)??;
     let pay = CreatePaymentRequest {
         request_id: request_id(),
@@ -336,6 +336,6 @@ async fn due(stage: &mut Stage, later: &Later, line: &str, bought: &[Invoice]) -
     let get = GetExposureRequest { name: line.to_owned(), at_time: Some(Timestamp { seconds: then.timestamp(), nanos: 0 }) };
     let past = later.staff.lines().get_exposure(get).await.map_err(sentence_of)?.into_inner();
     must_hold(past.exposure == amount("USD", 1_200, 0), "what was owed on 14 June can still be asked")?;
-    stage.print_step("Support", &format!("looks back: on 14 June {} was owed.", shown(past.exposure.as_ref())));
+    stage.print_step("Support", &format!("looks back: on 2027-06-14 {} was owed.", shown(past.exposure.as_ref())));
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use super::{
     s3::mails,
-    stage::{Stage, TENANT, must_hold, sentence_of, shown},
+    stage::{Stage, TENANT, must_hold, sentence_of, shown, shown_day},
 };
 use crate::client::{amount, request_id};
 use chrono::{NaiveDate, TimeDelta, TimeZone};
@@ -27,7 +27,7 @@ use prost_types::FieldMask;
 /// # Errors
 /// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
-    println!("\nS2  Pay in parts: the customer proposes, the seller answers.");
+    stage.print_title("S2  Pay in parts: the customer proposes, the seller answers.");
     let admin = stage.someone("CUSTOMER_ADMIN")?;
     let ask = GetProposalOptionsRequest { parent: stage.customer.clone() };
     let before = admin.plan_settings().get_proposal_options(ask.clone()).await.map_err(sentence_of)?.into_inner();
@@ -86,10 +86,7 @@ fn monthly(count: i32) -> Schedule {
 }
 
 fn dates(plan: &Plan) -> String {
-    let part = |own: &payterms_proto::plans::v1::Instalment| {
-        let Date { year, month, day } = own.due_date.unwrap_or_default();
-        format!("{} on {year:04}-{month:02}-{day:02}", shown(own.amount.as_ref()))
-    };
+    let part = |own: &payterms_proto::plans::v1::Instalment| format!("{} on {}", shown(own.amount.as_ref()), shown_day(own.due_date));
     plan.instalments.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 

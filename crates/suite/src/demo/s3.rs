@@ -20,7 +20,7 @@ use prost_types::FieldMask;
 /// # Errors
 /// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
-    println!("\nS3  Pay for what was used: two services, two bills, and a card that fails for good.");
+    stage.print_title("S3  Pay for what was used: two services, two bills, and a card that fails for good.");
     let tenant = Tenant {
         name: format!("tenants/{TENANT}"),
         dunning: Some(DunningSettings { suspend_overdue_services: true, suspend_after_days: 3, reminder_days: vec![2] }),

@@ -1,7 +1,7 @@
 //! S4: prepayment is turned on when all conditions hold; the customer prepays without an invoice, the
 //! credit waits, and pays invoices in part and in full.
 
-use super::stage::{Stage, TENANT, must_hold, sentence_of, shown};
+use super::stage::{Stage, TENANT, must_hold, sentence_of, shown, shown_day};
 use crate::{
     client::{amount, request_id},
     shop,
@@ -20,7 +20,7 @@ use payterms_proto::{
 /// # Errors
 /// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
-    println!("\nS4  Pay ahead: prepayment is turned on, and credit is bought without an invoice.");
+    stage.print_title("S4  Pay ahead: prepayment is turned on, and credit is bought without an invoice.");
     let owner = stage.someone("OWNER")?;
     let on = TurnOnPrepaymentRequest { request_id: request_id(), name: format!("tenants/{TENANT}/walletSettings"), methods: Vec::new() };
     let early = owner.settings().turn_on_prepayment(on).await;
@@ -81,8 +81,7 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
     let why = issued.taxes.first().map(|own| own.sentence.clone()).unwrap_or_default();
     must_hold(issued.lines.last().is_some_and(|own| own.is_invoice_discount), "the discount stands on the invoice as a line")?;
     must_hold(why.contains("no Australian GST"), "the document says why it bears no tax")?;
-    let due = issued.due_date.unwrap_or_default();
-    let due = format!("{:04}-{:02}-{:02}", due.year, due.month, due.day);
+    let due = shown_day(issued.due_date);
     stage.print_step("Owner", &format!("issues {}: {}, due {due}. {why}", issued.number, shown(issued.total.as_ref())));
     let apply = ApplyCreditRequest {
         request_id: request_id(),

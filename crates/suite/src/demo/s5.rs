@@ -2,31 +2,24 @@
 //! fails and is replaced, a negative balance that is repaired.
 
 use super::stage::{Stage, must_hold, sentence_of, shown};
-use crate::client::{amount, request_id};
-use chrono::{DateTime, TimeDelta, Utc};
-use indicatif::{ProgressBar, ProgressStyle};
-use payterms_proto::{
-    google::r#type::{Decimal, Money},
-    wallet::v1::{
-        AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest, RecordUsageRequest, RecordUsageStreamRequest,
-        RefundTopUpRequest, RetryAutoRechargeRequest, SetCollectionMethodRequest, TopUp, UpdateAutoRechargeRequest, auto_recharge::State,
-        auto_recharge::ThresholdRecharge, top_up, top_up_refund,
-    },
+use crate::{
+    client::{amount, request_id},
+    usage_file::{Target, UsageFile},
 };
-use prost_types::Timestamp;
-
-/// One line of the usage file.
-struct Line {
-    at: DateTime<Utc>,
-    request: RecordUsageRequest,
-}
+use chrono::TimeDelta;
+use indicatif::{ProgressBar, ProgressStyle};
+use payterms_proto::wallet::v1::{
+    AutoRecharge, GetAutoRechargeRequest, ListTopUpsRequest, PostFeeRequest, RecordUsageRequest, RecordUsageStreamRequest,
+    RefundTopUpRequest, RetryAutoRechargeRequest, SetCollectionMethodRequest, TopUp, UpdateAutoRechargeRequest, auto_recharge::State,
+    auto_recharge::ThresholdRecharge, top_up, top_up_refund,
+};
 
 /// Plays the story with a usage file.
 ///
 /// # Errors
 /// A sentence that says what does not hold.
 pub async fn play(stage: &mut Stage, usage: &str) -> Result<(), String> {
-    println!("\nS5  Prepaid, recharged by itself: a month of calls and messages from a file.");
+    stage.print_title("S5  Prepaid, recharged by itself: a month of calls and messages from a file.");
     let lines = read(usage, &stage.wallet)?;
     must_hold(lines.len() >= 5_000, "the file holds at least 5,000 records")?;
     let below = stage.buy(19, 99).await;
@@ -34,7 +27,7 @@ pub async fn play(stage: &mut Stage, usage: &str) -> Result<(), String> {
     set_rules(stage).await?;
     stage.print_step(
         "Brightside admin",
-        "sets auto-recharge: below 20.00 USD up to 60.00, 25.00 at month end, repair when negative, at most 300.00 a month.",
+        "sets auto-recharge: below 20.00 USD up to 60.00 USD, 25.00 USD at month end, repair when negative, at most 300.00 USD a month.",
     );
     let first = stage.now;
     month(stage, &lines).await?;
@@ -47,27 +40,10 @@ pub async fn play(stage: &mut Stage, usage: &str) -> Result<(), String> {
     refund(stage).await
 }
 
-fn read(usage: &str, wallet: &str) -> Result<Vec<Line>, String> {
-    let mut lines = Vec::new();
-    for record in csv::Reader::from_reader(usage.as_bytes()).records() {
-        let record = record.map_err(|error| error.to_string())?;
-        let field = |place: usize| record.get(place).unwrap_or_default().to_owned();
-        let at = DateTime::parse_from_rfc3339(&field(1)).map_err(|error| format!("usage_time {}: {error}", field(1)))?.to_utc();
-        let price = payterms_kernel::money::parse_decimal(&field(4), 6).map_err(|error| format!("unit_price {}: {error}", field(4)))?;
-        let nanos = (price * rust_decimal::Decimal::from(1_000_000_000)).try_into().map_err(|_| "unit_price".to_owned())?;
-        lines.push(Line {
-            at,
-            request: RecordUsageRequest {
-                request_id: field(0),
-                wallet: wallet.to_owned(),
-                product: field(2),
-                quantity: Some(Decimal { value: field(3) }),
-                unit_price: Some(Money { currency_code: "USD".to_owned(), units: 0, nanos }),
-                usage_time: Some(Timestamp { seconds: at.timestamp(), nanos: 0 }),
-            },
-        });
-    }
-    Ok(lines)
+fn read(usage: &str, wallet: &str) -> Result<Vec<RecordUsageRequest>, String> {
+    let target = Target { wallet: wallet.to_owned(), currency: "USD".to_owned(), first_day: None };
+    let lines = UsageFile::open(usage.as_bytes(), target)?;
+    lines.map(|line| line.usage.map_err(|why| format!("line {}: {why}", line.number))).collect()
 }
 
 async fn set_rules(stage: &Stage) -> Result<(), String> {
@@ -86,7 +62,7 @@ async fn set_rules(stage: &Stage) -> Result<(), String> {
 }
 
 /// A month, day by day: what was used is recorded, then the clock goes to midnight.
-async fn month(stage: &mut Stage, lines: &[Line]) -> Result<(), String> {
+async fn month(stage: &mut Stage, lines: &[RecordUsageRequest]) -> Result<(), String> {
     let bar = ProgressBar::new(lines.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("  {bar:40} {pos}/{len} records") {
         bar.set_style(style);
@@ -94,7 +70,9 @@ async fn month(stage: &mut Stage, lines: &[Line]) -> Result<(), String> {
     let (mut recorded, mut seen) = (0, recharges(stage).await?.len());
     for _ in 0..30 {
         let (from, to) = (stage.now, stage.now + TimeDelta::days(1));
-        let day: Vec<_> = lines.iter().filter(|line| (from..to).contains(&line.at)).map(|line| line.request.clone()).collect();
+        let (from, to_seconds) = (from.timestamp(), to.timestamp());
+        let is_today = |own: &&RecordUsageRequest| own.usage_time.is_some_and(|time| (from..to_seconds).contains(&time.seconds));
+        let day: Vec<_> = lines.iter().filter(is_today).cloned().collect();
         let count = day.len();
         stage.advance(to - TimeDelta::seconds(1)).await?;
         let messages = day.into_iter().map(|record| RecordUsageStreamRequest { record: Some(record) });

@@ -3,13 +3,14 @@
 use crate::{
     Session, Suite,
     client::{amount, request_id},
+    credentials::CallLog,
     shop,
 };
 use chrono::{DateTime, Utc};
 use payterms_chassis::call::Caller;
 use payterms_kernel::Money;
 use payterms_proto::{
-    google::r#type::{Decimal, Money as MoneyMessage},
+    google::r#type::{Date, Decimal, Money as MoneyMessage},
     invoicing::v1::{
         Address, AdvanceTestClockRequest, CreateCustomerRequest, CreateTenantRequest, Customer, ImportCustomersRequest,
         StartTestClockRequest, TaxRule, Tenant,
@@ -25,6 +26,9 @@ pub const TENANT: &str = "southern-cross";
 /// What stands on invoices to customers abroad.
 const EXPORT: &str = "Export of services: no Australian GST.";
 
+/// Columns of a terminal.
+const COLUMNS: usize = 80;
+
 /// What a story needs.
 #[derive(Debug)]
 pub struct Stage {
@@ -38,6 +42,8 @@ pub struct Stage {
     pub wallet: String,
     /// Other customers who pay by card in USD.
     pub others: Vec<String>,
+    /// What its people have called since the last step was printed.
+    calls: CallLog,
 }
 
 /// A refused call as a sentence.
@@ -61,6 +67,26 @@ pub fn shown(money: Option<&MoneyMessage>) -> String {
     money.and_then(exact).map_or_else(|| "-".to_owned(), |money| money.to_string())
 }
 
+/// A day as a person reads it, `2027-07-31`.
+#[must_use]
+pub fn shown_day(day: Option<Date>) -> String {
+    let Date { year, month, day } = day.unwrap_or_default();
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// A text in lines that fit a terminal, each behind so many blanks.
+fn wrapped(text: &str, indent: usize) -> Vec<String> {
+    let blanks = " ".repeat(indent);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= COLUMNS => line.extend([" ", word]),
+            _ => lines.push(format!("{blanks}{word}")),
+        }
+    }
+    lines
+}
+
 /// An amount of the contract as exact money.
 #[must_use]
 pub fn exact(money: &MoneyMessage) -> Option<Money> {
@@ -72,7 +98,8 @@ impl Stage {
     #[must_use]
     pub fn new(suite: Suite) -> Self {
         let now = DateTime::from_timestamp(1_780_236_000, 0).unwrap_or_default();
-        Self { suite, now, customer: String::new(), wallet: String::new(), others: Vec::new() }
+        let (customer, wallet, others, calls) = (String::new(), String::new(), Vec::new(), CallLog::default());
+        Self { suite, now, customer, wallet, others, calls }
     }
 
     /// Someone in one role.
@@ -93,13 +120,24 @@ impl Stage {
         let tenant = (role != "OPERATOR").then(|| TENANT.parse().ok()).flatten();
         let caller =
             Caller { subject: format!("demo:{}", role.to_lowercase()), roles: vec![role.to_owned()], tenant, customer, run_id: None };
-        Session::new(self.suite.gateway, &self.suite.token(&caller, 3_600)?)
+        Ok(Session::new(self.suite.gateway, &self.suite.token(&caller, 3_600)?)?.noted_in(&self.calls))
     }
 
-    /// Prints one step: when, who, what.
+    /// Prints what a part of the story is about.
+    pub fn print_title(&self, title: &str) {
+        println!();
+        for line in wrapped(title, 0) {
+            println!("{line}");
+        }
+    }
+
+    /// Prints one step: when, who, by which methods, what.
     pub fn print_step(&self, who: &str, what: &str) {
         let local = self.now.with_timezone(&chrono_tz::Australia::Sydney);
-        println!("  {}  {who:<16} {what}", local.format("%d %b %H:%M"));
+        println!("\n{}  {who}", local.format("%Y-%m-%d %H:%M"));
+        for line in wrapped(what, 2).iter().chain(&wrapped(&self.calls.take_methods(), 4)) {
+            println!("{line}");
+        }
     }
 
     /// Registers the seller in Australia and the customer in the United Kingdom.
@@ -107,7 +145,7 @@ impl Stage {
     /// # Errors
     /// A sentence that says which call failed.
     pub async fn open(&mut self) -> Result<(), String> {
-        println!("\nThe people: Southern Cross Telecom sells from Sydney; Brightside Ltd buys in London.");
+        self.print_title("The people: Southern Cross Telecom sells from Sydney; Brightside Ltd buys in London.");
         let rule = |country: &str, percent: &str, sentence: &str| TaxRule {
             country: country.to_owned(),
             rate_percent: Some(Decimal { value: percent.to_owned() }),
@@ -229,5 +267,22 @@ impl Stage {
         };
         let bought = self.someone("CUSTOMER_ADMIN")?.top_ups().create_top_up(request).await.map_err(sentence_of)?.into_inner();
         bought.top_up.ok_or_else(|| "no top-up came back".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COLUMNS, wrapped};
+
+    #[test]
+    fn lines_fit_a_terminal() {
+        let text = "pays the rest ".repeat(30);
+        let lines = wrapped(&text, 4);
+        assert!(
+            lines.len() > 4 && lines.iter().all(|line| line.len() <= COLUMNS && line.starts_with("    pays") | line.starts_with("    "))
+        );
+        assert_eq!(lines.iter().flat_map(|line| line.split_whitespace()).count(), 90);
+        let word = "x".repeat(100);
+        assert_eq!(wrapped(&format!("a {word} b"), 0), ["a", &word, "b"]);
     }
 }

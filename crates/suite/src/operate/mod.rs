@@ -10,7 +10,9 @@ pub mod health;
 pub mod keys;
 pub mod output;
 pub mod queues;
+pub mod seed;
 pub mod token;
+pub mod usage;
 pub mod verify;
 
 use clap::ValueEnum;

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 const OF_CUSTOMERS: [&str; 3] = ["CUSTOMER_ADMIN", "BILLING_MANAGER", "MEMBER"];
 const OF_TENANTS: [&str; 4] = ["OWNER", "ADMIN", "STAFF", "SERVICE"];
 const OPERATOR: &str = "OPERATOR";
+/// Keys that sign between the parts: what they sign says nothing of a caller.
+const OF_PARTS: [&str; 5] = ["gateway", "wallet", "invoicing", "credit", "plans"];
 
 /// Options of `token`.
 #[derive(Debug, Args)]
@@ -76,6 +78,12 @@ fn faults(options: &TokenOptions) -> Vec<String> {
             faults.push(format!("{role} is of a tenant: write its slug with --tenant"));
         }
     }
+    if OF_PARTS.contains(&options.issuer.as_str()) {
+        let issuer = &options.issuer;
+        faults.push(format!(
+            "the key {issuer} signs between the parts, and the gateway takes no caller's token of it: name another --issuer"
+        ));
+    }
     if options.roles.iter().any(|role| role == OPERATOR) && (options.tenant.is_some() || options.customer.is_some()) {
         faults.push("an OPERATOR has no tenant and no customer, and reaches all: leave them out".to_owned());
     }
@@ -86,6 +94,13 @@ fn faults(options: &TokenOptions) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{TokenOptions, faults};
+
+    #[test]
+    fn a_key_of_the_parts_signs_no_callers_token() {
+        let of_wallet = TokenOptions { issuer: "wallet".to_owned(), ..options(&["STAFF"], Some("acme"), None) };
+        let faults = faults(&of_wallet);
+        assert!(faults.len() == 1 && faults[0].contains("the key wallet signs between the parts"), "{faults:?}");
+    }
 
     fn options(roles: &[&str], tenant: Option<&str>, customer: Option<u128>) -> TokenOptions {
         TokenOptions {

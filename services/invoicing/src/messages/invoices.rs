@@ -15,7 +15,6 @@ use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, Call, Fields,
     call::Grant,
-    error::reason_value,
     etag,
     fields::Digits,
     render::{date, decimal, money, term, timestamp},
@@ -262,7 +261,7 @@ fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Resul
 }
 
 fn draft_problem(Problem { reason, sentence }: &Problem) -> pb::invoice::DraftProblem {
-    pb::invoice::DraftProblem { reason: reason_value(reason).into(), sentence: sentence.clone() }
+    pb::invoice::DraftProblem { reason: (*reason).to_owned(), sentence: sentence.clone() }
 }
 
 fn dated_amount(dated: &DatedAmount) -> pb::DatedAmount {

@@ -18,10 +18,7 @@ mod usage;
 mod wallets;
 
 use crate::app::App;
-use payterms_chassis::{
-    AppError,
-    error::{reason, reason_value},
-};
+use payterms_chassis::{AppError, error::reason};
 use tonic::Status;
 
 /// Serves all methods of the wallet.
@@ -31,9 +28,8 @@ pub struct Api {
     pub app: App,
 }
 
-/// The reason (a number of `ErrorReason`) and message of one refused item, as its caller would get them if it had been sent by itself.
-fn reason_and_message(error: AppError) -> (i32, String) {
+/// The reason and message of one refused item, as its caller would get them if it had been sent by itself.
+fn reason_and_message(error: AppError) -> (String, String) {
     let status = Status::from(error);
-    let reason = reason(&status).unwrap_or_default();
-    (reason_value(&reason).into(), status.message().to_owned())
+    (reason(&status).unwrap_or_default(), status.message().to_owned())
 }

@@ -4,14 +4,18 @@ use super::{Api, reason_and_message};
 use crate::{
     commands::batch::BatchItem,
     messages::usage as messages,
-    use_cases::{batch, usage::read},
+    use_cases::{
+        batch::{self, Outcome},
+        usage::read,
+    },
 };
 use futures::StreamExt;
 use payterms_chassis::{AppError, Scope, body, handler};
 use payterms_proto::wallet::v1::{
     ListUsageRecordsRequest, ListUsageRecordsResponse, RecordUsageRequest, RecordUsageResponse, RecordUsageStreamRequest,
-    RecordUsageStreamResponse, UsageRefusal, usage_service_server::UsageService,
+    RecordUsageStreamResponse, RecordUsagesRequest, RecordUsagesResponse, UsageRefusal, UsageResult, usage_service_server::UsageService,
 };
+use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Uses of a stream that are recorded together: as many as arrived meanwhile, up to half a batch.
@@ -24,6 +28,29 @@ impl UsageService for Api {
     async fn record_usage(&self, request: Request<RecordUsageRequest>) -> Result<Response<RecordUsageResponse>, Status> {
         let item = messages::record_usage(&Scope::of(request.extensions())?, request.get_ref())?;
         handler::once(batch::submit(&self.app, item)).await
+    }
+
+    async fn record_usages(&self, request: Request<RecordUsagesRequest>) -> Result<Response<RecordUsagesResponse>, Status> {
+        let mut results = Vec::new();
+        let (mut indexes, mut items) = (Vec::new(), Vec::new());
+        for (request_id, parsed) in messages::record_usages(request)? {
+            let mut result = UsageResult { request_id, ..UsageResult::default() };
+            match parsed {
+                Ok(item) => {
+                    indexes.push(results.len());
+                    items.push(item);
+                }
+                Err(error) => (result.reason, result.message) = reason_and_message(error),
+            }
+            results.push(result);
+        }
+        let outcomes = batch::submit_many(&self.app, items).await?;
+        for (index, outcome) in indexes.into_iter().zip(outcomes) {
+            if let Some(result) = results.get_mut(index) {
+                write_outcome(result, outcome)?;
+            }
+        }
+        Ok(Response::new(RecordUsagesResponse { results }))
     }
 
     async fn record_usage_stream(
@@ -70,6 +97,18 @@ impl Api {
         }
         Ok(())
     }
+}
+
+/// Writes the outcome of one use into its result.
+fn write_outcome(result: &mut UsageResult, outcome: Outcome) -> Result<(), AppError> {
+    match outcome {
+        Ok(answer) => {
+            result.usage_record = RecordUsageResponse::decode(answer.message.as_slice())?.usage_record;
+            result.replayed = answer.replayed;
+        }
+        Err(error) => (result.reason, result.message) = reason_and_message(error),
+    }
+    Ok(())
 }
 
 fn count_refusal(tally: &mut RecordUsageStreamResponse, index: i64, request_id: String, error: AppError) {

@@ -27,7 +27,7 @@ use tonic::Request;
 /// The method to which a record's request id belongs. A record of a stream may then be retried by itself.
 const METHOD: &str = "/payterms.wallet.v1.UsageService/RecordUsage";
 
-/// Parses one use, sent by itself or in a stream.
+/// Parses one use, sent by itself, in a list or in a stream.
 pub fn record_usage(scope: &Scope, message: &pb::RecordUsageRequest) -> Result<BatchItem, AppError> {
     let mut fields = Fields::of(Scope { method: METHOD.to_owned(), ..scope.clone() }, message);
     let name = fields.name("wallet", &message.wallet, WALLET);
@@ -39,6 +39,30 @@ pub fn record_usage(scope: &Scope, message: &pb::RecordUsageRequest) -> Result<B
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok(BatchItem { call, command: BatchCommand::Use(wallet_ref(&name), used) })
+}
+
+/// The most uses in one call.
+const MOST_USES: usize = 500;
+
+/// The request id of one use of a list, with its command or its violations.
+pub type ParsedUse = (String, Result<BatchItem, AppError>);
+
+/// Parses a list of uses. Each is validated by itself, so that one bad use does not refuse the others.
+pub fn record_usages(request: Request<pb::RecordUsagesRequest>) -> Result<Vec<ParsedUse>, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let scope = fields.scope().clone();
+    if message.records.is_empty() {
+        fields.wrong("records", "FIELD_REQUIRED", "Send 1 to 500 uses.");
+    }
+    if message.records.len() > MOST_USES {
+        fields.wrong("records", "TOO_MANY_ITEMS", "Send at most 500 uses.");
+    }
+    fields.finish()?;
+    let parse_use = |message: pb::RecordUsageRequest| {
+        let item = record_usage(&scope, &message);
+        (message.request_id, item)
+    };
+    Ok(message.records.into_iter().map(parse_use).collect())
 }
 
 const PRODUCT: &str = "product";
