@@ -83,8 +83,12 @@ impl GatewayOptions {
     fn check_for_production(&self, objections: &mut Objections) {
         self.keys.check(objections, DEVELOPMENT);
         objections.take(self.tokens.claims_map());
-        if self.tokens.issuer.as_deref() == Some(DEVELOPMENT) {
-            objections.refuse("the issuer of callers' tokens is that of development; name your identity provider's with --issuer");
+        match self.tokens.issuer.as_deref() {
+            None => objections.refuse("any issuer whose key is in the JWKS is accepted; name your identity provider's with --issuer"),
+            Some(DEVELOPMENT) => {
+                objections.refuse("the issuer of callers' tokens is that of development; name your identity provider's with --issuer");
+            }
+            Some(_) => {}
         }
         if self.simulator.is_some() {
             objections.warn("the page of the payment simulator is served, where no card is real");

@@ -1,6 +1,7 @@
 //! The command line of `payterms-migrate`.
 
 use clap::{Args, Command, CommandFactory, Parser};
+use payterms_chassis::production::{Mode, Objections};
 use payterms_kernel::text::without_passwords;
 use sea_orm::{
     ConnectOptions, Database, DbErr,
@@ -17,6 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 struct Options {
     #[command(flatten)]
     address: Address,
+    /// What the database serves. In production the line to it is never plain text, but where it ends on this machine.
+    #[arg(long, env = "PAYTERMS_MODE", hide_env_values = true, value_enum, default_value_t = Mode::Production)]
+    mode: Mode,
     /// The services; all if none is named.
     services: Vec<String>,
 }
@@ -25,7 +29,7 @@ struct Options {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Address {
-    /// The owner's connection, `postgres://owner@host/database`.
+    /// The owner's connection, `postgres://owner@host/database?sslmode=verify-full&sslrootcert=ca.crt`.
     #[arg(long, env = "PAYTERMS_OWNER_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// A file with this address.
@@ -77,6 +81,9 @@ async fn run(options: Options) -> Result<(), String> {
     if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err("the address is none: write postgres://owner@host:port/database".to_owned());
     }
+    let mut objections = Objections::new(options.mode);
+    objections.check_address(&url);
+    objections.settle()?;
     // A pool tries for long and then says no reason.
     let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect(&url)).await;
     let connection =

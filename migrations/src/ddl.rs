@@ -3,6 +3,7 @@
 //! Money is BIGINT in millionths, a count BIGINT, an instant `{time}`; a decimal or float column
 //! does not exist (a test reads the schema).
 
+use crate::indexes;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::async_trait};
 
@@ -31,7 +32,8 @@ pub struct Step {
     pub name: &'static str,
     /// Statements for PostgreSQL alone, first.
     pub postgres: &'static [&'static str],
-    /// Statements for both, next, with the types of [`Table::columns`], and `{as_caller}` after a view's name.
+    /// Statements for both, next, with the types of [`Table::columns`], and `{as_caller}` after a view's name. No index: one of a table in
+    /// use is among [`indexes::INDEXES`].
     pub statements: &'static [&'static str],
     /// Tables, last.
     pub tables: &'static [Table],
@@ -54,6 +56,7 @@ impl MigrationTrait for Step {
         let own: &[&str] = if manager.get_database_backend() == DbBackend::Postgres { self.postgres } else { &[] };
         let postgres = manager.get_database_backend() == DbBackend::Postgres;
         for statement in own.iter().chain(self.statements) {
+            indexes::check(self.name, statement)?;
             conn.execute_unprepared(&types(statement, postgres)).await?;
         }
         create(manager, self.tables).await

@@ -1,6 +1,13 @@
 //! Runs the migrations of one service, safely when several start at once and while services are at work.
 
-use crate::{credit::Credit, invoicing::Invoicing, plans::Plans, roles, wallet::Wallet};
+use crate::{
+    credit::Credit,
+    indexes::{self, INDEXES},
+    invoicing::Invoicing,
+    plans::Plans,
+    roles,
+    wallet::Wallet,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, Statement, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 use std::time::Duration;
@@ -24,13 +31,14 @@ pub async fn migrate_sqlite(db: &DatabaseConnection, service: &str) -> Result<()
         "plans" => Plans::up(db, None).await,
         "credit" => Credit::up(db, None).await,
         other => Err(unknown(other)),
-    }
+    }?;
+    indexes::build(db, service, INDEXES, false).await
 }
 
 /// Brings the schema of a service up to date on PostgreSQL, as the owner of the database, who needs no other privilege.
 /// Makes the schema, and the runtime role `payterms_<service>` where it is missing and the owner may make roles. One of
 /// several runs does the work, the others wait for it. All of it is one transaction, which begins again where a table that
-/// it changes is in use; a schema that is up to date is not locked.
+/// it changes is in use; a schema that is up to date is not locked. Indexes of tables in use are built after it.
 ///
 /// # Errors
 /// The database's; a sentence with what an administrator has to do first where the owner may not make a role that is
@@ -42,10 +50,12 @@ pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<
     for _ in 1..ATTEMPTS {
         match migrate_once(db, service).await {
             Err(error) if is_in_use(&error) => tokio::time::sleep(PAUSE).await,
-            outcome => return outcome,
+            Err(error) => return Err(error),
+            Ok(()) => return indexes::build(db, service, INDEXES, true).await,
         }
     }
-    migrate_once(db, service).await
+    migrate_once(db, service).await?;
+    indexes::build(db, service, INDEXES, true).await
 }
 
 async fn migrate_once(db: &DatabaseConnection, service: &str) -> Result<(), DbErr> {

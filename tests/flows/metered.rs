@@ -160,7 +160,7 @@ async fn every_month_is_told_again_by_itself_and_billed_once(world: &World) {
         request_id: request_id(),
         parent: "tenants/acme".into(),
         aggregate_type: "metered_usage".into(),
-        page_token: String::new(),
+        ..RepublishRequest::default()
     };
     let told = world.someone("OPERATOR", None).operations("wallet").republish(request).await.unwrap().into_inner();
     assert_eq!(told.snapshot_count, 2);

@@ -10,6 +10,7 @@ use payterms_suite::{
 };
 use payterms_testkit::{
     broker::Broker,
+    certificates::{Authority, DOOR},
     postgres,
     process::{Process, free_address, someone},
     world::{customer_of, wallet_of},
@@ -243,6 +244,26 @@ fn rules(folder: &Path) -> PathBuf {
     file
 }
 
+/// A gateway whose lines have TLS, and where its metrics are read: the suite in one process has no certificates.
+async fn guarded(folder: &Path, keys: &Path) -> (Process, SocketAddr) {
+    let authority = Authority::new("parts");
+    for (place, name) in [("part", "gateway"), ("door", DOOR)] {
+        authority.issue(&folder.join(place), &[name]);
+    }
+    fs::write(folder.join("part/ca.crt"), authority.pem()).unwrap();
+    let metrics = free_address();
+    let of = |flag: &str, place: PathBuf| format!("--{flag}={}", place.display());
+    let arguments = [
+        of("keys", keys.to_owned()),
+        of("jwks", keys.join("jwks.json")),
+        of("tls", folder.join("part")),
+        of("door-tls", folder.join("door")),
+        format!("--metrics={metrics}"),
+        "--mode=development".to_owned(),
+    ];
+    (Process::service(env!("CARGO_BIN_EXE_payterms-under-test"), "gateway", free_address(), &arguments, &[]).await, metrics)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn prometheus_reads_every_metric_of_the_alerts() {
     if !installed("prometheus") {
@@ -258,7 +279,9 @@ async fn prometheus_reads_every_metric_of_the_alerts() {
     let folder = tempfile::tempdir().unwrap();
     let file = rules(folder.path());
     let (config, at) = (folder.path().join("prometheus.yaml"), free_address());
-    let scrape = format!("scrape_configs: [{{job_name: payterms, static_configs: [{{targets: ['{}']}}]}}]", own.metrics);
+    let (_guarded, with_certificates) = guarded(folder.path(), &own.folder.path().join("keys")).await;
+    let targets = format!("'{}', '{with_certificates}'", own.metrics);
+    let scrape = format!("scrape_configs: [{{job_name: payterms, static_configs: [{{targets: [{targets}]}}]}}]");
     let text = format!("global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\n{scrape}\n", file.display());
     fs::write(&config, text).unwrap();
     let mut prometheus = Command::new("prometheus");
@@ -288,6 +311,11 @@ async fn prometheus_reads_every_metric_of_the_alerts() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(missing.is_empty(), "Prometheus has no {missing:?}");
+    let ends = client.get(format!("http://{at}/api/v1/query?query=payterms_certificates_remaining_seconds")).send().await;
+    let ends = ends.unwrap().text().await.unwrap();
+    for purpose in ["part", "authority", "door"] {
+        assert!(ends.contains(&format!("\"payterms_certificate\":\"{purpose}\"")), "{ends}");
+    }
     let rules = client.get(format!("http://{at}/api/v1/rules")).send().await.unwrap().text().await.unwrap();
     assert!(rules.contains("PaytermsLedgerImbalance") && !rules.contains("\"health\":\"err\""), "{rules}");
 }

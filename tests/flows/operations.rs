@@ -33,7 +33,7 @@ pub(crate) fn republish(aggregate: &str) -> RepublishRequest {
         request_id: request_id(),
         parent: "tenants/acme".into(),
         aggregate_type: aggregate.into(),
-        page_token: String::new(),
+        ..RepublishRequest::default()
     }
 }
 

@@ -1,10 +1,11 @@
 //! A program that is not fit for production says all that is wrong with it before it binds a port, and does not start.
 
 use crate::rig::BINARY;
-use payterms_testkit::{Database, World, postgres};
+use payterms_testkit::{Database, World, certificates::Authority, postgres};
 use std::{
     fs,
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
 };
@@ -46,16 +47,28 @@ async fn everything_of_development_is_named_at_once() {
     names_all(&said, &[of_all[0], of_all[1], of_bus[0], of_bus[1], "guessable: the secret can be guessed"]);
     let seal = format!("--seal-key={}", guessable.display());
     let said = refused(&["service", "credit"], &[keys(data), sqlite("credit"), "--simulator=http://127.0.0.1:1".to_owned(), seal]);
-    names_all(&said, &[of_all[0], of_all[1], "guessable: the secret can be guessed", "banks are a simulator's"]);
-    for name in ["invoicing", "plans"] {
-        names_all(&refused(&["service", name], &[keys(data), sqlite(name)]), &of_all);
+    names_all(
+        &said,
+        &[of_all[0], of_all[1], "guessable: the secret can be guessed", "guessable: a key has 32 bytes", "banks are a simulator's"],
+    );
+    names_all(&refused(&["service", "plans"], &[keys(data), sqlite("plans")]), &of_all);
+    for (mail, sentence) in [("file:mail", "mails go to a folder"), ("smtp://mail.invalid", "mails may go to their server in plain text")] {
+        let said = refused(&["service", "invoicing"], &[keys(data), sqlite("invoicing"), format!("--mail={mail}")]);
+        names_all(&said, &[of_all[0], of_all[1], sentence]);
     }
     let jwks = format!("--jwks={}", data.join("keys/jwks.json").display());
     let wrong = "--peer=wallet=https://wallet:1".to_owned();
     let said = refused(&["service", "gateway"], &[keys(data), jwks, wrong]);
     names_all(
         &said,
-        &[of_all[0], of_all[1], "callers speak plain text", "signed with the key of development", "there are no certificates"],
+        &[
+            of_all[0],
+            of_all[1],
+            "callers speak plain text",
+            "signed with the key of development",
+            "any issuer whose key is in the JWKS is accepted",
+            "there are no certificates",
+        ],
     );
     let url = "--jwks-url=http://idp.example/jwks".to_owned();
     let said = refused(&["service", "gateway"], &[keys(data), url, "--issuer=development".to_owned()]);
@@ -105,4 +118,53 @@ fn a_line_to_a_database_that_may_be_plain_text_is_not_opened() {
     let said = refused(&["service", "plans"], &[keys(folder.path()), url]);
     // Nobody of that name could be asked: that is not what it says.
     names_all(&said, &["lines between the parts are plain text", "the line to the database may be plain text"]);
+}
+
+/// A program with the owner's or a role's address; what it said, and whether it went well.
+fn run(program: &[&str], arguments: &[String]) -> (bool, String) {
+    let output = Command::new(BINARY).args(program).args(arguments).output().unwrap();
+    (output.status.success(), [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat())
+}
+
+#[test]
+fn migrations_are_refused_a_line_that_may_be_plain_text() {
+    let url = "--database-url=postgres://owner:qLr7v0zW@database.invalid/payterms".to_owned();
+    let (went, said) = run(&["service", "migrate"], std::slice::from_ref(&url));
+    assert!(!went && said.contains("the line to the database may be plain text") && !said.contains("cannot connect"), "{said}");
+    let (went, said) = run(&["service", "migrate", "--mode=development"], &[url]);
+    assert!(!went && said.contains("cannot connect"), "who tries things out may: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_and_services_ask_who_answers_at_the_database() {
+    let (authority, other, folder) = (Authority::new("database"), Authority::new("other"), tempfile::tempdir().unwrap());
+    authority.issue(folder.path(), &["localhost"]);
+    let file = |name: &str, text: String| {
+        fs::write(folder.path().join(name), text).unwrap();
+        format!("?sslmode=verify-full&sslrootcert={}", folder.path().join(name).display())
+    };
+    let (right, wrong) = (file("ca.crt", authority.pem()), file("other.crt", other.pem()));
+    let key = folder.path().join("tls.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    // A server that root starts runs as another user, who has to read its key.
+    let _ = Command::new("chown").arg("-R").arg("postgres").arg(folder.path()).status().unwrap();
+    let certificate = folder.path().join("tls.crt");
+    let settings = format!("-c ssl=on -c ssl_cert_file={} -c ssl_key_file={}", certificate.display(), key.display());
+    let Some(server) = postgres::private(&settings) else { return };
+    let place = server.place.replace("127.0.0.1", "localhost");
+    let migrate =
+        |line: &str| run(&["service", "migrate", "plans"], &[format!("--database-url=postgres://postgres@{place}/postgres{line}")]);
+    let (went, said) = migrate(&wrong);
+    assert!(!went && said.contains("cannot connect"), "{said}");
+    let (went, said) = migrate(&right);
+    assert!(went && said.contains("plans: up to date"), "{said}");
+    let check = |line: &str| {
+        let url = format!("--database-url=postgres://payterms_plans@{place}/postgres{line}");
+        run(&["config", "check", "plans", "--", "--mode=development"], &[keys(folder.path()), url]).1
+    };
+    // Its keys and peers are missing in any case.
+    for (line, finds_database) in [(&right, true), (&wrong, false)] {
+        let said = check(line);
+        assert!(said.contains("--peer") && said.contains("database of plans") != finds_database, "{said}");
+    }
 }

@@ -45,14 +45,14 @@ pub(crate) async fn grant(staff: &Session, wallet: &str, units: i64) {
 
 /// Debits of one unit, one after the other by each client, until it is told to stop; each is sent again while it is
 /// UNAVAILABLE, and any other fault is a failure.
-struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     done: Arc<AtomicU64>,
     clients: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Load {
-    fn on(service: &Session, wallet: &str) -> Self {
+    pub(crate) fn on(service: &Session, wallet: &str) -> Self {
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let client = |_| {
             let (service, wallet, stop, done) = (service.clone(), wallet.to_owned(), stop.clone(), done.clone());
@@ -69,13 +69,13 @@ impl Load {
     }
 
     /// Waits until so many more debits are done.
-    async fn goes_on(&self, debits: u64) {
+    pub(crate) async fn goes_on(&self, debits: u64) {
         let wanted = self.done.load(Ordering::SeqCst) + debits;
         let so_far = async || Ok::<_, Status>(self.done.load(Ordering::SeqCst));
         until(so_far, |done| *done >= wanted).await;
     }
 
-    async fn ends(self) -> u64 {
+    pub(crate) async fn ends(self) -> u64 {
         self.stop.store(true, Ordering::SeqCst);
         for client in self.clients {
             client.await.unwrap();
@@ -100,7 +100,7 @@ async fn send(service: &Session, debit: &PostDebitRequest) {
     }
 }
 
-async fn left(people: &People) -> Option<Money> {
+pub(crate) async fn left(people: &People) -> Option<Money> {
     let get = GetBalanceRequest { name: people.wallet.clone(), as_of: None };
     retry(async || people.admin.wallets().get_balance(get.clone()).await).await.into_inner().balance.unwrap().available
 }

@@ -1,11 +1,18 @@
-//! What the schemas promise: no inexact column, row-level security forced, migrations safe when three start at once,
-//! services at the newest version.
+//! What the schemas promise: no inexact column, row-level security forced, migrations safe when three start at once
+//! and when they are killed, services at the newest version.
 
+use crate::rig::until;
 use payterms_chassis::Service;
+use payterms_migrations::indexes::{Index, build};
 use payterms_testkit::{Database, World, postgres};
 use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::MigratorTrait;
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    process::{Command, Stdio},
+};
+use tonic::Status;
 
 #[test]
 fn services_wait_for_the_newest_migration() {
@@ -90,5 +97,94 @@ async fn three_migrations_at_once_end_well() {
     });
     for run in futures::future::join_all(runs).await {
         run.unwrap();
+    }
+}
+
+/// Services whose schema is there in part: neither no table of it, nor the newest version.
+async fn half_done(owner: &sea_orm::DatabaseConnection) -> Vec<String> {
+    let versions = [
+        ("wallet", payterms_wallet::Wallet::SCHEMA_VERSION),
+        ("invoicing", payterms_invoicing::Invoicing::SCHEMA_VERSION),
+        ("credit", payterms_credit::Credit::SCHEMA_VERSION),
+        ("plans", payterms_plans::Plans::SCHEMA_VERSION),
+    ];
+    let mut half = Vec::new();
+    for (service, version) in versions {
+        let is_found = async |select: String| {
+            owner.query_one_raw(Statement::from_string(owner.get_database_backend(), select)).await.unwrap().is_some()
+        };
+        let is_begun = is_found(format!("SELECT 1 FROM pg_tables WHERE schemaname = '{service}' LIMIT 1")).await;
+        if is_begun && !is_found(format!("SELECT 1 FROM {service}.seaql_migrations WHERE version = '{version}'")).await {
+            half.push(service.to_owned());
+        }
+    }
+    half
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_that_are_killed_leave_nothing_half_done() {
+    let Some(place) = postgres::empty_database().await else { return };
+    let watcher = postgres::session(format!("postgres://postgres@{place}")).await;
+    let at_work = async || {
+        let select = "SELECT count(*) AS found FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                      AND backend_xid IS NOT NULL";
+        let row = watcher.query_one_raw(Statement::from_string(watcher.get_database_backend(), select)).await.unwrap().unwrap();
+        row.try_get::<i64>("", "found").unwrap() > 0
+    };
+    let mut migrate = Command::new(env!("CARGO_BIN_EXE_payterms-under-test"));
+    migrate.args(["service", "migrate"]).arg(format!("--database-url=postgres://postgres@{place}"));
+    migrate.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut killed = 0;
+    // In the midst of the first schema, and of later ones.
+    for looks in [1, 20, 60, 120] {
+        let mut process = migrate.spawn().unwrap();
+        let mut seen = 0;
+        while seen < looks && process.try_wait().unwrap().is_none() {
+            seen += usize::from(at_work().await);
+        }
+        killed += usize::from(seen == looks);
+        process.kill().unwrap();
+        process.wait().unwrap();
+        until(async || Ok::<_, Status>(at_work().await), |is_at_work| !is_at_work).await;
+        assert_eq!(half_done(&watcher).await, Vec::<String>::new());
+    }
+    assert!(killed > 0, "at least one was killed in a transaction");
+    assert!(migrate.status().unwrap().success() && half_done(&watcher).await.is_empty());
+    watcher.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_a_table_in_use_is_built_beside_its_writers() {
+    let Some(place) = postgres::database().await else { return };
+    let owner = postgres::owner_of(&place).await;
+    let index = Index { service: "plans", name: "outbox_tried", on: "outbox (tenant, recorded_at)" };
+    // A writer has the table for as long as it likes: the build waits for it, and others write meanwhile.
+    let writer = postgres::session(format!("postgres://postgres@{place}")).await;
+    writer.execute_unprepared("BEGIN; LOCK TABLE plans.outbox IN ROW EXCLUSIVE MODE").await.unwrap();
+    let builds: Vec<_> = (0..2)
+        .map(|_| {
+            let owner = owner.clone();
+            tokio::spawn(async move { build(&owner, "plans", &[index], true).await })
+        })
+        .collect();
+    let count = async |select: &str| {
+        let row = owner.query_one_raw(Statement::from_string(owner.get_database_backend(), select)).await.unwrap().unwrap();
+        row.try_get::<i64>("", "found").unwrap()
+    };
+    let begun = "SELECT count(*) AS found FROM pg_stat_progress_create_index WHERE datname = current_database()";
+    until(async || Ok::<_, Status>(count(begun).await), |found| *found > 0).await;
+    let other = postgres::session(format!("postgres://postgres@{place}")).await;
+    other.execute_unprepared("SET lock_timeout = '2s'; BEGIN; LOCK TABLE plans.outbox IN ROW EXCLUSIVE MODE; COMMIT").await.unwrap();
+    writer.execute_unprepared("COMMIT").await.unwrap();
+    for built in futures::future::join_all(builds).await {
+        built.unwrap().unwrap();
+    }
+    // What a killed run has left is built anew.
+    owner.execute_unprepared("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'plans.outbox_tried'::regclass").await.unwrap();
+    build(&owner, "plans", &[index], true).await.unwrap();
+    let valid = "SELECT count(*) AS found FROM pg_index WHERE indexrelid = 'plans.outbox_tried'::regclass AND indisvalid";
+    assert_eq!(count(valid).await, 1);
+    for conn in [writer, other] {
+        conn.close().await.unwrap();
     }
 }

@@ -11,9 +11,9 @@ use payterms_chassis::identity::Signer;
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     common::peers::v1::DeliverRequest,
-    invoicing::v1::{GetInvoiceRequest, payment::State},
+    invoicing::v1::{Contact, Customer, GetInvoiceRequest, UpdateCustomerRequest, payment::State},
 };
-use payterms_suite::Session;
+use payterms_suite::{Session, client::request_id};
 use payterms_testkit::{
     certificates::{Authority, DOOR, PARTS, channel, client, connect},
     people::person,
@@ -41,6 +41,20 @@ async fn delivers(channel: Channel, keys: &Path, issuer: &str) -> Result<(), Sta
     Session::on(channel, &token).unwrap().inbox().deliver(DeliverRequest { events: Vec::new() }).await.map(drop)
 }
 
+/// Every log line of every part is an object, and none names who pays, where, or with which card.
+fn nobody_is_named(services: &Services) {
+    for part in PARTS {
+        let logged = services.logged(part);
+        assert!(!logged.is_empty(), "{part} logs");
+        for line in logged.lines() {
+            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object()), "{part}: {line}");
+        }
+        for personal in ["Brightside", "brightside.example", "High Street", "Quillfeather", "quillfeather", "tok_visa", "4242"] {
+            assert!(!logged.contains(personal), "{part} logs {personal}: {logged}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_over_three_services_on_sqlite() {
     pays_over_tls(Rig::start(BINARY, None, &[]).await).await;
@@ -57,7 +71,7 @@ async fn a_payment_over_three_services_on_postgres() {
 async fn pays_over_tls(rig: Rig) {
     let (people, invoice) = prepare(&rig, "tok_visa").await;
     let authority = Authority::new("parts");
-    let services = Services::secured(rig, Security::of(&authority)).await;
+    let services = Services::secured_with(rig, Security::of(&authority), vec!["--log-format=json".to_owned()]).await;
     let admin = services.security().someone(&authority, services.at("gateway"), "CUSTOMER_ADMIN", Some(&people.customer));
     let request = pays(&people, &invoice);
     let pay = async || admin.payments().create_payment(request.clone()).await.map(|answer| answer.into_inner().payment.unwrap());
@@ -66,6 +80,14 @@ async fn pays_over_tls(rig: Rig) {
     let get = GetInvoiceRequest { name: invoice.name.clone() };
     let read = retry(async || admin.invoices().get_invoice(get.clone()).await).await.into_inner().invoice.unwrap();
     assert_eq!(read.paid, read.total, "the events have come too");
+    let contact = Contact { name: "Ann Quillfeather".into(), email: "ann@quillfeather.example".into(), receives_documents: true };
+    let request = UpdateCustomerRequest {
+        request_id: request_id(),
+        customer: Some(Customer { name: people.customer.clone(), contacts: vec![contact], ..Customer::default() }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["contacts".into()] }),
+    };
+    retry(async || admin.customers().update_customer(request.clone()).await).await;
+    nobody_is_named(&services);
     let wallet = services.logged("wallet");
     assert_eq!(wallet.matches("NOT FOR PRODUCTION: cards and bank debits are charged by a simulator").count(), 1, "{wallet}");
 

@@ -141,6 +141,9 @@ def main():
         damage(damaged)
         if not list(rule(damaged)):
             wrong.append(f"{rule.__name__} does not see what was broken")
+    damaged = copy.deepcopy(providers)
+    policy_of(damaged)["egress"].pop()
+    assert list(rules.policies_are_the_topology(damaged)), "webhooks that do not get out are seen"
     damaged = copy.deepcopy(chart)
     container_of(damaged)["image"] = "other"
     assert list(chart_is_the_overlay(damaged, production)), "a difference of the chart is seen"

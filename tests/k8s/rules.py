@@ -160,6 +160,13 @@ def settings_exist_and_required_ones_are_set(rendering):
                 yield f"{owner}: {name} is a path where nothing is mounted"
 
 
+def is_the_internet(peer):
+    """Whether it is every address but those inside, for webhooks."""
+    inside = {"10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}
+    block = peer.get("ipBlock", {})
+    return set(peer) == {"ipBlock"} and block["cidr"] == "0.0.0.0/0" and inside <= set(block.get("except", []))
+
+
 def policies_are_the_topology(rendering):
     """Each pod has a policy of both directions, and each connection is allowed at both ends, and no other one."""
     policies = {}
@@ -198,13 +205,18 @@ def policies_are_the_topology(rendering):
                 database = set(peer) == {"ipBlock"} and peer["ipBlock"]["cidr"] != "0.0.0.0/0" and ports == {5432}
                 spans = "providers" in rendering.name and spaces == {"kubernetes.io/metadata.name": "observability"} and ports == {4317}
                 events = name in SERVICES and "providers" in rendering.name and spaces == {"kubernetes.io/metadata.name": "nats"} and ports == {4222}
-                if not (ports and (own or dns or database or spans or events)):
+                webhooks = name in SERVICES and "providers" in rendering.name and is_the_internet(peer) and ports == {443}
+                if not (ports and (own or dns or database or spans or events or webhooks)):
                     yield f"NetworkPolicy {name}: it lets out to {peer} at {sorted(ports)}"
         ports = {port["port"] for rule in spec.get("egress") or [] if "to" not in rule for port in rule.get("ports", [])}
         allowed = {465, 587} if name == "invoicing" else set()
         allowed |= {443} if "providers" in rendering.name and name in ("invoicing", "credit", "gateway") else set()
         if ports != allowed:
             yield f"NetworkPolicy {name}: ports {sorted(ports ^ allowed)} are open to every address, or closed"
+        # Every service sends its own webhooks.
+        sends = any(is_the_internet(peer) for rule in spec.get("egress") or [] for peer in rule.get("to", []))
+        if sends != (name in SERVICES and "providers" in rendering.name):
+            yield f"NetworkPolicy {name}: webhooks do not get out, or something else does"
 
 
 def peers_are_the_topology(rendering):

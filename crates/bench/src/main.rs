@@ -1,5 +1,5 @@
-//! Measures the suite against a baseline in the same run: `payterms-bench wallet | credit | gateway | growth`, and
-//! plays a load that must lose nothing: `payterms-bench deadlines`.
+//! Measures the suite against a baseline in the same run: `payterms-bench wallet | credit | gateway | growth`, reads what it costs
+//! while nobody calls: `payterms-bench idle`, and plays a load that must lose nothing: `payterms-bench deadlines`.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -16,6 +16,7 @@ mod deadlines;
 mod finding;
 mod gateway;
 mod growth;
+mod idle;
 mod load;
 mod machine;
 mod report;
@@ -42,8 +43,20 @@ enum What {
     Gateway(Measure),
     /// A million wallets, and ten million entries on one.
     Growth(Measure),
+    /// What the suite asks of its database while nobody calls, with one tenant and with many.
+    Idle(Idle),
     /// Debits while other callers' deadlines pass in the middle: whether anything that was acknowledged is missing.
     Deadlines(Deadlines),
+}
+
+/// How many tenants stand still, and for how long.
+#[derive(Debug, Args)]
+struct Idle {
+    /// Tenants, besides the turn with one.
+    #[arg(long, default_value_t = 5_000)]
+    tenants: usize,
+    #[command(flatten)]
+    measure: Measure,
 }
 
 /// How long the load of `deadlines` lasts.
@@ -89,6 +102,9 @@ impl Measure {
     }
 }
 
+/// Seconds over which the cost of standing still is read.
+const IDLE_SECONDS: u64 = 60;
+
 fn main() -> ExitCode {
     // The services that are measured are processes of this same binary.
     let first = std::env::args().nth(1).unwrap_or_default();
@@ -103,6 +119,7 @@ fn main() -> ExitCode {
             What::Credit(measure) => credit::run(&measure.settled()).await,
             What::Gateway(measure) => gateway::run(&measure.settled()).await,
             What::Growth(measure) => growth::run(&measure.settled()).await,
+            What::Idle(idle) => idle::run(&idle.measure.settled(), idle.tenants, IDLE_SECONDS).await,
             What::Deadlines(load) => deadlines::run(&load.measure.settled(), load.minutes).await,
         }
     });

@@ -34,10 +34,16 @@ pub struct Durable {
 impl Durable {
     /// Starts one, or takes the one that is named; makes a fresh database on it.
     pub async fn start(measure: &Measure) -> Self {
+        Self::start_with(measure, "").await
+    }
+
+    /// The same, with more settings where one is started.
+    pub async fn start_with(measure: &Measure, settings: &str) -> Self {
         let durable = if let Some(url) = &measure.postgres {
             Self { owner: url.trim_start_matches("postgres://").trim_end_matches('/').to_owned(), private: None }
         } else {
-            let private = Private::start(&binaries().expect("PostgreSQL is installed, or --postgres names one"), SETTINGS);
+            let private =
+                Private::start(&binaries().expect("PostgreSQL is installed, or --postgres names one"), &format!("{SETTINGS} {settings}"));
             Self { owner: format!("postgres@{}", private.place), private: Some(private) }
         };
         let admin = open(format!("postgres://{}/postgres", durable.owner)).await;

@@ -202,6 +202,7 @@ pub async fn start<S: Service>(
     }
     let relations = topology.get(S::NAME).cloned().unwrap_or_default();
     let sources: Vec<_> = relations.hears.keys().cloned().collect();
+    let hears = Arc::new(relations.hears.clone());
     let copies = Arc::new(Copies::new(db.clone(), relations));
     // One connection to each replica: a call between services has one message in each direction, or few.
     let pools = pools(network, 1);
@@ -233,7 +234,8 @@ pub async fn start<S: Service>(
     let webhook_pages = pages.clone();
     let subscriber = network.broker.clone().filter(|_| !sources.is_empty());
     let subscriber = subscriber.map(|broker| Subscriber::new(broker, inbox.clone(), db.health().clone(), S::NAME, sources));
-    let operations = Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone(), checks };
+    let operations =
+        Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone(), checks, hears };
     let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone());
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
     let webhook_log = WebhookLog { db: db.clone(), flows: flows.clone(), pages: webhook_pages };
@@ -375,6 +377,7 @@ fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Obj
     objections.check_secret(&options.common.keys.join(Webhooks::KEY));
     objections.check_keys(&options.common.keys);
     S::check_for_production(&options.service, objections);
+    S::check_files(&options.service, objections);
     network
 }
 

@@ -25,8 +25,8 @@ pub struct CommonOptions {
     /// A TOML file with the same keys as the flags; flags and environment win.
     #[arg(long, env = "PAYTERMS_CONFIG")]
     pub config: Option<PathBuf>,
-    /// What it serves. In production it does not start with plain text, development keys, secrets that can be guessed, a simulator in
-    /// place of a provider, or a database that may lose or show what it should not.
+    /// What it serves. In production it does not start with plain text, development keys, secrets that can be guessed, callers of any
+    /// issuer, mails to a folder, a simulator in place of a provider, or a database that may lose or show what it should not.
     #[arg(long, env = "PAYTERMS_MODE", value_enum, default_value_t = Mode::Production)]
     pub mode: Mode,
     /// Where to listen.

@@ -157,12 +157,18 @@ fn password_in(url: &str) -> Option<&str> {
     parameter.or(credentials.map(|(_, password)| password))
 }
 
-/// Whether a line ends on this machine: a socket, or a loopback address. Who can read or take such a line can read this process's
-/// memory too, and what is behind it there, a proxy of the provider of the database, brings its own TLS.
+/// Whether a line ends on this machine: a socket, or a loopback address.
 fn stays_on_machine(server: &PgConnectOptions) -> bool {
     let host = server.get_host();
+    server.get_socket().is_some() || host.starts_with('/') || is_this_machine(host)
+}
+
+/// Whether a host is this machine by its name or address. Who can read or take a line to it can read this process's memory too, and
+/// what is behind it there, such as a proxy of the provider of the database, brings its own TLS.
+#[must_use]
+pub fn is_this_machine(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    server.get_socket().is_some() || host.starts_with('/') || host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether a secret is too short, one byte again and again, or a word that everybody tries first.

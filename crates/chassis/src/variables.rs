@@ -3,7 +3,7 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 56] = [
+pub const VARIABLES: [&str; 57] = [
     "PAYTERMS_AUDIENCE",
     "PAYTERMS_BUS",
     "PAYTERMS_BUS_CA",
@@ -18,6 +18,7 @@ pub const VARIABLES: [&str; 56] = [
     "PAYTERMS_CORS_ORIGINS",
     "PAYTERMS_DATA",
     "PAYTERMS_DATABASE_CONNECTIONS",
+    "PAYTERMS_DATABASE_POOLED",
     "PAYTERMS_DATABASE_PROCESSES",
     "PAYTERMS_DATABASE_STATEMENT_SECONDS",
     "PAYTERMS_DATABASE_URL",

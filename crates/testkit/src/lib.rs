@@ -9,15 +9,18 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod balancer;
 pub mod binary;
 pub mod broker;
 pub mod certificates;
 pub mod collector;
 pub mod crowd;
+pub mod endings;
 pub mod faulty_line;
 pub mod issuer;
 pub mod json_line;
 pub mod people;
+pub mod pooler;
 pub mod postgres;
 pub mod private_postgres;
 pub mod process;

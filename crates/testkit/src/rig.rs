@@ -43,8 +43,8 @@ pub struct Services {
     /// Whether each service has a second replica, at another address.
     twice: bool,
     pub(crate) security: Option<Security>,
-    others: BTreeMap<&'static str, Process>,
-    running: BTreeMap<&'static str, Process>,
+    pub(crate) others: BTreeMap<&'static str, Process>,
+    pub(crate) running: BTreeMap<&'static str, Process>,
 }
 
 impl Services {
@@ -115,11 +115,6 @@ impl Services {
     pub async fn start_other(&mut self, name: &'static str) {
         let process = Process::service(&self.rig.binary, name, self.other_at(name), &self.arguments(name), &self.environment).await;
         self.others.insert(name, process);
-    }
-
-    /// Kills the second replica of a service.
-    pub fn stop_other(&mut self, name: &'static str) {
-        drop(self.others.remove(name));
     }
 
     /// What was prepared.
@@ -193,6 +188,7 @@ impl Services {
         }
         if name == "gateway" {
             arguments.push(format!("--jwks={keys}/jwks.json"));
+            arguments.extend(self.security.iter().map(|_| "--issuer=callers".to_owned()));
         } else {
             arguments.push(match &self.rig.postgres {
                 Some(place) => format!("--database-url=postgres://payterms_{name}@{place}"),
@@ -200,7 +196,9 @@ impl Services {
             });
         }
         if name == "invoicing" {
-            arguments.push(format!("--mail=file:{data}/mail"));
+            // In production a folder is refused. Nobody takes mails there, and so they wait.
+            let place = if self.security.is_some() { "smtp://127.0.0.1:1".to_owned() } else { format!("file:{data}/mail") };
+            arguments.push(format!("--mail={place}"));
         }
         if matches!(name, "wallet" | "gateway") || name == "credit" && self.security.is_none() {
             arguments.push(format!("--simulator=http://{provider}"));
@@ -217,71 +215,10 @@ impl Services {
         arguments
     }
 
-    /// Tells a service to end, and waits until it has.
-    pub async fn terminate(&mut self, name: &'static str) {
-        let mut ending = self.running.remove(name).unwrap();
-        ending.terminate();
-        tokio::task::spawn_blocking(move || ending.wait_for_end()).await.unwrap();
-    }
-
     /// Stops all, for a suite on what they leave.
     #[must_use]
     pub fn into_rig(self) -> Rig {
         self.rig
-    }
-
-    /// Stops a service.
-    pub fn stop(&mut self, name: &'static str) {
-        drop(self.running.remove(name));
-    }
-
-    /// Starts a service so that it dies at a point, does what makes it die, and starts it again.
-    pub async fn die_at<F: Future + Send + 'static>(&mut self, name: &'static str, point: &str, act: F)
-    where
-        F::Output: Send + 'static,
-    {
-        self.die_and_meanwhile(name, point, act, std::future::ready(())).await;
-    }
-
-    /// The same, and does something while it lies dead.
-    pub async fn die_and_meanwhile<F: Future + Send + 'static>(&mut self, name: &'static str, point: &str, act: F, meanwhile: impl Future)
-    where
-        F::Output: Send + 'static,
-    {
-        self.restart(name, Some(point)).await;
-        let acting = tokio::spawn(act);
-        self.wait_for_end_of(name).await;
-        meanwhile.await;
-        self.restart(name, None).await;
-        let _ = acting.await.unwrap();
-    }
-
-    /// The same; then the next one dies at a point that what goes on passes, and is started again.
-    pub async fn die_twice<F: Future + Send + 'static>(
-        &mut self,
-        (name, point): (&'static str, &str),
-        act: F,
-        meanwhile: impl Future,
-        (next, next_point): (&'static str, &str),
-    ) where
-        F::Output: Send + 'static,
-    {
-        self.restart(name, Some(point)).await;
-        let acting = tokio::spawn(act);
-        self.wait_for_end_of(name).await;
-        meanwhile.await;
-        self.restart(next, Some(next_point)).await;
-        if next != name {
-            self.restart(name, None).await;
-        }
-        self.wait_for_end_of(next).await;
-        self.restart(next, None).await;
-        let _ = acting.await.unwrap();
-    }
-
-    async fn wait_for_end_of(&mut self, name: &'static str) {
-        let mut doomed = self.running.remove(name).unwrap();
-        tokio::task::spawn_blocking(move || doomed.wait_for_end()).await.unwrap();
     }
 }
 
@@ -311,6 +248,11 @@ impl Rig {
     #[must_use]
     pub fn data(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Stops the suite.
+    pub fn stop(&mut self) {
+        drop(self.suite.take());
     }
 
     /// Starts the suite, killing itself at a point if one is named.

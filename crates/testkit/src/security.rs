@@ -54,7 +54,12 @@ impl Security {
 impl Services {
     /// Starts each service in production, on what a rig has prepared. Nothing of the simulator is there but the wallet's cards.
     pub async fn secured(rig: Rig, security: Security) -> Self {
-        Self::start(rig, (Vec::new(), Some(security)), &[], false).await
+        Self::secured_with(rig, security, Vec::new()).await
+    }
+
+    /// The same, with more options for each.
+    pub async fn secured_with(rig: Rig, security: Security, options: Vec<String>) -> Self {
+        Self::start(rig, (options, Some(security)), &[], false).await
     }
 
     /// How they are secured.

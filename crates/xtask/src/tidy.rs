@@ -16,7 +16,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("crates/bank-files", &["kernel"]),
     ("crates/fonts", &[]),
     ("proto", &[]),
-    ("migrations", &["kernel"]),
+    ("migrations", &["kernel", "chassis"]),
     ("crates/chassis", &["kernel", "proto", "bank-files", "fonts"]),
     ("crates/simulator", &["chassis"]),
     ("services/wallet/domain", &["kernel"]),

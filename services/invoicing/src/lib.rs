@@ -50,7 +50,8 @@ use use_cases::{
 /// Options of invoicing alone.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Where mails go: `file:FOLDER`, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`.
+    /// Where mails go: `smtps://USER:PASSWORD@HOST`, `smtp://USER:PASSWORD@HOST?tls=required` (STARTTLS), or for development `file:FOLDER`
+    /// and `smtp://HOST:PORT`.
     #[arg(long, env = "PAYTERMS_MAIL", default_value = "file:mail")]
     pub mail: String,
     /// A file with what `--mail` says, for an address with a password.
@@ -78,6 +79,13 @@ impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
     const SCHEMA_VERSION: &'static str = "invoicing_0028_methods_before";
     type Options = Options;
+
+    fn check_for_production(options: &Options, objections: &mut Objections) {
+        // A file that is not read is the matter of `check_files`.
+        if let Ok(place) = mail_place(options) {
+            mailer::check_for_production(&place, objections);
+        }
+    }
 
     fn check_files(options: &Options, objections: &mut Objections) {
         if let Some(place) = objections.take(mail_place(options)) {

@@ -24,7 +24,6 @@ pub async fn check<S: Service>(arguments: Vec<OsString>) -> Result<Vec<String>, 
     let stop = CancellationToken::new();
     let mut objections = Objections::new(options.common.mode);
     let network = survey::<S>(&options, &mut objections, &stop);
-    S::check_files(&options.service, &mut objections);
     let keys = &options.common.keys;
     objections.take(Signer::read(keys, S::NAME, Arc::new(SystemClock)).map(drop));
     if let Some(topology) = objections.take(topology::load()) {

@@ -5,6 +5,7 @@ pub(crate) mod carrier;
 pub(crate) mod checks;
 pub mod copies;
 pub(crate) mod event_log;
+pub(crate) mod heads;
 pub mod inbox;
 pub(crate) mod log_head;
 pub(crate) mod nats;

@@ -1,7 +1,7 @@
 //! The operator's methods in every service: publish snapshots again, look after dead letters, see what waits, check what must hold.
 
 use crate::{
-    bus::{checks::Checks, inbox::Inbox, queues, snapshots::Snapshots},
+    bus::{checks::Checks, heads, inbox::Inbox, queues, snapshots::Snapshots},
     db::{
         Db, sql,
         tx::{AggregateVersion, EventKind},
@@ -18,12 +18,14 @@ use crate::{
 };
 use payterms_kernel::{Kind, Refusal};
 use payterms_proto::common::v1::{
-    CheckRequest, CheckResponse, DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, ListDeadLettersRequest,
-    ListDeadLettersResponse, ListDueJobsRequest, ListDueJobsResponse, ListOpenFlowsRequest, ListOpenFlowsResponse, RepublishRequest,
-    RepublishResponse, RetryDeadLetterRequest, RetryDeadLetterResponse, operations_service_server::OperationsService,
+    CheckRequest, CheckResponse, DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, ListAggregateVersionsRequest,
+    ListAggregateVersionsResponse, ListDeadLettersRequest, ListDeadLettersResponse, ListDueJobsRequest, ListDueJobsResponse,
+    ListOpenFlowsRequest, ListOpenFlowsResponse, RepublishRequest, RepublishResponse, RetryDeadLetterRequest, RetryDeadLetterResponse,
+    operations_service_server::OperationsService,
 };
 use prost::Message;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use std::{collections::BTreeMap, sync::Arc};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -39,10 +41,21 @@ pub struct Operations {
     pub(crate) inbox: Inbox,
     pub(crate) flows: Flows,
     pub(crate) checks: Checks,
+    /// The types of aggregate of other services whose events it applies, by service.
+    pub(crate) hears: Arc<BTreeMap<String, Vec<String>>>,
 }
 
 impl Operations {
-    async fn republish(&self, call: &Call, aggregate: &str, page: &Page) -> Result<Answer<RepublishResponse>, AppError> {
+    /// The types of aggregate that the service knows of a source.
+    fn types_of(&self, source: &str) -> Vec<&str> {
+        if source == self.db.service() {
+            return self.snapshots.types().collect();
+        }
+        self.hears.get(source).into_iter().flatten().map(String::as_str).collect()
+    }
+
+    /// Publishes a page of aggregates again. Their versions rise by `raise`.
+    async fn republish(&self, call: &Call, aggregate: &str, page: &Page, raise: i64) -> Result<Answer<RepublishResponse>, AppError> {
         let Some((aggregate, event, load)) = self.snapshots.get(aggregate) else {
             let types: Vec<_> = self.snapshots.types().collect();
             let message = format!("Nothing of that type can be repeated. Use one of: {}.", types.join(", "));
@@ -68,7 +81,13 @@ impl Operations {
         for (id, data) in states {
             let Some((_, version)) = heads.iter().find(|(head, _)| *head == id) else { continue };
             let event_id = tx.id::<Self>().uuid();
-            let version = AggregateVersion { kind: aggregate, id: &id, version: *version };
+            let version = version.saturating_add(raise);
+            if raise > 0 {
+                let update = "UPDATE aggregate_heads SET version = $4 WHERE tenant = $1 AND aggregate_type = $2 AND aggregate_id = $3";
+                let values = vec![call.tenant.as_str().into(), aggregate.into(), id.as_str().into(), version.into()];
+                sql::exec(tx.conn(), update, values).await?;
+            }
+            let version = AggregateVersion { kind: aggregate, id: &id, version };
             tx.put_event(event_id, version, event, data, EventKind::Snapshot).await?;
             snapshot_count = snapshot_count.saturating_add(1);
         }
@@ -133,7 +152,27 @@ impl OperationsService for Operations {
         let aggregate = fields.text("aggregate_type", &message.aggregate_type, 1, 40);
         let page = Page::parse(&mut fields, &format!("{} {aggregate}", message.parent), 0, &message.page_token);
         let call = fields.write(&message.request_id, tenant)?;
-        handler::write(&self.flows, &call, || Self::republish(self, &call, &aggregate, &page)).await
+        let raise = if message.after_restore { heads::RESTORED } else { 0 };
+        handler::write(&self.flows, &call, || Self::republish(self, &call, &aggregate, &page, raise)).await
+    }
+
+    async fn list_aggregate_versions(
+        &self,
+        request: Request<ListAggregateVersionsRequest>,
+    ) -> Result<Response<ListAggregateVersionsResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let tenant = fields.name("parent", &message.parent, &[]).tenant;
+        let source = fields.text("source", &message.source, 1, 40);
+        let aggregate = fields.text("aggregate_type", &message.aggregate_type, 1, 40);
+        let types = self.types_of(&source);
+        if !aggregate.is_empty() && !types.contains(&aggregate.as_str()) {
+            let description = format!("It knows no such aggregates of that source. Use one of: {}.", types.join(", "));
+            fields.wrong("aggregate_type", "AGGREGATE_TYPE_UNKNOWN", description);
+        }
+        let list = format!("{} {source} {aggregate}", message.parent);
+        let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
+        fields.finish()?;
+        handler::read(heads::list(&self.db, (&self.pages, &page), &tenant, (&source, &aggregate))).await
     }
 
     async fn list_dead_letters(&self, request: Request<ListDeadLettersRequest>) -> Result<Response<ListDeadLettersResponse>, Status> {

@@ -65,9 +65,14 @@ const WEBHOOKS_AGE: Metric = Metric {
     unit: "s",
     description: "How long the oldest of the events that endpoints have not received waits.",
 };
+const WEBHOOKS_OVERDUE: Metric = Metric {
+    name: "payterms.webhooks.overdue",
+    unit: "s",
+    description: "How long the oldest of the webhooks whose turn it is has been due.",
+};
 /// The metrics of every service's queues.
-pub const QUEUES: [Metric; 11] =
-    [UNDELIVERED, UNDELIVERED_AGE, HELD, HELD_AGE, DEAD, DUE, DUE_AGE, FLOWS, FLOWS_AGE, WEBHOOKS, WEBHOOKS_AGE];
+pub const QUEUES: [Metric; 12] =
+    [UNDELIVERED, UNDELIVERED_AGE, HELD, HELD_AGE, DEAD, DUE, DUE_AGE, FLOWS, FLOWS_AGE, WEBHOOKS, WEBHOOKS_AGE, WEBHOOKS_OVERDUE];
 
 /// Labels besides the part, each with its value. Only what has few values.
 type Labels = Vec<(&'static str, String)>;
@@ -254,6 +259,7 @@ impl Sampler {
              ORDER BY d.created_at LIMIT {MOST}) waiting"
         );
         self.add(&mut samples, now, [WEBHOOKS, WEBHOOKS_AGE], Vec::new(), &webhooks, vec![]).await?;
+        samples.push(Sample { metric: WEBHOOKS_OVERDUE, labels: Vec::new(), value: self.webhooks_overdue(now).await? });
         // The fence of a flow starts at the instant of its opening in microseconds.
         let flows = "SELECT flow AS label, count(*) AS many, min(fence) AS fence FROM intent_lease WHERE tenant <> '' GROUP BY flow";
         let mut open = BTreeMap::new();
@@ -268,6 +274,20 @@ impl Sampler {
             samples.push(Sample { metric: FLOWS_AGE, labels: label, value: oldest });
         }
         Ok(samples)
+    }
+
+    /// For how long the oldest webhook whose turn it is has been due: what its receiver refuses waits until it is tried again, and what
+    /// comes after it in its subject waits with it; neither is due.
+    async fn webhooks_overdue(&self, now: DateTime<Utc>) -> Result<f64, AppError> {
+        let select = format!(
+            "SELECT min(d.due_at) AS since FROM (SELECT d.* FROM webhook_deliveries d JOIN webhook_targets t ON t.tenant = d.tenant \
+             AND t.endpoint_id = d.endpoint_id WHERE d.state = 'PENDING' AND t.enabled AND t.reported < t.generation \
+             ORDER BY d.created_at LIMIT {MOST}) d WHERE d.due_at <= $1 AND NOT EXISTS (SELECT 1 FROM webhook_deliveries e \
+             WHERE e.tenant = d.tenant AND e.endpoint_id = d.endpoint_id AND e.subject = d.subject AND e.state = 'PENDING' \
+             AND (e.position < d.position OR (e.position = d.position AND e.item < d.item)))"
+        );
+        let since = sql::one(self.db.system(), &select, vec![now.into()]).await?;
+        Ok(age(now, since.map(|row| row.try_get("", "since")).transpose()?.flatten()))
     }
 
     /// Adds the samples of a query with one row.

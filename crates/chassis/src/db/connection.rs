@@ -14,8 +14,8 @@ use std::sync::Arc;
 /// The database to connect to.
 #[derive(Clone)]
 pub(crate) enum Target {
-    /// A server.
-    Postgres(Box<PgConnectOptions>),
+    /// A server, or a pooler in transaction mode before it.
+    Postgres { server: Box<PgConnectOptions>, pooled: bool },
     /// A file.
     Sqlite(Box<SqliteConnectOptions>),
 }
@@ -23,14 +23,21 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) fn backend(&self) -> DbBackend {
         match self {
-            Self::Postgres(_) => DbBackend::Postgres,
+            Self::Postgres { .. } => DbBackend::Postgres,
             Self::Sqlite(_) => DbBackend::Sqlite,
         }
     }
 
+    /// Whether a pooler in between runs each transaction on any of its own connections.
+    pub(crate) fn is_pooled(&self) -> bool {
+        matches!(self, Self::Postgres { pooled: true, .. })
+    }
+
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {
         match self {
-            Self::Postgres(options) => Ok(Connection::Postgres(Box::new(PgConnection::connect_with(options).await?))),
+            Self::Postgres { server, pooled } => {
+                Ok(Connection::Postgres { connection: Box::new(PgConnection::connect_with(server).await?), prepares: !pooled })
+            }
             Self::Sqlite(options) => Ok(Connection::Sqlite(Box::new(SqliteConnection::connect_with(options).await?))),
         }
     }
@@ -39,14 +46,20 @@ impl Target {
 /// An open connection.
 #[derive(Debug)]
 pub(crate) enum Connection {
-    Postgres(Box<PgConnection>),
+    Postgres {
+        connection: Box<PgConnection>,
+        /// Whether statements are prepared once for later ones of the same text. Behind a pooler they might have been on another connection.
+        prepares: bool,
+    },
     Sqlite(Box<SqliteConnection>),
 }
 
 impl Connection {
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, Error> {
         match self {
-            Self::Postgres(connection) => postgres(statement).execute(connection.as_mut()).await.map(Into::into),
+            Self::Postgres { connection, prepares } => {
+                postgres(statement).persistent(*prepares).execute(connection.as_mut()).await.map(Into::into)
+            }
             Self::Sqlite(connection) => sqlite(statement).execute(connection.as_mut()).await.map(Into::into),
         }
     }
@@ -55,22 +68,24 @@ impl Connection {
     pub(crate) async fn execute_text(&mut self, text: &str) -> Result<ExecResult, Error> {
         let text = raw_sql(AssertSqlSafe(text.to_owned()));
         match self {
-            Self::Postgres(connection) => text.execute(connection.as_mut()).await.map(Into::into),
+            Self::Postgres { connection, .. } => text.execute(connection.as_mut()).await.map(Into::into),
             Self::Sqlite(connection) => text.execute(connection.as_mut()).await.map(Into::into),
         }
     }
 
     pub(crate) async fn first_row(&mut self, statement: Statement) -> Result<Option<QueryResult>, Error> {
         match self {
-            Self::Postgres(connection) => postgres(statement).fetch_optional(connection.as_mut()).await.map(|row| row.map(Into::into)),
+            Self::Postgres { connection, prepares } => {
+                postgres(statement).persistent(*prepares).fetch_optional(connection.as_mut()).await.map(|row| row.map(Into::into))
+            }
             Self::Sqlite(connection) => sqlite(statement).fetch_optional(connection.as_mut()).await.map(|row| row.map(Into::into)),
         }
     }
 
     pub(crate) async fn all_rows(&mut self, statement: Statement) -> Result<Vec<QueryResult>, Error> {
         match self {
-            Self::Postgres(connection) => {
-                let rows = postgres(statement).fetch_all(connection.as_mut()).await?;
+            Self::Postgres { connection, prepares } => {
+                let rows = postgres(statement).persistent(*prepares).fetch_all(connection.as_mut()).await?;
                 Ok(rows.into_iter().map(Into::into).collect())
             }
             Self::Sqlite(connection) => {
@@ -83,7 +98,7 @@ impl Connection {
     /// Checks that the other side still answers.
     pub(crate) async fn ping(&mut self) -> Result<(), Error> {
         match self {
-            Self::Postgres(connection) => connection.ping().await,
+            Self::Postgres { connection, .. } => connection.ping().await,
             Self::Sqlite(connection) => connection.ping().await,
         }
     }
@@ -91,7 +106,7 @@ impl Connection {
     /// Closes without a farewell to the server, which may no longer answer. It rolls back what was not committed.
     pub(crate) async fn close(self) {
         let closed = match self {
-            Self::Postgres(connection) => connection.close_hard().await,
+            Self::Postgres { connection, .. } => connection.close_hard().await,
             // Waits until the driver's thread has ended its statement, so that the next writer finds no lock of this one.
             Self::Sqlite(connection) => connection.close().await,
         };
@@ -116,6 +131,11 @@ fn sqlite(statement: Statement) -> Query<'static, Sqlite, SqlxValues> {
 /// The error of a statement in SeaORM's form.
 pub(crate) fn failed(error: Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+/// Whether a server has no free connection slot (SQLSTATE 53300, `too_many_connections`).
+pub(crate) fn is_full(error: &Error) -> bool {
+    error.as_database_error().is_some_and(|cause| cause.code().is_some_and(|code| code == "53300"))
 }
 
 /// Whether the database answered with an error that concerns only the statement, so that the connection itself is sound.

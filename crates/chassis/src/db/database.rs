@@ -110,7 +110,8 @@ impl Db {
         let Limits { answer, .. } = options.limits(options.connections);
         // The server cancels a statement a second before this side gives the connection up, so that its error can still arrive.
         let statement = millis(answer.saturating_sub(Duration::from_secs(1)));
-        let server = server.application_name(&format!("payterms-{service}")).disable_statement_logging().options([
+        let server = server.application_name(&format!("payterms-{service}")).disable_statement_logging();
+        let settings = [
             ("statement_timeout", statement.clone()),
             ("lock_timeout", statement),
             ("idle_in_transaction_session_timeout", millis(Duration::from_mins(1))),
@@ -120,15 +121,20 @@ impl Db {
             // would go on using a plan that it cached then.
             ("enable_seqscan", "off".to_owned()),
             ("random_page_cost", "1.1".to_owned()),
-        ]);
+        ];
+        // A pooler passes no settings on; it sets them itself, and what is missing is named below. It knows no digits of floats either.
+        let server = if options.pooled { server.extra_float_digits(None) } else { server.options(settings) };
         let health = Health::default();
         let limits = options.limits(options.connections);
-        let pool = Pool::open(service.to_owned(), Target::Postgres(Box::new(server)), limits, health.clone())
-            .await
-            .map_err(|error| error.to_string())?;
+        let pool =
+            Pool::open(service.to_owned(), Target::Postgres { server: Box::new(server), pooled: options.pooled }, limits, health.clone())
+                .await
+                .map_err(|error| error.to_string())?;
         server_checks::check(&pool, service, options.must_be_durable).await?;
         let db = Self::over(pool, health, service, clock);
-        db.compare_with_server_limit(options).await.map_err(|error| error.to_string())?;
+        if !options.pooled {
+            db.compare_with_server_limit(options).await.map_err(|error| error.to_string())?;
+        }
         Ok(db)
     }
 

@@ -20,6 +20,10 @@ pub struct DatabaseOptions {
     /// Seconds that one statement may take before it is ended and its connection closed.
     #[arg(long = "database-statement-seconds", env = "PAYTERMS_DATABASE_STATEMENT_SECONDS", default_value_t = 8, value_parser = positive)]
     pub statement_seconds: usize,
+    /// The address is that of a pooler in transaction mode, such as `PgBouncer`, which runs each transaction on any of its connections:
+    /// nothing is prepared, and the pooler sets what each connection needs (docs/runbooks/postgres.md).
+    #[arg(long = "database-pooled", env = "PAYTERMS_DATABASE_POOLED")]
+    pub pooled: bool,
     /// Whether a server that may lose what it has confirmed is refused, as in production.
     #[arg(skip)]
     pub must_be_durable: bool,
@@ -31,7 +35,7 @@ fn positive(text: &str) -> Result<usize, String> {
 
 impl Default for DatabaseOptions {
     fn default() -> Self {
-        Self { connections: 12, processes: 8, wait_seconds: 10, statement_seconds: 8, must_be_durable: false }
+        Self { connections: 12, processes: 8, wait_seconds: 10, statement_seconds: 8, pooled: false, must_be_durable: false }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::{
     db::{
-        connection::{Connection, Target, failed, is_of_statement},
+        connection::{Connection, Target, failed, is_full, is_of_statement},
         health::Health,
     },
     telemetry::metrics,
@@ -17,10 +17,7 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram},
 };
-use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
-    sqlx::{Error, error::DatabaseError},
-};
+use sea_orm::{ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, sqlx::Error};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -115,6 +112,24 @@ impl Pool {
             let pool = limited.upgrade();
             pool.map(|pool| (vec![pool.label.clone()], metrics::count(pool.limits.connections))).into_iter().collect()
         });
+    }
+
+    /// Whether a pooler in between runs each transaction on any of its own connections.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.0.target.is_pooled()
+    }
+
+    /// Runs one statement on any connection. What a statement is bound to is told to the server before its values: behind a pooler both
+    /// reach the same connection only within a transaction.
+    async fn alone<T>(&self, work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, DbErr> {
+        let mut lease = self.lease().await?;
+        if !self.is_pooled() {
+            return lease.statement(work).await;
+        }
+        lease.begin("BEGIN").await?;
+        let value = lease.statement(work).await?;
+        lease.end("COMMIT").await?;
+        Ok(value)
     }
 
     fn idle(&self) -> MutexGuard<'_, VecDeque<(Connection, Instant)>> {
@@ -224,11 +239,6 @@ impl Pool {
             let _ = timeout(CONNECTION_TIMEOUT, connection.close()).await;
         }
     }
-}
-
-/// Whether a server has no free connection slot (SQLSTATE 53300, `too_many_connections`).
-fn is_full(error: &Error) -> bool {
-    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "53300")
 }
 
 /// The transaction state of a connection in use.
@@ -369,7 +379,7 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.lease().await?.statement(async |connection| connection.execute(statement).await).await
+        self.alone(async |connection| connection.execute(statement).await).await
     }
 
     async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
@@ -377,10 +387,10 @@ impl ConnectionTrait for Pool {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.lease().await?.statement(async |connection| connection.first_row(statement).await).await
+        self.alone(async |connection| connection.first_row(statement).await).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.lease().await?.statement(async |connection| connection.all_rows(statement).await).await
+        self.alone(async |connection| connection.all_rows(statement).await).await
     }
 }

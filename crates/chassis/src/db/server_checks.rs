@@ -31,6 +31,8 @@ struct Server {
     bypasses_row_security: bool,
     owns_tables: bool,
     may_create_tables: bool,
+    /// Limits of time that its connections do not have.
+    without_limits: Vec<String>,
     /// Settings without which a crash loses what was confirmed, and that are off.
     off: Vec<String>,
 }
@@ -52,9 +54,14 @@ impl Server {
         // A connection pooler in between may drop the options that a connection sends at its start.
         if self.search_path.replace(' ', "") != search_path(service) {
             wrong.push(format!(
-                "the search path is {}, not {service}: connect to the server itself, or to a pooler that passes options on",
+                "the search path is {}, not {service}: connect to the server itself, or give a pooler the connect_query of \
+                 docs/runbooks/postgres.md",
                 self.search_path
             ));
+        }
+        if !self.without_limits.is_empty() {
+            let limits = self.without_limits.join(", ");
+            wrong.push(format!("connections have no {limits}: give the pooler the connect_query of docs/runbooks/postgres.md"));
         }
         wrong
     }
@@ -71,15 +78,21 @@ async fn read(pool: &Pool, service: &str) -> Result<Server, DbErr> {
                           WHERE n.nspname = $1 AND pg_catalog.pg_has_role(c.relowner, 'MEMBER')) AS owns, \
                   EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE nspname = $1 AND pg_catalog.has_schema_privilege(n.oid, 'CREATE')) AS makes, \
                   (SELECT coalesce(pg_catalog.string_agg(name, ',' ORDER BY name), '') FROM pg_catalog.pg_settings \
-                   WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off') AS off \
+                   WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off') AS off, \
+                  (SELECT coalesce(pg_catalog.string_agg(name, ',' ORDER BY name), '') FROM pg_catalog.pg_settings \
+                   WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') AND setting = '0') AS limits \
                   FROM pg_catalog.pg_roles WHERE rolname = current_user";
     let Some(row) = sql::one(pool, select, vec![service.into()]).await? else { return Ok(Server::default()) };
-    let off: String = row.try_get("", "off")?;
+    let names = |column: &str| {
+        let names: String = row.try_get("", column)?;
+        Ok::<_, DbErr>(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    };
     Ok(Server {
         search_path: row.try_get("", "path")?,
         bypasses_row_security: row.try_get("", "strong")?,
         owns_tables: row.try_get("", "owns")?,
         may_create_tables: row.try_get("", "makes")?,
-        off: off.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        without_limits: names("limits")?,
+        off: names("off")?,
     })
 }

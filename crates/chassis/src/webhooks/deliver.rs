@@ -50,6 +50,11 @@ static ATTEMPTS: LazyLock<Counter<u64>> = LazyLock::new(|| {
     metrics::meter().u64_counter("payterms.webhooks.attempts").with_unit("{request}").with_description(description).build()
 });
 
+/// Counts attempts of a part with an outcome.
+fn count_attempts(part: &'static str, outcome: Outcome, attempts: u64) {
+    ATTEMPTS.add(attempts, &[metrics::part(part), KeyValue::new("payterms.outcome", outcome.name())]);
+}
+
 /// What a service needs to keep endpoints and to deliver to them.
 #[derive(Debug, Clone)]
 pub struct Webhooks {
@@ -93,6 +98,10 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     pub(crate) fn new(db: Db, relay: &Relay, webhooks: Webhooks, on_failure: Option<OnFailure>) -> Self {
+        // Counters begin at 0, so that the first of a kind is seen as a rise.
+        for outcome in Outcome::KINDS {
+            count_attempts(db.service(), outcome, 0);
+        }
         Self {
             sender: Sender::new(webhooks.rules),
             fan_out: FanOut { db: db.clone(), types: webhooks.types },
@@ -165,7 +174,7 @@ impl Delivery {
         let message = Message { url: &target.url, id: &event.id, timestamp: now.timestamp(), signature: &signature, body };
         let outcome = self.sender.send(message).await;
         kill::point("webhooks.after_send");
-        ATTEMPTS.add(1, &[metrics::part(self.db.service()), KeyValue::new("payterms.outcome", outcome.name())]);
+        count_attempts(self.db.service(), outcome, 1);
         let verdict = verdict::after(outcome, claimed.attempts.saturating_add(1), rand::random_range(0..=MOST_JITTER));
         if verdict == Verdict::GiveUp {
             self.give_up(claimed, &target, outcome).await

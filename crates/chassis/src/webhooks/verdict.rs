@@ -28,6 +28,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// One of each kind.
+    pub const KINDS: [Self; 7] = [
+        Self::Delivered(200),
+        Self::Gone,
+        Self::HttpError(500),
+        Self::Redirected(308),
+        Self::TimedOut,
+        Self::Unreachable,
+        Self::AddressRefused,
+    ];
+
     /// The outcome that the status of an answer means.
     #[must_use]
     pub fn of_status(status: u16) -> Self {

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod config_check;
 pub mod connection;
+mod copies;
 pub mod dead_letters;
 pub mod events;
 pub mod health;

@@ -5,6 +5,7 @@ use crate::{
     operate::{
         Outcome, Service,
         connection::ConnectionOptions,
+        copies,
         output::{self, Output, json_of},
         sentence_of,
     },
@@ -96,7 +97,14 @@ pub async fn run(options: &VerifyOptions, data: &Path) -> Result<Outcome, String
     let session = options.connection.session(data, "OPERATOR", None)?;
     let mut all = Vec::new();
     for service in Service::chosen(&options.services) {
-        all.push((service, check(&session, service, options).await));
+        let mut verified = check(&session, service, options).await;
+        if options.invariants.is_empty() || options.invariants.iter().any(|name| name == copies::INVARIANT) {
+            match copies::compare(&session, service, options.tenant.as_deref()).await {
+                Ok(rules) => rules.into_iter().for_each(|rule| verified.add(rule, options.limit)),
+                Err(failure) => verified.failure = verified.failure.or(Some(failure)),
+            }
+        }
+        all.push((service, verified));
     }
     let known: Vec<&str> = all.iter().flat_map(|(_, verified)| &verified.rules).map(|rule| rule.invariant.as_str()).collect();
     if let Some(unknown) = options.invariants.iter().find(|name| !known.contains(&name.as_str()))

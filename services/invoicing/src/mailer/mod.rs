@@ -9,7 +9,9 @@ use lettre::{
     message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
     transport::smtp,
 };
+use payterms_chassis::production::{Objections, is_this_machine};
 use std::{path::PathBuf, time::SystemTime};
+use url::Url;
 
 /// A mail as it leaves.
 #[derive(Debug, Clone)]
@@ -32,6 +34,20 @@ pub struct Outgoing {
     pub documents: Vec<(String, Vec<u8>)>,
     /// When it was written.
     pub written_at: SystemTime,
+}
+
+/// Objects to a place where nobody gets the mails, and to a line on which others could read them, with what logs in to the mail server.
+/// A line that ends on this machine may be plain text. A place that is malformed is [`Mailer::new`]'s matter.
+pub fn check_for_production(place: &str, objections: &mut Objections) {
+    if place.starts_with("file:") {
+        objections.refuse("mails go to a folder, where no customer reads them; name a mail server with --mail-file");
+    }
+    let Some(server) = place.strip_prefix("smtp://").and_then(|_| Url::parse(place).ok()) else { return };
+    // The first one counts, as for the transport; `opportunistic` is plain text where somebody in between takes STARTTLS away.
+    let has_tls = server.query_pairs().find(|(key, _)| key == "tls").is_some_and(|(_, value)| value == "required");
+    if !has_tls && !server.host_str().is_some_and(is_this_machine) {
+        objections.refuse("mails may go to their server in plain text; write smtps://HOST, or smtp://HOST?tls=required, into its address");
+    }
 }
 
 /// A mail that was not taken. It names nobody.
@@ -170,4 +186,37 @@ async fn each(transport: &Smtp, whole: &Envelope, bytes: &[u8]) -> Result<(), Ma
         };
     }
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_for_production;
+    use payterms_chassis::production::{Mode, Objections};
+
+    #[test]
+    fn production_sends_mails_to_a_server_and_over_tls() {
+        let objections_to = |place: &str| {
+            let mut objections = Objections::new(Mode::Production);
+            check_for_production(place, &mut objections);
+            objections.into_sentences().concat()
+        };
+        assert!(objections_to("file:mail").contains("go to a folder"));
+        for plain in [
+            "smtp://mail.example",
+            "smtp://u:p@mail.example:587",
+            "smtp://mail.example?tls=opportunistic",
+            "smtp://mail.example?tls=opportunistic&tls=required",
+        ] {
+            assert!(objections_to(plain).contains("in plain text"), "{plain}");
+        }
+        for good in [
+            "smtps://u:p@mail.example",
+            "smtp://u:p@mail.example:587?tls=required",
+            "smtp://127.0.0.1:25",
+            "smtp://[::1]",
+            "smtp://localhost",
+        ] {
+            assert_eq!(objections_to(good), "", "{good}");
+        }
+    }
 }

@@ -13,6 +13,29 @@ use x509_cert::{
 /// third is left.
 const SOON: i32 = 5;
 
+/// What a certificate that a process reads is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// The part shows it to the others.
+    Part,
+    /// The others' certificates are of it.
+    Authority,
+    /// Callers are shown it, with those that it is of.
+    Door,
+}
+
+impl Purpose {
+    /// Its name as a label of metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Part => "part",
+            Self::Authority => "authority",
+            Self::Door => "door",
+        }
+    }
+}
+
 /// A certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {

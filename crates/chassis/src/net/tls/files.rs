@@ -1,7 +1,15 @@
 //! Folders of certificates, which are read again while the process runs. Files are compared by their content, at intervals:
 //! Kubernetes renews a Secret by turning a link, of which file watches and modification times tell little.
 
-use crate::net::tls::{LoggedFaults, certificate::Certificate};
+use crate::{
+    net::tls::{
+        LoggedFaults,
+        certificate::{Certificate, Purpose},
+    },
+    telemetry::metrics,
+};
+use chrono::{DateTime, Utc};
+use opentelemetry::KeyValue;
 use payterms_kernel::{Clock, SystemClock};
 use std::{
     collections::BTreeMap,
@@ -46,8 +54,18 @@ impl Files {
 
 /// What is made of files.
 pub trait Side: Send + Sync + 'static {
-    /// The certificates whose end is watched.
-    fn certificates(&self) -> &[Certificate];
+    /// The certificates whose end is watched, and what each is for.
+    fn certificates(&self) -> &[(Purpose, Certificate)];
+
+    /// When the first of those for one purpose ends.
+    fn ends(&self) -> BTreeMap<Purpose, DateTime<Utc>> {
+        let mut ends = BTreeMap::new();
+        for (purpose, certificate) in self.certificates() {
+            let first = ends.entry(*purpose).or_insert(certificate.ends());
+            *first = certificate.ends().min(*first);
+        }
+        ends
+    }
 }
 
 /// What was made of the files of a folder last. It follows the files for as long as the process runs; files that cannot be used
@@ -96,18 +114,26 @@ struct Follower<S, M> {
 }
 
 impl<S: Side> Followed<S> {
-    /// Reads these files of a folder and makes something of them, now and whenever they change, until `stop` is cancelled. Called
-    /// within a runtime.
+    /// Reads these files of a folder of a part and makes something of them, now and whenever they change, until `stop` is cancelled. How
+    /// long the certificates are still good is a metric. Called within a runtime.
     ///
     /// # Errors
     /// A sentence that names the folder and the file that cannot be used now.
     pub(crate) fn open(
-        folder: &Path,
-        names: &'static [&'static str],
+        part: &'static str,
+        (folder, names): (&Path, &'static [&'static str]),
         make: impl Fn(&Files) -> Result<S, String> + Send + Sync + 'static,
         stop: CancellationToken,
     ) -> Result<Self, String> {
         let (mut follower, followed) = Follower::open(folder, names, make)?;
+        let measured = followed.clone();
+        let description = "How long the certificates that a part reads are still good, by what they are for; below 0 they have ended.";
+        metrics::observe("payterms.certificates.remaining", "s", description, move || {
+            let now = SystemClock.now();
+            let ends = measured.now().ends().into_iter();
+            let labels = |purpose: Purpose| vec![metrics::part(part), KeyValue::new("payterms.certificate", purpose.name())];
+            ends.map(|(purpose, end)| (labels(purpose), (end - now).as_seconds_f64())).collect()
+        });
         tokio::spawn(async move {
             follower.warn_of_end();
             while tokio::time::timeout(READ_EVERY, stop.cancelled()).await.is_err() {
@@ -154,7 +180,8 @@ impl<S: Side, M: Fn(&Files) -> Result<S, String>> Follower<S, M> {
     fn warn_of_end(&mut self) {
         let now = SystemClock.now();
         let side = self.current.borrow().clone();
-        let ending: Vec<_> = side.certificates().iter().filter(|certificate| certificate.ends_soon(now)).collect();
+        let all = side.certificates().iter().map(|(_, certificate)| certificate);
+        let ending: Vec<_> = all.filter(|certificate| certificate.ends_soon(now)).collect();
         if ending.is_empty() || self.warned.is_some_and(|at| at.elapsed() < WARN_EVERY) {
             return;
         }

@@ -2,7 +2,7 @@
 //! Kubernetes has them and cert-manager makes them.
 
 use crate::net::tls::{
-    certificate::Certificate,
+    certificate::{Certificate, Purpose},
     files::{Files, Followed, Side},
 };
 use payterms_kernel::{Clock, SystemClock};
@@ -27,24 +27,24 @@ pub const DOOR_FILES: [&str; 2] = ["tls.crt", "tls.key"];
 pub struct Part {
     pub(crate) server: Arc<ServerConfig>,
     pub(crate) client: Arc<ClientConfig>,
-    certificates: Vec<Certificate>,
+    certificates: Vec<(Purpose, Certificate)>,
 }
 
 /// What the gateway shows to the world.
 #[derive(Debug)]
 pub struct Door {
     pub(crate) server: Arc<ServerConfig>,
-    certificates: Vec<Certificate>,
+    certificates: Vec<(Purpose, Certificate)>,
 }
 
 impl Side for Part {
-    fn certificates(&self) -> &[Certificate] {
+    fn certificates(&self) -> &[(Purpose, Certificate)] {
         &self.certificates
     }
 }
 
 impl Side for Door {
-    fn certificates(&self) -> &[Certificate] {
+    fn certificates(&self) -> &[(Purpose, Certificate)] {
         &self.certificates
     }
 }
@@ -82,7 +82,7 @@ impl Part {
     /// # Errors
     /// As [`Self::read`].
     pub fn follow(name: &'static str, folder: &Path, stop: CancellationToken) -> Result<Followed<Self>, String> {
-        Followed::open(folder, &PART_FILES, move |files| Self::read(name, files), stop)
+        Followed::open(name, (folder, &PART_FILES), move |files| Self::read(name, files), stop)
     }
 
     /// The two sides of the part `name`.
@@ -115,8 +115,8 @@ impl Part {
         client.alpn_protocols = vec![b"h2".to_vec()];
         client.resumption = Resumption::disabled();
         // While authorities change, an old one may end; the one that lasts longest counts.
-        let lasting = authorities.into_iter().max_by_key(Certificate::ends);
-        let certificates = std::iter::once(leaf).chain(lasting).collect();
+        let lasting = authorities.into_iter().max_by_key(Certificate::ends).map(|lasting| (Purpose::Authority, lasting));
+        let certificates = std::iter::once((Purpose::Part, leaf)).chain(lasting).collect();
         Ok(Self { server: Arc::new(server), client: Arc::new(client), certificates })
     }
 }
@@ -127,7 +127,7 @@ impl Door {
     /// # Errors
     /// As [`Self::read`].
     pub fn follow(folder: &Path, stop: CancellationToken) -> Result<Followed<Self>, String> {
-        Followed::open(folder, &DOOR_FILES, Self::read, stop)
+        Followed::open("gateway", (folder, &DOOR_FILES), Self::read, stop)
     }
 
     /// What the door shows.
@@ -137,8 +137,8 @@ impl Door {
     pub fn read(files: &Files) -> Result<Self, String> {
         let (chain, key) = (certificates(files, "tls.crt")?, key(files)?);
         leaf(&chain)?;
-        let certificates =
-            chain.iter().map(Certificate::read).collect::<Result<Vec<_>, _>>().map_err(|fault| format!("tls.crt: {fault}"))?;
+        let read = |der| Certificate::read(der).map(|certificate| (Purpose::Door, certificate));
+        let certificates = chain.iter().map(read).collect::<Result<Vec<_>, _>>().map_err(|fault| format!("tls.crt: {fault}"))?;
         let server = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS12, &TLS13]).map_err(unusable)?;
         let mut server = server.with_no_client_auth().with_single_cert(chain, key).map_err(unusable)?;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

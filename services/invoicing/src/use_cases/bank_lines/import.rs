@@ -13,7 +13,11 @@ use crate::{
     },
 };
 use chrono::{DateTime, NaiveDate};
-use payterms_chassis::{Answer, AppError, Call};
+use payterms_chassis::{
+    Answer, AppError, Call,
+    telemetry::metrics::{self, KeyValue},
+};
+use payterms_invoicing_domain::BankLine;
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::invoicing::v1::{DescribeBankStatementResponse, ImportBankStatementResponse};
 use uuid::Uuid;
@@ -49,7 +53,18 @@ pub async fn import_bank_statement(
     }
     confirm_what_went_out(&mut tx, &mut read, &secret).await?;
     let answer = messages::bank_lines::imported(&call.tenant, &read, &taken);
-    tx.commit(answer).await
+    let answered = tx.commit(answer).await?;
+    count(&taken.lines);
+    Ok(answered)
+}
+
+/// Counts the lines that were taken in, by what became of them.
+fn count(lines: &[BankLine]) {
+    let (meter, description) = (metrics::meter(), "Bank lines that were taken in from files, by what became of them.");
+    let counter = meter.u64_counter("payterms.bank_lines.taken").with_unit("{line}").with_description(description).build();
+    for line in lines {
+        counter.add(1, &[KeyValue::new("payterms.state", line.state.name())]);
+    }
 }
 
 /// What would be taken in of a file; nothing changes.
