@@ -4,7 +4,7 @@
 //! A refusal has no body: its status is in its headers, and the headers must end the stream. Go clients report a broken
 //! answer if headers do not end the stream and no trailers follow.
 
-use crate::in_flight::SHORT_ANSWER;
+use crate::limits::SHORT_ANSWER;
 use axum::{BoxError, body::Body, response::Response};
 use bytes::Bytes;
 use futures::stream;

@@ -4,6 +4,7 @@
 //! many in a second, and a refused one not again for a while. Keys that were good a while ago are asked about in any case, so a flood of
 //! wrong keys does not keep them out.
 
+use crate::callers::Known;
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_chassis::{
     access::{PEER, ROLES},
@@ -47,7 +48,7 @@ pub(crate) const SUBJECT: &str = "api-key:";
 /// What the holder of a key may do.
 #[derive(Debug)]
 struct Resolved {
-    caller: Caller,
+    known: Arc<Known>,
     methods: Vec<String>,
     /// When its secret ends.
     ends_at: Option<DateTime<Utc>>,
@@ -99,7 +100,7 @@ impl ApiKeys {
     ///
     /// # Errors
     /// `TOKEN_INVALID`, `TOKEN_EXPIRED`, `API_KEY_NOT_ALLOWED`; OVERLOADED and UNAVAILABLE where the key could not be looked up.
-    pub(crate) async fn caller(&self, key: &str, path: &str, is_for_people: bool) -> Result<Caller, Box<Status>> {
+    pub(crate) async fn caller(&self, key: &str, path: &str, is_for_people: bool) -> Result<Arc<Known>, Box<Status>> {
         let hash = api_key::hash_of(key).ok_or_else(|| bearer::refused(TokenFault::NotSigned("API key")))?;
         let resolved = self.resolved(hash).await?;
         if resolved.ends_at.is_some_and(|end| end <= SystemClock.now()) {
@@ -109,7 +110,7 @@ impl ApiKeys {
         if is_for_people || !api_key::may_call(&resolved.methods, method) {
             return Err(Box::new(not_allowed(method, is_for_people)));
         }
-        Ok(resolved.caller.clone())
+        Ok(resolved.known.clone())
     }
 
     async fn resolved(&self, hash: SecretHash) -> Result<Arc<Resolved>, Box<Status>> {
@@ -171,7 +172,7 @@ fn resolved(key: ResolvedApiKey) -> Option<Resolved> {
         None => None,
     };
     let caller = Caller { subject: format!("{SUBJECT}{}", key.id), roles, tenant: Some(tenant), customer, run_id: None };
-    Some(Resolved { caller, methods: key.methods, ends_at })
+    Some(Resolved { known: Arc::new(Known::new(caller)), methods: key.methods, ends_at })
 }
 
 fn unavailable() -> Status {
@@ -205,7 +206,8 @@ mod tests {
         let roles = ["OPERATOR", "PEER", "STAFF", "BOSS"].map(str::to_owned).to_vec();
         let key = ResolvedApiKey { id: "1".into(), tenant: "acme".into(), roles, ..ResolvedApiKey::default() };
         let found = resolved(key.clone()).unwrap();
-        assert_eq!((found.caller.roles, found.caller.subject.as_str()), (vec!["STAFF".to_owned()], "api-key:1"));
+        let caller = &found.known.caller;
+        assert_eq!((caller.roles.as_slice(), caller.subject.as_str()), (&["STAFF".to_owned()][..], "api-key:1"));
         for wrong in [
             ResolvedApiKey { tenant: String::new(), ..key.clone() },
             ResolvedApiKey { customer: "none".into(), ..key.clone() },

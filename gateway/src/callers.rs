@@ -1,9 +1,34 @@
 //! Who makes a call: the token of an identity provider, or an API key.
 
-use crate::{api_keys::ApiKeys, identity::KeySet};
+use crate::{
+    api_keys::ApiKeys,
+    identity::KeySet,
+    limits::{Limits, Standing},
+};
 use payterms_chassis::{access::AccessTable, api_key::is_api_key, bearer, call::Caller, peers::Peers};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tonic::Status;
+
+/// A caller whose token or key was checked. Calls with the same token share it while the check is believed.
+#[derive(Debug)]
+pub struct Known {
+    /// The caller.
+    pub caller: Caller,
+    standing: OnceLock<Standing>,
+}
+
+impl Known {
+    /// A caller whose token or key was checked just now.
+    #[must_use]
+    pub fn new(caller: Caller) -> Self {
+        Self { caller, standing: OnceLock::new() }
+    }
+
+    /// What the caller may use of this gateway.
+    pub(crate) fn standing(&self, limits: &Limits) -> &Standing {
+        self.standing.get_or_init(|| limits.standing_of(&self.caller))
+    }
+}
 
 /// Checks what callers prove themselves with.
 #[derive(Debug)]
@@ -25,7 +50,7 @@ impl Callers {
     /// # Errors
     /// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`; `API_KEY_NOT_ALLOWED`; UNAVAILABLE while it cannot be
     /// checked.
-    pub async fn caller(&self, headers: &http::HeaderMap, path: &str) -> Result<Caller, Box<Status>> {
+    pub async fn caller(&self, headers: &http::HeaderMap, path: &str) -> Result<Arc<Known>, Box<Status>> {
         let token = bearer::token(headers)?;
         if is_api_key(token) {
             self.keys.caller(token, path, self.access.is_for_people(path)).await

@@ -8,7 +8,7 @@ pub mod callers;
 mod connect;
 pub mod events;
 pub mod identity;
-pub mod in_flight;
+pub mod limits;
 mod metadata;
 mod readiness;
 pub mod route;
@@ -21,6 +21,7 @@ use clap::{Args, Parser};
 pub use connect::CorsOptions;
 use connect::Door;
 use identity::{KeyOptions, KeySet, TokenOptions};
+use limits::{LimitOptions, Limits};
 use payterms_chassis::{
     Network,
     access::{AccessTable, is_for_peers},
@@ -68,6 +69,9 @@ pub struct GatewayOptions {
     /// Requirements on callers' tokens.
     #[command(flatten)]
     pub tokens: TokenOptions,
+    /// How many calls are taken.
+    #[command(flatten)]
+    pub limits: LimitOptions,
 }
 
 impl GatewayOptions {
@@ -151,7 +155,10 @@ pub async fn start(
     };
     let webhook_logs = webhooks::WebhookLogs { peers: clients.clone() };
     let callers = Arc::new(callers::Callers::new(tokens, clients.clone(), Arc::new(access.clone())));
-    let router = route::Router::new(callers, access, signer, pools, versions.clone());
+    let limits = Arc::new(Limits::new(&options.limits));
+    limits.count_gateways(stop.clone());
+    limits::show_in_metrics();
+    let router = route::Router::new(callers, access, signer, pools, (versions.clone(), limits));
     let guard = router.clone();
     let gathered = Routes::new(AccountServiceServer::new(account::Accounts { peers: clients, versions }))
         .add_service(EventServiceServer::new(events))

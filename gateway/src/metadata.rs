@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use http::HeaderMap;
 use payterms_chassis::{answer::VERSION, error::status};
-use tonic::{Code, Status};
+use tonic::{Code, Status, metadata::MetadataValue};
 
 /// The most bytes of the headers of a call, counted as HTTP/2 does. A service refuses more than 16 KiB, and ends a connection, which
 /// all callers share, at four times that. What the gateway adds has room in between.
@@ -12,14 +12,23 @@ const MOST: usize = 12 << 10;
 const OF_EACH: usize = 32;
 
 /// What a service reads, besides the token, which is replaced: how the message is written, deadline, versions, trace.
-const PASSED_ON: [&str; 9] =
-    ["content-type", "te", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding", VERSION, "traceparent", "tracestate", "baggage"];
+const PASSED_ON: [&str; 9] = ["content-type", "te", "grpc-timeout", ENCODING, ACCEPTED, VERSION, "traceparent", "tracestate", "baggage"];
+/// How the messages of a call in gRPC are compressed, and how those of its answer may be.
+const ENCODING: &str = "grpc-encoding";
+const ACCEPTED: &str = "grpc-accept-encoding";
 
-/// Refuses a call whose headers are too long.
+/// Refuses a call whose headers are too long, or whose message is compressed: a small message may inflate to any size, and what is
+/// bounded here is its size as it comes.
 ///
 /// # Errors
-/// `METADATA_TOO_LARGE`.
+/// `METADATA_TOO_LARGE`, `MALFORMED_MESSAGE`.
 pub(crate) fn check(request: &Request) -> Result<(), Box<Status>> {
+    if request.headers().get(ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let mut refused = status(Code::Unimplemented, "MALFORMED_MESSAGE", "Compressed messages are not taken. Send them as they are.");
+        // How gRPC tells a client what it may send.
+        refused.metadata_mut().insert(ACCEPTED, MetadataValue::from_static("identity"));
+        return Err(Box::new(refused));
+    }
     let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     let headers = request.headers().iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()).saturating_add(OF_EACH));
     if headers.fold(path, usize::saturating_add) <= MOST {
@@ -45,6 +54,7 @@ mod tests {
     use super::{MOST, check, keep_passed_on};
     use axum::{body::Body, extract::Request};
     use http::HeaderMap;
+    use tonic::Code;
 
     #[test]
     fn names_values_and_the_path_count() {
@@ -56,6 +66,19 @@ mod tests {
         assert!(!code("/a", 1, &"v".repeat(MOST - 36)));
         assert!(code("/a", 300, "v") && !code("/a", 350, "v"), "many short ones");
         assert!(!code(&format!("/{}", "p".repeat(MOST)), 0, ""));
+    }
+
+    #[test]
+    fn compressed_messages_are_refused() {
+        let checked = |encoding: &str| check(&Request::post("/a").header("grpc-encoding", encoding).body(Body::empty()).unwrap());
+        assert!(checked("identity").is_ok());
+        for encoding in ["gzip", "deflate", "zstd", "", "GZIP", "identity, gzip"] {
+            let refused = checked(encoding).unwrap_err();
+            assert_eq!(
+                (refused.code(), refused.metadata().get("grpc-accept-encoding").unwrap().as_bytes()),
+                (Code::Unimplemented, &b"identity"[..])
+            );
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use crate::{
     answer,
-    callers::Callers,
+    callers::{Callers, Known},
     connect::{Incoming, StreamFault},
-    in_flight::{self, InFlight, UnderWay, Unread},
+    limits::{Kind, Limits, Standing, UnderWay, Unread},
     metadata,
     versions::Versions,
 };
@@ -14,7 +14,6 @@ use http::HeaderValue;
 use payterms_chassis::{
     access::AccessTable,
     body::{self, is_client_stream, is_server_stream},
-    call::Caller,
     error::status,
     identity::Signer,
     layers::{self, parse_timeout, refuse},
@@ -32,15 +31,6 @@ const SERVICE: &str = "payterms-service";
 /// The gateway's own method whose answers are the largest.
 const LIST_EVENTS: &str = "/payterms.gateway.v1.EventService/ListEvents";
 
-/// Whether a call has streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CallKind {
-    /// One message in each direction.
-    OneMessage,
-    /// A stream in at least one direction.
-    Stream,
-}
-
 /// Passes calls on to the services.
 #[derive(Clone)]
 pub struct Router {
@@ -48,48 +38,27 @@ pub struct Router {
     access: Arc<AccessTable>,
     signer: Arc<Signer>,
     services: Pools,
-    bounds: Bounds,
+    limits: Arc<Limits>,
     versions: Arc<Versions>,
 }
 
-/// The limits on what callers have under way.
-#[derive(Debug, Clone)]
-struct Bounds {
-    calls: InFlight,
-    event_lists: InFlight,
-    streams: InFlight,
-    large: InFlight,
-    unread: InFlight,
-}
-
-impl Bounds {
-    fn new() -> Self {
-        Self {
-            calls: InFlight::new(in_flight::CALLS),
-            event_lists: InFlight::new(in_flight::EVENT_LISTS),
-            streams: InFlight::new(in_flight::STREAMS),
-            large: InFlight::new(in_flight::LARGE_MESSAGES),
-            unread: InFlight::new(in_flight::UNREAD_BYTES),
-        }
-    }
-
-    /// Receives the whole message of a call before it is passed on, so that a caller who sends only half of a message
-    /// occupies nothing in a service. The call is counted before its message is read, so that half-sent messages count.
-    ///
-    /// A large message of a method that takes more than others counts as several, so that a caller's messages occupy no more
-    /// memory by way of such a method.
-    async fn receive_whole(
-        &self,
-        limit: &InFlight,
-        (request, most): (Request, usize),
-        caller: &Caller,
-    ) -> Result<(Request, UnderWay), Box<Status>> {
-        let under_way = limit.begin(caller)?;
-        let longest = Incoming::longest(&request, most);
-        let large = || self.large.begin_many(caller, longest.div_ceil(body::MESSAGE));
-        let received = body::whole_if(request, longest, large).await?;
-        Ok((Incoming::translate(received, most, caller).await?, under_way))
-    }
+/// Receives the whole message of a call before it is passed on, so that a caller who sends only half of a message
+/// occupies nothing in a service. The call is counted before its message is read, so that half-sent messages count.
+///
+/// A large message of a method that takes more than others counts as several, so that a caller's messages occupy no more
+/// memory by way of such a method.
+async fn receive_whole(
+    kind: Kind,
+    (request, most): (Request, usize),
+    known: &Known,
+    limits: &Limits,
+) -> Result<(Request, UnderWay), Box<Status>> {
+    let standing = known.standing(limits);
+    let under_way = standing.begin(kind, 1)?;
+    let longest = Incoming::longest(&request, most);
+    let large = || standing.begin(Kind::LargeMessages, longest.div_ceil(body::MESSAGE));
+    let received = body::whole_if(request, longest, large).await?;
+    Ok((Incoming::translate(received, most, &known.caller).await?, under_way))
 }
 
 /// Connections to each replica of a service for calls with one message. One more is used for streams.
@@ -104,22 +73,32 @@ impl std::fmt::Debug for Router {
 impl Router {
     /// A router to these services.
     #[must_use]
-    pub fn new(callers: Arc<Callers>, access: AccessTable, signer: Signer, services: Pools, versions: Arc<Versions>) -> Self {
-        Self { callers, access: Arc::new(access), signer: Arc::new(signer), services, bounds: Bounds::new(), versions }
+    pub fn new(
+        callers: Arc<Callers>,
+        access: AccessTable,
+        signer: Signer,
+        services: Pools,
+        (versions, limits): (Arc<Versions>, Arc<Limits>),
+    ) -> Self {
+        Self { callers, access: Arc::new(access), signer: Arc::new(signer), services, limits, versions }
     }
 
     /// Checks the caller and passes the call on.
     pub async fn pass(&self, request: Request) -> Response {
-        match self.try_pass(request).await {
-            Ok(response) => response,
-            Err(status) => refuse(*status),
-        }
+        self.try_pass(request).await.unwrap_or_else(|status| refuse(*status))
     }
 
     async fn try_pass(&self, request: Request) -> Result<Response, Box<Status>> {
-        let path = request.uri().path().to_owned();
         // The token is checked first, so that nobody without one learns which methods exist.
-        let caller = self.callers.caller(request.headers(), &path).await?;
+        let known = self.callers.caller(request.headers(), request.uri().path()).await?;
+        let allowance = known.standing(&self.limits).take_call()?;
+        let mut answer = self.pass_on(request, known).await.unwrap_or_else(|status| refuse(*status));
+        allowance.write(answer.headers_mut());
+        Ok(answer)
+    }
+
+    async fn pass_on(&self, request: Request, known: Arc<Known>) -> Result<Response, Box<Status>> {
+        let path = request.uri().path().to_owned();
         if !self.access.has(&path) {
             return Err(Box::new(unknown()));
         }
@@ -127,17 +106,16 @@ impl Router {
         let (service, pool) = self.service_of(&path, request.headers())?;
         let sends_stream = is_client_stream(&path);
         let answers_stream = is_server_stream(&path);
-        let kind = if sends_stream || answers_stream { CallKind::Stream } else { CallKind::OneMessage };
-        let limit = if kind == CallKind::Stream { &self.bounds.streams } else { &self.bounds.calls };
+        let kind = if sends_stream || answers_stream { Kind::Streams } else { Kind::Calls };
         let fault = request.extensions().get::<StreamFault>().cloned();
         let is_translated = fault.is_some() || request.extensions().get::<Incoming>().is_some();
         let (mut request, under_way) = if sends_stream {
-            (request, limit.begin(&caller)?)
+            (request, known.standing(&self.limits).begin(kind, 1)?)
         } else {
             let most = self.access.largest_message(&path);
-            self.bounds.receive_whole(limit, (request, most), &caller).await?
+            receive_whole(kind, (request, most), &known, &self.limits).await?
         };
-        let token = self.signer.internal(service, &caller).map_err(|error| {
+        let token = self.signer.internal(service, &known.caller).map_err(|error| {
             tracing::error!(%error, "an internal token could not be signed");
             Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id."))
         })?;
@@ -151,16 +129,17 @@ impl Router {
         let budget = headers.get("grpc-timeout").and_then(|timeout| parse_timeout(timeout.to_str().ok()?));
         let budget = budget.unwrap_or(Duration::from_secs(30)).min(Duration::from_secs(30)) + Duration::from_millis(200);
         let until = Instant::now() + budget;
-        let lane = if kind == CallKind::Stream { Lane::Streams } else { pool.next_lane() };
+        let lane = if kind == Kind::Streams { Lane::Streams } else { pool.next_lane() };
         let pool = pool.clone();
-        let (versions, service, unread) = (self.versions.clone(), service.to_owned(), self.bounds.unread.clone());
+        let (versions, service) = (self.versions.clone(), service.to_owned());
+        let counted = Counted { standing: known.standing(&self.limits).clone(), under_way, is_translated };
         let answered = async move {
             let answer = versions
-                .send((&pool, lane), &caller, request, until)
+                .send((&pool, lane), &known.caller, request, until)
                 .await
                 .map_err(|error| Box::new(no_answer(&service, &error, fault)))?;
             // The connection is shared, so an answer that this caller does not read must not stay on it.
-            Counted { caller, under_way, unread, is_translated }.answer(answer, answers_stream).await
+            counted.answer(answer, answers_stream).await
         };
         // It runs in its own task, so that it is not cancelled when its caller goes away: the call counts as under way
         // until the service has finished it.
@@ -189,70 +168,71 @@ impl Router {
 }
 
 /// Checks a call of the gateway's own methods, in the same way as the services check calls of theirs.
-pub async fn admit(router: Router, mut request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    let caller = match router.callers.caller(request.headers(), &path).await {
-        Ok(caller) => caller,
-        Err(status) => return refuse(*status),
-    };
-    match layers::admit(&router.access, |_| Ok((String::new(), caller)), &path, request.headers()) {
-        Ok(scope) => {
-            let caller = scope.caller.clone();
-            request.extensions_mut().insert(scope);
-            let answers_stream = is_server_stream(&path);
-            let is_translated = request.extensions().get::<Incoming>().is_some();
-            let limit = match path.as_str() {
-                LIST_EVENTS => &router.bounds.event_lists,
-                _ if answers_stream => &router.bounds.streams,
-                _ => &router.bounds.calls,
-            };
-            let (request, under_way) = match router.bounds.receive_whole(limit, (request, body::MESSAGE), &caller).await {
-                Ok(received) => received,
-                Err(status) => return refuse(*status),
-            };
-            let counted = Counted { caller, under_way, unread: router.bounds.unread.clone(), is_translated };
-            // In a task of its own, as calls that are passed on: it counts until it has ended, though its caller may be gone.
-            let answered = async move { counted.answer(next.run(request).await, answers_stream).await };
-            match tokio::spawn(answered.in_current_span()).await {
-                Ok(answer) => answer.unwrap_or_else(|status| refuse(*status)),
-                Err(error) => match error.try_into_panic() {
-                    // Passed on to the edge, which answers every panic.
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => refuse(Status::unavailable("the process ends")),
-                },
-            }
+pub async fn admit(router: Router, request: Request, next: Next) -> Response {
+    router.try_admit(request, next).await.unwrap_or_else(|status| refuse(*status))
+}
+
+impl Router {
+    async fn try_admit(&self, request: Request, next: Next) -> Result<Response, Box<Status>> {
+        let known = self.callers.caller(request.headers(), request.uri().path()).await?;
+        let allowance = known.standing(&self.limits).take_call()?;
+        let mut answer = self.answer_here(request, next, &known).await.unwrap_or_else(|status| refuse(*status));
+        allowance.write(answer.headers_mut());
+        Ok(answer)
+    }
+
+    async fn answer_here(&self, mut request: Request, next: Next, known: &Known) -> Result<Response, Box<Status>> {
+        let path = request.uri().path().to_owned();
+        let scope = layers::admit(&self.access, |_| Ok((String::new(), known.caller.clone())), &path, request.headers())?;
+        request.extensions_mut().insert(scope);
+        let answers_stream = is_server_stream(&path);
+        let is_translated = request.extensions().get::<Incoming>().is_some();
+        let kind = match path.as_str() {
+            LIST_EVENTS => Kind::EventLists,
+            _ if answers_stream => Kind::Streams,
+            _ => Kind::Calls,
+        };
+        let (request, under_way) = receive_whole(kind, (request, body::MESSAGE), known, &self.limits).await?;
+        let counted = Counted { standing: known.standing(&self.limits).clone(), under_way, is_translated };
+        // In a task of its own, as calls that are passed on: it counts until it has ended, though its caller may be gone.
+        let answered = async move { counted.answer(next.run(request).await, answers_stream).await };
+        match tokio::spawn(answered.in_current_span()).await {
+            Ok(answer) => answer,
+            Err(error) => match error.try_into_panic() {
+                // Passed on to the edge, which answers every panic.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Box::new(Status::unavailable("the process ends"))),
+            },
         }
-        Err(status) => refuse(*status),
     }
 }
 
 /// What an answer counts as until its caller has read it.
 struct Counted {
-    caller: Caller,
+    standing: Standing,
     under_way: UnderWay,
-    unread: InFlight,
     /// Whether it is written anew on its way.
     is_translated: bool,
 }
 
 impl Counted {
     /// The answer as it is passed on: a stream as it is read, and one message whole, of which the bytes above
-    /// [`in_flight::SHORT_ANSWER`] count while they wait here.
+    /// [`crate::limits::SHORT_ANSWER`] count while they wait here.
     async fn answer<B>(self, answer: http::Response<B>, is_stream: bool) -> Result<Response, Box<Status>>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
-        let Self { caller, under_way, unread, is_translated } = self;
+        let Self { standing, under_way, is_translated } = self;
         let (mut response, counted) = if is_stream {
             (answer::stream(answer, under_way), 0)
         } else {
             let answer = answer::whole(answer).await?;
             let size = answer.large_size;
-            let bytes = size.map(|bytes| unread.begin_many(&caller, bytes)).transpose()?;
+            let bytes = size.map(|bytes| standing.begin(Kind::UnreadBytes, bytes)).transpose()?;
             (answer.into_response((under_way, bytes)), size.unwrap_or_default())
         };
         if is_translated {
-            response.extensions_mut().insert(Unread::new(unread, caller, counted));
+            response.extensions_mut().insert(Unread::new(standing, counted));
         }
         Ok(response)
     }

@@ -1,7 +1,7 @@
 //! A data folder from which something is missing is refused by name: nothing empty takes the place of what was there.
 
 use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, net::broker::BrokerOptions};
-use payterms_gateway::CorsOptions;
+use payterms_gateway::{CorsOptions, limits::LimitOptions};
 use payterms_suite::{Suite, SuiteOptions};
 use std::{fs, path::Path};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ async fn start(data: &Path) -> Result<Suite, String> {
         plaid: None,
         vies: None,
         cors: CorsOptions::default(),
+        limits: LimitOptions::default(),
         jwks: None,
         webhooks: WebhookOptions::default(),
         database: DatabaseOptions::default(),

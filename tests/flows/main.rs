@@ -73,6 +73,7 @@ mod kills_of_on_time;
 mod kills_of_payments;
 mod kills_of_plans;
 mod kills_of_transfer_refunds;
+mod limits;
 mod lines;
 mod lines_edges;
 mod lines_life;

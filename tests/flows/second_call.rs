@@ -11,6 +11,7 @@ use crate::{
 use payterms_gateway::{
     CorsOptions, GatewayOptions,
     identity::{KeyOptions, TokenOptions},
+    limits::LimitOptions,
 };
 use payterms_proto::{
     credit::v1::{CreateProgrammeRequest, InviteCustomerRequest, OfferLineRequest, Programme, StartApplicationRequest},
@@ -66,6 +67,7 @@ impl<'a> Doors<'a> {
             door_tls: None,
             cors: CorsOptions::default(),
             tokens: TokenOptions::default(),
+            limits: LimitOptions::highest(),
         };
         let peers = world.suite.services.iter().map(|(name, at)| (name.clone(), *at)).collect();
         let network = payterms_chassis::Network { addresses: peers, ..Default::default() };

@@ -1,5 +1,5 @@
-//! Measures the suite against a baseline in the same run: `payterms-bench wallet | credit | gateway | growth`, reads what it costs
-//! while nobody calls: `payterms-bench idle`, and plays a load that must lose nothing: `payterms-bench deadlines`.
+//! Measures the suite against a baseline in the same run: `payterms-bench wallet | credit | gateway | growth | fairness`, reads what it
+//! costs while nobody calls: `payterms-bench idle`, and plays a load that must lose nothing: `payterms-bench deadlines`.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -13,6 +13,7 @@ mod books;
 mod credit;
 mod crowd;
 mod deadlines;
+mod fairness;
 mod finding;
 mod gateway;
 mod growth;
@@ -41,6 +42,8 @@ enum What {
     Credit(Measure),
     /// Calls through the gateway against the same calls straight at the wallet.
     Gateway(Measure),
+    /// A tenant's waits while another one floods the gateway, against its waits alone.
+    Fairness(Measure),
     /// A million wallets, and ten million entries on one.
     Growth(Measure),
     /// What the suite asks of its database while nobody calls, with one tenant and with many.
@@ -118,6 +121,7 @@ fn main() -> ExitCode {
             What::Wallet(measure) => wallet::run(&measure.settled()).await,
             What::Credit(measure) => credit::run(&measure.settled()).await,
             What::Gateway(measure) => gateway::run(&measure.settled()).await,
+            What::Fairness(measure) => fairness::run(&measure.settled()).await,
             What::Growth(measure) => growth::run(&measure.settled()).await,
             What::Idle(idle) => idle::run(&idle.measure.settled(), idle.tenants, IDLE_SECONDS).await,
             What::Deadlines(load) => deadlines::run(&load.measure.settled(), load.minutes).await,

@@ -2,8 +2,12 @@
 
 use crate::{Measure, machine::Machine};
 use payterms_chassis::{identity::Signer, sql};
+use payterms_gateway::limits::HIGHEST_RATE;
 use payterms_kernel::SystemClock;
-use payterms_proto::wallet::v1::GrantCreditRequest;
+use payterms_proto::{
+    invoicing::v1::{CreateTenantRequest, Tenant},
+    wallet::v1::GrantCreditRequest,
+};
 use payterms_suite::{
     Session,
     client::{amount, request_id},
@@ -14,6 +18,7 @@ use payterms_testkit::{
     postgres::{migrated, open},
     private_postgres::{Private, binaries},
     rig::{Rig, Services},
+    world::{customer_of, wallet_of},
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -94,21 +99,22 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts the suite on a durable PostgreSQL, or on SQLite: a tenant, a customer, a wallet with a million in it.
+    /// Starts the suite on a durable PostgreSQL, or on SQLite: a tenant, a customer, a wallet with a million in it. Callers are not
+    /// limited.
     pub async fn start(durable: Option<&Durable>) -> Self {
+        let limits = ["caller", "customer", "tenant"].map(|holder| format!("--{holder}-calls-per-second={HIGHEST_RATE}"));
+        Self::with(durable, limits.to_vec()).await
+    }
+
+    /// The same with these limits.
+    pub async fn with(durable: Option<&Durable>, limits: Vec<String>) -> Self {
         let binary = std::env::current_exe().expect("this binary").display().to_string();
         let rig = Rig::start(&binary, durable.map(Durable::database), &[]).await;
         let people = rig.prepare("tok_visa").await;
-        let grant = GrantCreditRequest {
-            request_id: request_id(),
-            wallet: people.wallet.clone(),
-            amount: amount("USD", 1_000_000, 0),
-            ..GrantCreditRequest::default()
-        };
-        rig.someone("STAFF", None).lots().grant_credit(grant).await.expect("credit");
+        fill(&rig.someone("STAFF", None), &people.wallet).await;
         // A trace of a hundred, as in production.
         let (collector, otlp) = Collector::start();
-        let services = Services::with(rig, vec![otlp, "--trace-ratio=0.01".to_owned()]).await;
+        let services = Services::with(rig, [vec![otlp, "--trace-ratio=0.01".to_owned()], limits].concat()).await;
         Self { services, wallet: people.wallet, customer: people.customer, collector }
     }
 
@@ -139,6 +145,31 @@ impl Stage {
 
     /// The same through the gateway.
     pub fn through(&self, connections: usize) -> Vec<Session> {
-        (0..connections).map(|_| self.services.rig().someone("SERVICE", None)).collect()
+        self.of_tenant("acme", connections)
     }
+
+    /// Sessions of a tenant's service through the gateway, a connection each.
+    pub fn of_tenant(&self, tenant: &str, connections: usize) -> Vec<Session> {
+        (0..connections).map(|_| self.services.rig().of_tenant(tenant, "SERVICE", None)).collect()
+    }
+
+    /// Makes another tenant with a customer, and answers its wallet with a million in it.
+    pub async fn another_tenant(&self, id: &str) -> String {
+        let rig = self.services.rig();
+        let tenant =
+            Tenant { display_name: id.to_owned(), country: "GB".to_owned(), time_zone: "Europe/London".to_owned(), ..Tenant::default() };
+        let create = CreateTenantRequest { request_id: request_id(), tenant_id: id.to_owned(), tenant: Some(tenant) };
+        rig.someone("OPERATOR", None).tenants().create_tenant(create).await.expect("a tenant");
+        let customer = customer_of(&rig.of_tenant(id, "OWNER", None), id, "GB").await;
+        let wallet = wallet_of(&rig.of_tenant(id, "SERVICE", None), &customer, "USD").await;
+        fill(&rig.of_tenant(id, "STAFF", None), &wallet).await;
+        wallet
+    }
+}
+
+/// Grants a wallet a million.
+async fn fill(staff: &Session, wallet: &str) {
+    let amount = amount("USD", 1_000_000, 0);
+    let grant = GrantCreditRequest { request_id: request_id(), wallet: wallet.to_owned(), amount, ..GrantCreditRequest::default() };
+    staff.lots().grant_credit(grant).await.expect("credit");
 }

@@ -3,7 +3,7 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 57] = [
+pub const VARIABLES: [&str; 61] = [
     "PAYTERMS_AUDIENCE",
     "PAYTERMS_BUS",
     "PAYTERMS_BUS_CA",
@@ -11,11 +11,13 @@ pub const VARIABLES: [&str; 57] = [
     "PAYTERMS_BUS_REPLICAS",
     "PAYTERMS_BUS_TLS",
     "PAYTERMS_CA",
+    "PAYTERMS_CALLER_CALLS_PER_SECOND",
     "PAYTERMS_CLAIMS",
     "PAYTERMS_CONFIG",
     "PAYTERMS_CONNECTION_AGE_SECONDS",
     "PAYTERMS_CONNECTION_GRACE_SECONDS",
     "PAYTERMS_CORS_ORIGINS",
+    "PAYTERMS_CUSTOMER_CALLS_PER_SECOND",
     "PAYTERMS_DATA",
     "PAYTERMS_DATABASE_CONNECTIONS",
     "PAYTERMS_DATABASE_POOLED",
@@ -27,6 +29,7 @@ pub const VARIABLES: [&str; 57] = [
     "PAYTERMS_DOOR_TLS",
     "PAYTERMS_FIGURES_SECONDS",
     "PAYTERMS_GATEWAY",
+    "PAYTERMS_GATEWAY_REPLICAS",
     "PAYTERMS_ISSUER",
     "PAYTERMS_JWKS",
     "PAYTERMS_JWKS_CA",
@@ -56,6 +59,7 @@ pub const VARIABLES: [&str; 57] = [
     "PAYTERMS_SERVER_NAME",
     "PAYTERMS_SIMULATOR",
     "PAYTERMS_SIMULATOR_SECRET",
+    "PAYTERMS_TENANT_CALLS_PER_SECOND",
     "PAYTERMS_TLS",
     "PAYTERMS_TOKEN_FILE",
     "PAYTERMS_TRACE_RATIO",

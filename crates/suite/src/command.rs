@@ -33,7 +33,7 @@ use payterms_chassis::{
     scraped,
     telemetry::{Telemetry, TelemetryOptions},
 };
-use payterms_gateway::CorsOptions;
+use payterms_gateway::{CorsOptions, limits::LimitOptions};
 use payterms_kernel::text::without_passwords;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 
@@ -98,6 +98,9 @@ struct RunOptions {
     /// Which browsers' pages may call.
     #[command(flatten)]
     cors: CorsOptions,
+    /// How many calls are taken.
+    #[command(flatten)]
+    limits: LimitOptions,
     /// Where webhooks may go.
     #[command(flatten)]
     webhooks: WebhookOptions,
@@ -262,6 +265,7 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         plaid: run.plaid.clone(),
         vies: run.vies.clone(),
         cors: run.cors.clone(),
+        limits: run.limits.clone(),
         jwks: run.jwks.clone(),
         webhooks: run.webhooks.clone(),
         database: run.database.clone(),

@@ -16,6 +16,7 @@ use payterms_credit::Credit;
 use payterms_gateway::{
     CorsOptions, GatewayOptions,
     identity::{KeyOptions, TokenOptions},
+    limits::LimitOptions,
 };
 use payterms_invoicing::Invoicing;
 use payterms_kernel::{Clock, SystemClock};
@@ -59,6 +60,8 @@ pub struct SuiteOptions {
     pub vies: Option<String>,
     /// Which browsers' pages may call.
     pub cors: CorsOptions,
+    /// How many calls are taken.
+    pub limits: LimitOptions,
     /// File with the public keys of who issues callers' tokens; none: the development key of the data folder signs them.
     pub jwks: Option<PathBuf>,
     /// Where webhooks may go.
@@ -162,6 +165,7 @@ impl Suite {
             door_tls: None,
             cors: options.cors.clone(),
             tokens,
+            limits: options.limits.clone(),
         };
         let gateway = payterms_gateway::start(&keys, &network, (door.into(), network.port()), &own, stop.clone()).await?;
         let address = gateway.address;

@@ -162,7 +162,13 @@ impl Drop for Process {
 /// Someone with one role of tenant `acme` who calls a suite with its keys in `data`.
 #[must_use]
 pub fn someone(data: &Path, gateway: SocketAddr, role: &str, customer: Option<&str>) -> Session {
-    let caller: Caller = person("acme", role, customer);
+    of_tenant(data, gateway, "acme", (role, customer))
+}
+
+/// Someone with one role of a tenant.
+#[must_use]
+pub fn of_tenant(data: &Path, gateway: SocketAddr, tenant: &str, (role, customer): (&str, Option<&str>)) -> Session {
+    let caller: Caller = person(tenant, role, customer);
     let token = development_token(&data.join("keys"), &caller, 600).expect("a token");
     Session::new(gateway, &token).expect("a session")
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     faulty_line::FaultyLine,
-    process::{Process, free_address, someone},
+    process::{Process, free_address, of_tenant, someone},
     security::Security,
     world::{customer_of, wallet_of},
 };
@@ -210,7 +210,9 @@ impl Services {
             arguments.push(format!("--seal-key={data}/keys/seal.key"));
         }
         let options = self.rig.options.iter().filter(|option| option.starts_with("--bus")).chain(&self.options);
-        let taken = options.filter(|option| name != "gateway" || !option.starts_with("--bus"));
+        // Those of the broker are not for the gateway, and those of limits for nobody else.
+        let taken =
+            options.filter(|option| if name == "gateway" { !option.starts_with("--bus") } else { !option.contains("-calls-per-second") });
         arguments.extend(taken.map(|option| option.replace("{part}", name)));
         arguments
     }
@@ -279,6 +281,12 @@ impl Rig {
     #[must_use]
     pub fn someone(&self, role: &str, customer: Option<&str>) -> Session {
         someone(self.folder.path(), self.gateway, role, customer)
+    }
+
+    /// Someone with one role of a tenant.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: &str, role: &str, customer: Option<&str>) -> Session {
+        of_tenant(self.folder.path(), self.gateway, tenant, (role, customer))
     }
 
     /// A sandbox tenant with prepayment on, a customer with a card, a wallet in USD.

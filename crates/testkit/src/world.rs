@@ -2,7 +2,7 @@
 
 use crate::{broker::Broker, crowd::Crowd, json_line::JsonLine, people::person, postgres, slow_line::SlowLine, vies::Vies};
 use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, identity::Signer, net::broker::BrokerOptions};
-use payterms_gateway::CorsOptions;
+use payterms_gateway::{CorsOptions, limits::LimitOptions};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     google::r#type::Decimal,
@@ -111,6 +111,15 @@ impl World {
         Some(Self::start_on(postgres).await)
     }
 
+    /// Starts a suite that takes so many calls; the others take as many as come.
+    pub async fn limited(database: Database, limits: LimitOptions) -> Option<Self> {
+        let postgres = match database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(postgres::database().await?),
+        };
+        Some(Self::on(tempfile::tempdir().expect("a folder"), postgres, None, limits).await)
+    }
+
     /// Starts a suite on a migrated PostgreSQL, `host:port/name`; embedded where none is named.
     pub async fn start_on(postgres: Option<String>) -> Self {
         // What the services warn of is shown with a test that fails.
@@ -124,7 +133,7 @@ impl World {
 
     /// Starts a suite again on what another one has left.
     pub async fn again(folder: TempDir, postgres: Option<String>) -> Self {
-        Self::on(folder, postgres, None).await
+        Self::on(folder, postgres, None, LimitOptions::highest()).await
     }
 
     /// Starts a suite whose events go by a broker; none where that or the database is not to be had.
@@ -134,16 +143,21 @@ impl World {
             Database::Sqlite => None,
             Database::Postgres => Some(postgres::database().await?),
         };
-        Some(Self::on(tempfile::tempdir().expect("a folder"), postgres, Some(broker)).await)
+        Some(Self::on(tempfile::tempdir().expect("a folder"), postgres, Some(broker), LimitOptions::highest()).await)
     }
 
-    async fn on(folder: TempDir, postgres: Option<String>, broker: Option<Broker>) -> Self {
+    async fn on(folder: TempDir, postgres: Option<String>, broker: Option<Broker>, limits: LimitOptions) -> Self {
         let vies = Vies::start().await;
-        let suite = Self::suite(&folder, postgres.clone(), vies.at, broker.as_ref()).await;
+        let suite = Self::suite(&folder, postgres.clone(), (vies.at, broker.as_ref()), limits).await;
         Self { suite, folder, postgres, vies, broker, crowds: Vec::new(), _json: None, replica: None }
     }
 
-    async fn suite(folder: &TempDir, postgres: Option<String>, vies: SocketAddr, broker: Option<&Broker>) -> Suite {
+    async fn suite(
+        folder: &TempDir,
+        postgres: Option<String>,
+        (vies, broker): (SocketAddr, Option<&Broker>),
+        limits: LimitOptions,
+    ) -> Suite {
         let listen = "127.0.0.1:0".parse().expect("an address");
         let options = SuiteOptions {
             data: folder.path().to_path_buf(),
@@ -155,6 +169,7 @@ impl World {
             plaid: None,
             vies: Some(format!("http://{vies}")),
             cors: CorsOptions::default(),
+            limits,
             jwks: None,
             webhooks: WebhookOptions { webhooks_inside: vec![IpAddr::from([127, 0, 0, 1])] },
             database: DatabaseOptions::default(),
@@ -166,7 +181,7 @@ impl World {
     /// A second suite on the same PostgreSQL: two replicas of every service.
     pub async fn replica(&self) -> Suite {
         assert!(self.postgres.is_some(), "replicas need PostgreSQL");
-        Self::suite(&self.folder, self.postgres.clone(), self.vies.at, self.broker.as_ref()).await
+        Self::suite(&self.folder, self.postgres.clone(), (self.vies.at, self.broker.as_ref()), LimitOptions::highest()).await
     }
 
     /// A second suite on the same PostgreSQL, whose answers reach it `delay` late.
@@ -174,7 +189,8 @@ impl World {
         let (place, name) = self.postgres.as_deref().and_then(|place| place.split_once('/')).expect("host:port/name");
         let server = tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
         let line = SlowLine::open(server, delay).await;
-        Self::suite(&self.folder, Some(format!("{}/{name}", line.address)), self.vies.at, self.broker.as_ref()).await
+        let place = Some(format!("{}/{name}", line.address));
+        Self::suite(&self.folder, place, (self.vies.at, self.broker.as_ref()), LimitOptions::highest()).await
     }
 
     /// Stops the suite; a replica of it goes on.

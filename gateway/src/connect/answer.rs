@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     answer::{cut, too_large},
-    in_flight::{UnderWay, Unread},
+    limits::{UnderWay, Unread},
 };
 use axum::{body::Body, response::Response};
 use bytes::{Bytes, BytesMut};
@@ -199,7 +199,7 @@ mod tests {
             envelope::Envelope,
             request::StreamFault,
         },
-        in_flight::{InFlight, UNREAD_BYTES, Unread},
+        limits::{Kind, LimitOptions, Limits, Standing, Unread},
     };
     use axum::{body::Body, response::Response};
     use bytes::Bytes;
@@ -211,9 +211,13 @@ mod tests {
 
     const GET_TEMPLATE: &str = "/payterms.invoicing.v1.MailTemplateService/GetMailTemplate";
 
-    fn unread() -> (InFlight, Caller, Unread) {
-        let (counts, caller) = (InFlight::new(UNREAD_BYTES), Caller::service("a", &"acme".parse().unwrap(), None));
-        (counts.clone(), caller.clone(), Unread::new(counts, caller, 0))
+    /// The most bytes that a caller may leave unread.
+    const MOST: usize = Kind::UnreadBytes.most().of_caller;
+
+    fn unread() -> (Standing, Unread) {
+        let caller = Caller::service("a", &"acme".parse().unwrap(), None);
+        let standing = Limits::new(&LimitOptions::default()).standing_of(&caller);
+        (standing.clone(), Unread::new(standing, 0))
     }
 
     fn answered(bytes: Body, unread: Unread) -> Response {
@@ -237,23 +241,23 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_counts_as_it_is_written_until_it_is_read() {
-        let (counts, caller, unread) = unread();
+        let (standing, unread) = unread();
         let template = MailTemplate { text: growing(), ..MailTemplate::default() };
         let message = GetMailTemplateResponse { mail_template: Some(template) }.encode_to_vec();
         let answer =
             || one_message(answered(Envelope::wrap(0, &message).into(), unread.clone()), contract::method(GET_TEMPLATE), Codec::Json);
         let written = answer().await;
         assert_eq!(written.status(), StatusCode::OK);
-        let rest = UNREAD_BYTES.of_caller - 120_000;
-        assert!(counts.begin_many(&caller, rest).is_err(), "what is not read counts");
+        let rest = MOST - 120_000;
+        assert!(standing.begin(Kind::UnreadBytes, rest).is_err(), "what is not read counts");
         assert!(written.into_body().collect().await.unwrap().to_bytes().len() > 120_000);
-        let _held = counts.begin_many(&caller, rest).unwrap();
+        let _held = standing.begin(Kind::UnreadBytes, rest).unwrap();
         assert_eq!(answer().await.status(), StatusCode::TOO_MANY_REQUESTS);
     }
 
     #[tokio::test]
     async fn messages_of_a_stream_count_one_by_one() {
-        let (counts, caller, unread) = unread();
+        let (standing, unread) = unread();
         let method = contract::method("/payterms.invoicing.v1.DocumentService/DownloadDocuments").unwrap();
         let long = DownloadDocumentsResponse { document: Some(Document { file_name: growing(), ..Document::default() }) }.encode_to_vec();
         let frames = [Envelope::wrap(0, &long), Envelope::wrap(0, &[])].concat();
@@ -262,9 +266,9 @@ mod tests {
         let mut body = stream(answer, method, Codec::Json, StreamFault::default()).into_body();
         let mut next = async || body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert!(next().await.len() > 120_000);
-        assert!(counts.begin_many(&caller, UNREAD_BYTES.of_caller).is_err());
+        assert!(standing.begin(Kind::UnreadBytes, MOST).is_err());
         assert_eq!(next().await, Envelope::wrap(0, b"{}"));
-        assert!(counts.begin_many(&caller, UNREAD_BYTES.of_caller).is_ok());
+        assert!(standing.begin(Kind::UnreadBytes, MOST).is_ok());
         assert!(String::from_utf8_lossy(&next().await).contains("unavailable"), "it has no end");
     }
 }

@@ -24,12 +24,14 @@ const SENT: [HeaderName; 11] = [
     HeaderName::from_static("x-user-agent"),
 ];
 /// Headers of answers that a page may read.
-const READ: [HeaderName; 6] = [
+const READ: [HeaderName; 8] = [
     HeaderName::from_static("grpc-message"),
     HeaderName::from_static("grpc-status"),
     HeaderName::from_static("grpc-status-details-bin"),
     HeaderName::from_static("idempotent-replayed"),
     HeaderName::from_static("payterms-version"),
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("ratelimit-policy"),
     header::RETRY_AFTER,
 ];
 

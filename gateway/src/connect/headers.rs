@@ -99,7 +99,9 @@ pub(super) fn to_grpc(headers: &mut HeaderMap) -> Result<Option<String>, Box<Sta
 /// Moves what an answer carries beside its message into headers of HTTP: those of gRPC go, trailers get the prefix that Connect gives
 /// them.
 pub(super) fn to_http(mut headers: HeaderMap, trailers: &HeaderMap) -> HeaderMap {
-    for name in ["grpc-status", "grpc-message", "grpc-status-details-bin", "content-length", "content-type", "grpc-encoding"] {
+    // `retry-after` is written anew from the refusal's details.
+    for name in ["grpc-status", "grpc-message", "grpc-status-details-bin", "content-length", "content-type", "grpc-encoding", "retry-after"]
+    {
         headers.remove(name);
     }
     for (name, value) in trailers.iter().filter(|(name, _)| !name.as_str().starts_with("grpc-")) {

@@ -9,7 +9,7 @@ mod source;
 pub use claims::ClaimsMap;
 pub use source::KeyOptions;
 
-use crate::api_keys::SUBJECT;
+use crate::{api_keys::SUBJECT, callers::Known};
 use clap::Args;
 use jsonwebtoken::Validation;
 use key_set::Keys;
@@ -87,7 +87,7 @@ pub struct KeySet {
     options: TokenOptions,
     claims: ClaimsMap,
     /// Callers by token, with the keys with which the token was checked: after a change of the keys it is checked again.
-    verified: TtlCache<String, (Arc<Keys>, Caller)>,
+    verified: TtlCache<String, (Arc<Keys>, Arc<Known>)>,
 }
 
 impl KeySet {
@@ -121,7 +121,7 @@ impl KeySet {
     ///
     /// # Errors
     /// UNAUTHENTICATED with `TOKEN_EXPIRED` or `TOKEN_INVALID`; UNAVAILABLE while there are no keys.
-    pub async fn caller(&self, token: &str) -> Result<Caller, Box<Status>> {
+    pub async fn caller(&self, token: &str) -> Result<Arc<Known>, Box<Status>> {
         let verified = match self.verify(token) {
             Err(fault @ TokenFault::NotSigned(UNKNOWN_KEY)) => match self.source.keys() {
                 // Its key may have been published a moment ago.
@@ -137,21 +137,22 @@ impl KeySet {
     ///
     /// # Errors
     /// The fault of the token.
-    pub fn verify(&self, token: &str) -> Result<Caller, TokenFault> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Known>, TokenFault> {
         let now = SystemClock.now();
         let keys = self.source.keys().ok_or(TokenFault::NoKeys)?;
-        if let Some((checked_with, caller)) = self.verified.get(token, now)
+        if let Some((checked_with, known)) = self.verified.get(token, now)
             && Arc::ptr_eq(&checked_with, &keys)
         {
-            return Ok(caller);
+            return Ok(known);
         }
         let checked = self.check(token, &keys, now.timestamp());
         let claims = checked.map_err(|fault| fault.logged("a caller's"))?;
         let standing = self.claims.standing(&claims.others).map_err(|fault| fault.logged("a caller's"))?;
         let caller =
             Caller { subject: claims.sub, roles: standing.roles, tenant: standing.tenant, customer: standing.customer, run_id: None };
-        self.verified.insert(token.to_owned(), (keys, caller.clone()), believed_until(claims.exp, now));
-        Ok(caller)
+        let known = Arc::new(Known::new(caller));
+        self.verified.insert(token.to_owned(), (keys, known.clone()), believed_until(claims.exp, now));
+        Ok(known)
     }
 
     fn check(&self, token: &str, keys: &Keys, now: i64) -> Result<Claims, TokenFault> {
@@ -245,7 +246,7 @@ mod tests {
         let with = |claims: Value| {
             let mut all = json!({ "iss": "https://idp.example" });
             all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-            set.verify(&issuer.token(&all, None)).map(|caller| caller.subject)
+            set.verify(&issuer.token(&all, None)).map(|known| known.caller.subject.clone())
         };
         assert_eq!(with(json!({})), Ok("ann".to_owned()));
         let now = issuer.now;
@@ -279,7 +280,7 @@ mod tests {
             assert_eq!(with(json!({ "sub": subject })), Ok(subject.to_owned()));
         }
         let critical = issuer.token(&json!({ "iss": "https://idp.example" }), Some(vec!["exp".into()]));
-        assert_eq!(set.verify(&critical), Err(TokenFault::NotSigned("crit")));
+        assert_eq!(set.verify(&critical).unwrap_err(), TokenFault::NotSigned("crit"));
     }
 
     #[test]
@@ -287,7 +288,7 @@ mod tests {
         let issuer = Issuer::new();
         let set = issuer.set(TokenOptions::default());
         let roles = json!({ "roles": ["STAFF", "PEER"], "iss": "anyone", "iat": issuer.now - 3_600, "nbf": issuer.now - 3_600 });
-        assert_eq!(set.verify(&issuer.token(&roles, None)).unwrap().roles, ["STAFF"]);
+        assert_eq!(set.verify(&issuer.token(&roles, None)).unwrap().caller.roles, ["STAFF"]);
         assert!(
             issuer
                 .set(TokenOptions { longest_token_seconds: 300, ..TokenOptions::default() })

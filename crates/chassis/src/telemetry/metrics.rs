@@ -153,6 +153,17 @@ pub(crate) fn replayed() {
     REPLAYS.add(1, &[]);
 }
 
+static LIMITED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    let description = "Calls that were refused since a caller, a customer or a tenant is beyond a limit.";
+    meter().u64_counter("payterms.calls.limited").with_unit("{call}").with_description(description).build()
+});
+
+/// Counts calls that the gateway refuses since `holder` (a caller, a customer or a tenant) is beyond the limit of this name.
+pub fn calls_limited(holder: &'static str, limit: &'static str, count: u64) {
+    let labels = [part("gateway"), KeyValue::new("payterms.holder", holder), KeyValue::new("payterms.limit", limit)];
+    LIMITED.add(count, &labels);
+}
+
 static REFILLS: LazyLock<Counter<u64>> = LazyLock::new(|| {
     let description = "Streams of the broker that had lost events, or were gone, and are filled from the outbox.";
     meter().u64_counter("payterms.bus.refills").with_unit("{stream}").with_description(description).build()

@@ -16,7 +16,7 @@ pub mod stage;
 use crate::{Suite, SuiteOptions};
 use clap::Args;
 use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, net::broker::BrokerOptions};
-use payterms_gateway::CorsOptions;
+use payterms_gateway::{CorsOptions, limits::LimitOptions};
 use stage::Stage;
 use std::{
     path::{Path, PathBuf},
@@ -90,6 +90,7 @@ pub async fn play(options: &DemoOptions, postgres: Option<String>, broker: Broke
         plaid: None,
         vies: None,
         cors: CorsOptions::default(),
+        limits: LimitOptions::default(),
         jwks: None,
         webhooks: WebhookOptions::default(),
         database: DatabaseOptions::default(),

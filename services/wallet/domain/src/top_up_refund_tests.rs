@@ -131,7 +131,7 @@ fn what_the_issuer_left_of_a_lost_charge_goes_back_with_the_rest_of_the_tax() {
     for by_bank in [false, true] {
         let (mut top_up, mut wallet) = bought("55", "5");
         let mut dispute = disputed(&mut top_up, &mut wallet, by_bank);
-        let mut asked = |top_up: &mut TopUp, dispute: &Dispute, wallet: &mut Wallet, credit: Option<&str>| {
+        let asked = |top_up: &mut TopUp, dispute: &Dispute, wallet: &mut Wallet, credit: Option<&str>| {
             ask((top_up, Some(dispute)), wallet, &mut ids(1), request(credit), NOW)
         };
         if !by_bank {
