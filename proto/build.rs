@@ -26,5 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = prost_build::Config::new();
     config.enable_type_names().bytes(["."]);
     tonic_prost_build::configure().compile_fds_with_config(compiler.file_descriptor_set(), config)?;
+    // Comments are most of the descriptors, in memory even more than in bytes.
+    compiler.include_source_info(false);
+    fs::write(out.join("descriptors_without_comments.bin"), compiler.encode_file_descriptor_set())?;
     Ok(())
 }

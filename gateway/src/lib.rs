@@ -156,7 +156,7 @@ pub async fn start(
     let webhook_logs = webhooks::WebhookLogs { peers: clients.clone() };
     let callers = Arc::new(callers::Callers::new(tokens, clients.clone(), Arc::new(access.clone())));
     let limits = Arc::new(Limits::new(&options.limits));
-    limits.count_gateways(stop.clone());
+    limits.follow(clients.clone(), stop.clone());
     limits::show_in_metrics();
     let router = route::Router::new(callers, access, signer, pools, (versions.clone(), limits));
     let guard = router.clone();

@@ -52,6 +52,7 @@ impl MigratorTrait for Invoicing {
             Box::new(billing::WAITING_REFUNDS),
             Box::new(billing::PLANS_AND_METHODS),
             Box::new(billing::METHODS_BEFORE),
+            Box::new(register::CALL_LIMITS),
         ]
     }
 }
@@ -95,6 +96,18 @@ mod register {
     ];
 
     pub const STEP: Step = Step { name: "invoicing_0001_register", postgres: &[], statements: &[], tables: TABLES };
+
+    /// How many calls a second a tenant's callers may make.
+    pub const CALL_LIMITS: Step = Step {
+        name: "invoicing_0030_call_limits",
+        postgres: &[],
+        statements: &[
+            "ALTER TABLE tenants ADD COLUMN caller_calls_per_second bigint",
+            "ALTER TABLE tenants ADD COLUMN customer_calls_per_second bigint",
+            "ALTER TABLE tenants ADD COLUMN tenant_calls_per_second bigint",
+        ],
+        tables: &[],
+    };
 }
 
 /// Invoices, credit notes and their numbers.

@@ -4,6 +4,8 @@
 
 /// The descriptors of all packages, comments included.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+/// The same without comments, which take several times as much memory once they are decoded as all the rest.
+pub const DESCRIPTOR_SET_WITHOUT_COMMENTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors_without_comments.bin"));
 /// The access table: RPC × role.
 pub const ACCESS_TABLE: &str = include_str!("../access.toml");
 /// Which service calls and hears which.

@@ -107,11 +107,12 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 56] = scenarios!(
+const SCENARIOS: [Scenario; 57] = scenarios!(
     webhooks::an_endpoint_is_kept_by_its_tenant,
     webhooks::secrets_change_without_a_gap,
     webhooks::an_endpoint_is_enabled_and_tested,
     webhooks_deliveries::deliveries_are_listed_and_sent_again,
+    limits::a_tenant_has_limits_of_its_own,
     api_keys::nobody_gives_a_key_more_than_they_have,
     versions::details_make_a_new_version_of_a_receipt_too,
     holds::capture_hold_in_parts_and_release_the_rest,

@@ -8,13 +8,21 @@ use crate::{
 use futures::future::join_all;
 use payterms_chassis::call::Caller;
 use payterms_gateway::limits::LimitOptions;
-use payterms_proto::wallet::v1::{GetWalletRequest, PostDebitRequest};
-use payterms_suite::{Session, client::amount};
-use payterms_testkit::{Database, World, people::person, reason};
+use payterms_proto::{
+    invoicing::v1::{CallLimits, GetTenantRequest, LimitTenantRequest},
+    wallet::v1::{GetWalletRequest, PostDebitRequest},
+};
+use payterms_suite::{
+    Session,
+    client::{amount, request_id},
+};
+use payterms_testkit::{Database, World, on_both, people::person, reason, rig::until};
 use reqwest::StatusCode;
 use std::{collections::BTreeMap, time::Instant};
 use tonic::Status;
 use tonic_types::StatusExt;
+
+on_both!(a_tenant_has_limits_of_its_own);
 
 /// Calls that may come at once of a rate of one a second.
 const BURST: usize = 20;
@@ -125,6 +133,48 @@ async fn who_calls_too_often_takes_nothing_from_others(database: Database) {
     assert!(refused.len() + 2 * BURST + come_since(since, 20) >= 400, "{}", refused.len());
     invariants::hold(&world).await;
     world.end().await;
+}
+
+/// Reads three times as often as a burst has calls, since there may be two gateways, as somebody who has not called yet; how many were
+/// refused.
+async fn refused_of_a_new_caller(world: &World, tenant: &str) -> usize {
+    let name = request_id();
+    let caller = session(world, &named(&name, tenant, "STAFF", None));
+    let get = async |_| caller.tenants().get_tenant(GetTenantRequest { name: format!("tenants/{tenant}") }).await.err();
+    let refused: Vec<_> = join_all((0..3 * BURST).map(get)).await.into_iter().flatten().collect();
+    assert!(holders(&refused).keys().all(|holder| holder == "caller"));
+    refused.len()
+}
+
+pub(crate) async fn a_tenant_has_limits_of_its_own(world: &World) {
+    world.tenant("acme").await;
+    let operator = world.someone("OPERATOR", None);
+    let limit = async |calls: i32| {
+        let call_limits = Some(CallLimits { caller_calls_per_second: calls, ..CallLimits::default() });
+        let request = LimitTenantRequest { request_id: request_id(), name: "tenants/acme".into(), call_limits };
+        operator.tenants().limit_tenant(request).await.unwrap().into_inner().tenant.unwrap().call_limits
+    };
+    assert_eq!(limit(1).await, Some(CallLimits { caller_calls_per_second: 1, ..CallLimits::default() }));
+    let awaited = async |is_limited: bool| {
+        until(async || Ok(refused_of_a_new_caller(world, "acme").await), |refused: &usize| (*refused > 0) == is_limited).await;
+    };
+    // The gateway asks for the limits of a tenant that calls for the first time, and then every ten seconds.
+    awaited(true).await;
+    world.tenant("globex").await;
+    assert_eq!(limit(0).await, None);
+    assert_eq!(refused_of_a_new_caller(world, "globex").await, 0, "another tenant has the usual ones");
+    awaited(false).await;
+    let beyond = LimitTenantRequest {
+        request_id: request_id(),
+        name: "tenants/acme".into(),
+        call_limits: Some(CallLimits { caller_calls_per_second: -1, customer_calls_per_second: 1_000_001, ..CallLimits::default() }),
+    };
+    let refused = operator.tenants().limit_tenant(beyond).await.unwrap_err();
+    let fields: Vec<_> = refused.get_error_details().bad_request().unwrap().field_violations.iter().map(|one| one.field.clone()).collect();
+    assert_eq!(fields, ["call_limits.caller_calls_per_second", "call_limits.customer_calls_per_second"]);
+    let unknown = LimitTenantRequest { request_id: request_id(), name: "tenants/nobody".into(), call_limits: Some(CallLimits::default()) };
+    assert_eq!(reason(&operator.tenants().limit_tenant(unknown).await.unwrap_err()), "RESOURCE_NOT_FOUND");
+    invariants::hold(world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

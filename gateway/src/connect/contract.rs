@@ -1,8 +1,8 @@
 //! The methods of the contract by their paths, and the messages that details of errors have.
 
 use payterms_chassis::access::is_for_peers;
-use payterms_proto::DESCRIPTOR_SET;
-use prost_reflect::{DescriptorPool, FileDescriptor, MessageDescriptor, MethodDescriptor};
+use payterms_proto::{DESCRIPTOR_SET, DESCRIPTOR_SET_WITHOUT_COMMENTS};
+use prost_reflect::{DescriptorPool, MessageDescriptor, MethodDescriptor};
 use std::{collections::HashMap, sync::LazyLock};
 
 /// How messages are written.
@@ -26,7 +26,7 @@ impl Shape {
 }
 
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    let mut pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap_or_default();
+    let mut pool = DescriptorPool::decode(DESCRIPTOR_SET_WITHOUT_COMMENTS).unwrap_or_default();
     if let Err(error) = pool.decode_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET) {
         tracing::error!(%error, "details of errors have no descriptors");
     }
@@ -44,8 +44,14 @@ pub(super) fn method(path: &str) -> Option<MethodDescriptor> {
     METHODS.get(path).cloned()
 }
 
-/// The files of the contract, with their comments.
-pub(super) fn files() -> impl Iterator<Item = FileDescriptor> {
+/// The comments of the contract are here: they take much memory, which is free again when this is dropped.
+pub(super) fn with_comments() -> DescriptorPool {
+    DescriptorPool::decode(DESCRIPTOR_SET).unwrap_or_default()
+}
+
+/// The files of the contract, without their comments.
+#[cfg(test)]
+pub(super) fn files() -> impl Iterator<Item = prost_reflect::FileDescriptor> {
     POOL.files()
 }
 

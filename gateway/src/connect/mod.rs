@@ -35,6 +35,7 @@ use payterms_chassis::{
     access::AccessTable,
     layers::{is_open, refuse},
 };
+use std::sync::{Arc, OnceLock};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, ServiceExt};
 
@@ -176,7 +177,11 @@ pub(crate) async fn is_only_read() -> Response {
 
 /// The routes that tell of the door itself: `/openapi.json`, the contract as the descriptors have it.
 pub(crate) fn about(access: &AccessTable) -> Router {
-    let document = Bytes::from(openapi::document(access).to_string());
-    let answer = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], document.clone()));
+    // Written when somebody asks for it: few gateways are ever asked, and it takes memory to write.
+    let (access, written) = (access.clone(), Arc::new(OnceLock::new()));
+    let answer = move || {
+        let document = written.get_or_init(|| Bytes::from(openapi::document(&access).to_string())).clone();
+        std::future::ready(([(header::CONTENT_TYPE, "application/json")], document))
+    };
     Router::new().route("/openapi.json", get(answer).fallback(is_only_read)).route("/healthz", get(health).fallback(is_only_read))
 }

@@ -37,7 +37,7 @@ impl Comments {
 
 /// The document.
 pub(super) fn document(access: &AccessTable) -> Value {
-    let comments = Comments::read(contract::files());
+    let comments = Comments::read(contract::with_comments().files());
     let open: Vec<_> = access.cells().filter(|(_, roles)| roles.keys().any(|role| role != PEER)).map(|(path, _)| path).collect();
     let (mut paths, mut tags, mut schemas) = (BTreeMap::new(), BTreeMap::new(), Schemas { comments: &comments, done: BTreeMap::new() });
     for path in open {

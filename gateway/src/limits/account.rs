@@ -4,12 +4,16 @@ use super::{
     answers::{self, Allowance},
     bucket::{Bucket, Left},
     places::Counts,
+    rates::Rates,
 };
 use governor::clock::MonotonicClock;
 use http::HeaderValue;
 use payterms_chassis::telemetry::metrics;
 use payterms_kernel::{Clock, SystemClock};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{
+    PoisonError, RwLock,
+    atomic::{AtomicI64, Ordering},
+};
 use tonic::Status;
 
 /// Whose account it is.
@@ -43,21 +47,39 @@ const LOGGED_EVERY_SECONDS: i64 = 60;
 #[derive(Debug)]
 pub(super) struct Account {
     holder: Holder,
+    tenant: String,
     /// What the log may say of it: the tenant, and what is no personal data of the caller.
     named: String,
-    bucket: Bucket,
-    policy: HeaderValue,
+    /// Written only when its rate changes.
+    rated: RwLock<Rated>,
     pub under_way: Counts,
     logged_at: AtomicI64,
 }
 
+/// A rate, of this generation of all rates, and what is used of it.
+#[derive(Debug)]
+struct Rated {
+    generation: u64,
+    bucket: Bucket,
+    policy: HeaderValue,
+}
+
+impl Rated {
+    fn new(holder: Holder, tenant: &str, rates: &Rates) -> Self {
+        // Read first: if the rates change meanwhile, the account looks again.
+        let generation = rates.generation();
+        let rate = rates.of(holder, tenant);
+        Self { generation, bucket: Bucket::new(rate, MonotonicClock), policy: answers::policy(holder, rate) }
+    }
+}
+
 impl Account {
-    pub(super) fn new(holder: Holder, named: String, calls_per_second: u32) -> Self {
+    pub(super) fn new(holder: Holder, tenant: &str, named: String, rates: &Rates) -> Self {
         Self {
             holder,
+            tenant: tenant.to_owned(),
             named,
-            bucket: Bucket::new(calls_per_second, MonotonicClock),
-            policy: answers::policy(holder, calls_per_second),
+            rated: RwLock::new(Rated::new(holder, tenant, rates)),
             under_way: Counts::default(),
             logged_at: AtomicI64::new(0),
         }
@@ -67,16 +89,34 @@ impl Account {
     ///
     /// # Errors
     /// `RATE_LIMITED`.
-    pub(super) fn take(&self, gateways: u32) -> Result<Left, Box<Status>> {
-        self.bucket.take(gateways).map_err(|wait| {
+    pub(super) fn take(&self, gateways: u32, rates: &Rates) -> Result<Left, Box<Status>> {
+        let mut rated = self.rated.read().unwrap_or_else(PoisonError::into_inner);
+        if rated.generation != rates.generation() {
+            drop(rated);
+            self.update(rates);
+            rated = self.rated.read().unwrap_or_else(PoisonError::into_inner);
+        }
+        rated.bucket.take(gateways).map_err(|wait| {
             self.note_refusal("rate");
-            Box::new(answers::rate_limited(self.holder, self.bucket.rate(), self.policy.clone(), wait))
+            Box::new(answers::rate_limited(self.holder, rated.bucket.rate(), rated.policy.clone(), wait))
         })
+    }
+
+    /// Takes over the rate that it has now. Another one begins with a whole burst; what is used of the same one stays.
+    fn update(&self, rates: &Rates) {
+        let newest = Rated::new(self.holder, &self.tenant, rates);
+        let mut rated = self.rated.write().unwrap_or_else(PoisonError::into_inner);
+        if rated.bucket.rate() == newest.bucket.rate() {
+            rated.generation = newest.generation;
+        } else {
+            *rated = newest;
+        }
     }
 
     /// What the headers of an answer say.
     pub(super) fn allowance(&self, left: Left) -> Allowance {
-        Allowance::new(self.holder, left, self.policy.clone())
+        let policy = self.rated.read().unwrap_or_else(PoisonError::into_inner).policy.clone();
+        Allowance::new(self.holder, left, policy)
     }
 
     /// Counts a call that this account's limit refuses, and logs it now and then.

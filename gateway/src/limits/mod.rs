@@ -11,6 +11,8 @@ mod answers;
 mod bucket;
 mod options;
 mod places;
+mod rates;
+mod register;
 mod replicas;
 mod standing;
 
@@ -21,13 +23,15 @@ pub use standing::{Standing, UnderWay, Unread};
 
 use crate::api_keys;
 use account::{Account, Holder};
-use payterms_chassis::{call::Caller, telemetry::metrics};
+use payterms_chassis::{call::Caller, peers::Peers, telemetry::metrics};
 use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter, sync::Cache};
+use rates::Rates;
 use standing::{Accounts, Shared};
 use std::{
     convert::Infallible,
     sync::{Arc, atomic::AtomicU32},
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Callers, customers and tenants that are remembered each. An account takes a few hundred bytes.
@@ -52,8 +56,10 @@ type Cached = Cache<String, Arc<Account>, UnitWeighter, DefaultHashBuilder, InUs
 /// The accounts of those who have called.
 #[derive(Debug)]
 pub struct Limits {
-    options: LimitOptions,
+    replicas: Replicas,
     shared: Arc<Shared>,
+    /// Wakes who asks the register for a tenant's rates.
+    a_tenant_came: Notify,
     callers: Cached,
     customers: Cached,
     tenants: Cached,
@@ -73,19 +79,30 @@ impl Limits {
         };
         let cache = || Cached::with(most, u64::try_from(most).unwrap_or(u64::MAX), UnitWeighter, DefaultHashBuilder::default(), InUse);
         Self {
-            options: options.clone(),
-            shared: Arc::new(Shared { gateways: AtomicU32::new(gateways), under_way: places::Counts::default() }),
+            replicas: options.gateway_replicas.clone(),
+            shared: Arc::new(Shared {
+                gateways: AtomicU32::new(gateways),
+                rates: Rates::new(options),
+                under_way: places::Counts::default(),
+            }),
+            a_tenant_came: Notify::new(),
             callers: cache(),
             customers: cache(),
             tenants: cache(),
         }
     }
 
-    /// Counts the gateways from now on, where a name leads to them. Within a runtime.
-    pub fn count_gateways(&self, stop: CancellationToken) {
-        if let Replicas::AddressesOf(place) = &self.options.gateway_replicas {
-            tokio::spawn(replicas::follow(place.clone(), self.shared.clone(), stop));
+    /// Counts the gateways from now on, where a name leads to them, and follows the register of tenants. Within a runtime.
+    pub fn follow(self: &Arc<Self>, peers: Peers, stop: CancellationToken) {
+        if let Replicas::AddressesOf(place) = &self.replicas {
+            tokio::spawn(replicas::follow(place.clone(), self.shared.clone(), stop.clone()));
         }
+        tokio::spawn(register::follow(self.clone(), peers, stop));
+    }
+
+    /// The slugs of the tenants that have called and are remembered.
+    fn tenants_that_call(&self) -> Vec<String> {
+        self.tenants.iter().map(|(tenant, _)| tenant).filter(|tenant| !tenant.is_empty()).collect()
     }
 
     /// What a caller may use.
@@ -93,14 +110,17 @@ impl Limits {
     pub fn standing_of(&self, caller: &Caller) -> Standing {
         // Operators have no tenant, and share an account. No tenant has an empty name.
         let tenant = caller.tenant.as_ref().map(ToString::to_string).unwrap_or_default();
-        let LimitOptions { caller_calls_per_second, customer_calls_per_second, tenant_calls_per_second, .. } = self.options;
+        let rates = &self.shared.rates;
         // A subject may be a person's address, which no log may show. That of an API key is an id.
         let logged = if caller.subject.starts_with(api_keys::SUBJECT) { caller.subject.as_str() } else { "" };
-        let of_caller = || Account::new(Holder::Caller, format!("{tenant} {logged}"), caller_calls_per_second);
-        let of_tenant = || Account::new(Holder::Tenant, tenant.clone(), tenant_calls_per_second);
+        let of_caller = || Account::new(Holder::Caller, &tenant, format!("{tenant} {logged}"), rates);
+        let of_tenant = || {
+            self.a_tenant_came.notify_one();
+            Account::new(Holder::Tenant, &tenant, tenant.clone(), rates)
+        };
         let customer = caller.customer.map(|customer| {
             let key = format!("{tenant} {customer}");
-            found(&self.customers, &key, || Account::new(Holder::Customer, key.clone(), customer_calls_per_second))
+            found(&self.customers, &key, || Account::new(Holder::Customer, &tenant, key.clone(), rates))
         });
         Standing::new(Accounts {
             caller: found(&self.callers, &format!("{tenant} {}", caller.subject), of_caller),
@@ -139,7 +159,7 @@ pub(crate) fn show_in_metrics() {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, LimitOptions, Limits};
+    use super::{Kind, LimitOptions, Limits, rates::OwnRates};
     use payterms_chassis::call::Caller;
 
     fn caller(number: usize) -> Caller {
@@ -158,6 +178,24 @@ mod tests {
         assert!(limits.standing_of(&caller(0)).begin(Kind::Calls, 1).is_err(), "what is under way counts however many came since");
         drop(held);
         assert!(limits.is_idle());
+    }
+
+    #[test]
+    fn a_tenant_may_have_rates_of_its_own_and_lose_them_again() {
+        let limits = Limits::new(&LimitOptions { caller_calls_per_second: 1, ..LimitOptions::default() });
+        let (acme, register) = ("acme".to_owned(), &limits.shared.rates);
+        let admitted = |number| (0..100).filter(|_| limits.standing_of(&caller(number)).take_call().is_ok()).count();
+        let (early, before) = (limits.standing_of(&caller(1)), admitted(1));
+        assert!((20..=21).contains(&before));
+        register.register(std::slice::from_ref(&acme), &[(acme.clone(), OwnRates { caller: Some(40), ..OwnRates::default() })].into());
+        assert!(early.take_call().is_ok(), "known callers have it too");
+        assert!((80..=100).contains(&admitted(2)));
+        let generation = register.generation();
+        register.register(std::slice::from_ref(&acme), &[(acme.clone(), OwnRates { caller: Some(40), ..OwnRates::default() })].into());
+        assert_eq!(register.generation(), generation, "nothing has changed");
+        register
+            .register(&[acme, "globex".to_owned()], &[("globex".to_owned(), OwnRates { tenant: Some(1), ..OwnRates::default() })].into());
+        assert!((20..=21).contains(&admitted(3)), "the configured rates hold again, and another tenant's do not count");
     }
 
     #[test]

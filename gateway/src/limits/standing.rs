@@ -5,6 +5,7 @@ use super::{
     answers::Allowance,
     bucket::Left,
     places::{Counts, Kind},
+    rates::Rates,
 };
 use payterms_chassis::error::refused;
 use payterms_kernel::{Kind as RefusalKind, Refusal};
@@ -22,6 +23,8 @@ pub(crate) const SHORT_ANSWER: usize = 64 << 10;
 pub(super) struct Shared {
     /// How many gateways there are.
     pub gateways: AtomicU32,
+    /// How many calls a second each account has.
+    pub rates: Rates,
     /// What is under way in all.
     pub under_way: Counts,
 }
@@ -51,9 +54,9 @@ impl Standing {
     pub(crate) fn take_call(&self) -> Result<Allowance, Box<Status>> {
         let Accounts { caller, customer, tenant, shared } = &*self.0;
         let gateways = shared.gateways.load(Ordering::Relaxed);
-        let mut least: (&Account, Left) = (caller, caller.take(gateways)?);
+        let mut least: (&Account, Left) = (caller, caller.take(gateways, &shared.rates)?);
         for account in customer.iter().chain([tenant]) {
-            let left = account.take(gateways)?;
+            let left = account.take(gateways, &shared.rates)?;
             if left.calls < least.1.calls {
                 least = (account, left);
             }

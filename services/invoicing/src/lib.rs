@@ -26,7 +26,10 @@ use payterms_chassis::{
 };
 use payterms_kernel::TenantId;
 use payterms_proto::invoicing::{
-    peers::v1::{api_key_lookup_service_server::ApiKeyLookupServiceServer, owner_collection_service_server::OwnerCollectionServiceServer},
+    peers::v1::{
+        api_key_lookup_service_server::ApiKeyLookupServiceServer, call_limit_service_server::CallLimitServiceServer,
+        owner_collection_service_server::OwnerCollectionServiceServer,
+    },
     v1::{
         api_key_service_server::ApiKeyServiceServer, approval_service_server::ApprovalServiceServer,
         bank_service_server::BankServiceServer, collection_service_server::CollectionServiceServer,
@@ -77,7 +80,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0028_methods_before";
+    const SCHEMA_VERSION: &'static str = "invoicing_0030_call_limits";
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
@@ -118,6 +121,7 @@ impl Service for Invoicing {
             .add_service(ApprovalServiceServer::new(api.clone()))
             .add_service(ApiKeyServiceServer::new(api.clone()))
             .add_service(ApiKeyLookupServiceServer::new(api.clone()))
+            .add_service(CallLimitServiceServer::new(api.clone()))
             .add_service(TransferTopUpServiceServer::new(api.clone()))
             .add_service(TransferRefundServiceServer::new(api.clone()))
             .add_service(MailServiceServer::new(api.clone()))

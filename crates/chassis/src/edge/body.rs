@@ -40,7 +40,7 @@ struct Streams {
 
 /// The methods that stream, by their paths.
 static STREAMS: LazyLock<HashMap<String, Streams>> = LazyLock::new(|| {
-    let set = prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET).unwrap_or_default();
+    let set = prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET_WITHOUT_COMMENTS).unwrap_or_default();
     let mut paths = HashMap::new();
     for file in &set.file {
         for service in &file.service {

@@ -11,7 +11,7 @@ const READS: [&str; 2] = ["Get", "List"];
 
 /// The methods with one message in each direction that may be repeated, by their paths.
 static METHODS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let set = prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET).unwrap_or_default();
+    let set = prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET_WITHOUT_COMMENTS).unwrap_or_default();
     let messages = set.file.iter().flat_map(|file| file.message_type.iter().map(|message| (file.package(), message)));
     let with_id: HashSet<_> = messages
         .filter(|(_, message)| message.field.iter().any(|field| field.name() == REQUEST_ID))

@@ -113,7 +113,7 @@ impl Meters {
 /// The methods of the contract and those of health and reflection, by their paths, as labels. Any other path gets one label for
 /// all of them, since a caller may invent as many as it likes.
 static METHODS: LazyLock<HashMap<String, KeyValue>> = LazyLock::new(|| {
-    let set = prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET).unwrap_or_default();
+    let set = prost_types::FileDescriptorSet::decode(payterms_proto::DESCRIPTOR_SET_WITHOUT_COMMENTS).unwrap_or_default();
     let ours = set.file.iter().flat_map(|file| {
         file.service.iter().flat_map(move |service| {
             service.method.iter().map(move |method| format!("{}.{}/{}", file.package(), service.name(), method.name()))

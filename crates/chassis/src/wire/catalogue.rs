@@ -96,7 +96,7 @@ impl Catalogue {
     /// # Errors
     /// A sentence that names the message whose option is wrong.
     pub fn load() -> Result<Self, String> {
-        let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).map_err(|error| error.to_string())?;
+        let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET_WITHOUT_COMMENTS).map_err(|error| error.to_string())?;
         let option = pool.get_extension_by_name(OPTION).ok_or_else(|| format!("there is no {OPTION}"))?;
         let mut types = BTreeMap::new();
         for message in pool.all_messages() {

@@ -170,6 +170,7 @@ mod tests {
             invoices_hidden: false,
             overpayment_refused: false,
             payment_notice: crate::PaymentNotice::Confirmation,
+            call_limits: crate::CallLimits::default(),
             bank_automation: crate::bank::Automation::Reference,
             business: crate::tenant::Business::default(),
             dunning: crate::tenant::Dunning::default(),

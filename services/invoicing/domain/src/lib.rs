@@ -70,7 +70,7 @@ pub use reminder::Reminders;
 pub use statement::Statement;
 pub use tax::{Amounts, Rate, TaxAmount};
 pub use tax_number::{TaxNumber, TaxNumberState};
-pub use tenant::{Business, Dunning, PaymentNotice, TaxRule, Tenant};
+pub use tenant::{Business, CallLimits, Dunning, PaymentNotice, TaxRule, Tenant};
 pub use test_clock::{ClockState, TestClock};
 pub use top_up::TopUp;
 pub use transfer_refund::TransferRefund;

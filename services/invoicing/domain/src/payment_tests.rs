@@ -33,6 +33,7 @@ pub(crate) fn tenant() -> Tenant {
         invoices_hidden: false,
         overpayment_refused: false,
         payment_notice: crate::PaymentNotice::Confirmation,
+        call_limits: crate::CallLimits::default(),
         bank_automation: crate::bank::Automation::Reference,
         business: crate::tenant::Business::default(),
         dunning: crate::tenant::Dunning::default(),

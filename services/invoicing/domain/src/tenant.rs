@@ -42,6 +42,8 @@ pub struct Tenant {
     pub bank_automation: Automation,
     /// Tax by the customer's country, in the order of country, category and `with_tax_id`.
     pub tax_rules: Vec<TaxRule>,
+    /// How often its callers may call.
+    pub call_limits: CallLimits,
     /// Whether all its writes are refused.
     pub suspended: bool,
     /// Counts its changes.
@@ -50,6 +52,17 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// How many calls a second the gateways take; none: as many as they are configured for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallLimits {
+    /// Of one caller.
+    pub caller: Option<u32>,
+    /// Of all who act for one customer.
+    pub customer: Option<u32>,
+    /// Of all callers.
+    pub tenant: Option<u32>,
 }
 
 /// What a customer is sent for a payment of invoices (docs/domain/invoicing.md#payment-notice).

@@ -8,11 +8,16 @@ use payterms_chassis::{
     page::Page,
     render::{decimal, money, timestamp},
 };
-use payterms_invoicing_domain::{Business, Dunning, PaymentNotice, TaxRule, Tenant, bank::Automation};
+use payterms_invoicing_domain::{Business, CallLimits, Dunning, PaymentNotice, TaxRule, Tenant, bank::Automation};
 use payterms_kernel::{Money, TenantId};
-use payterms_proto::invoicing::v1 as pb;
+use payterms_proto::invoicing::{peers::v1 as peers, v1 as pb};
 use rust_decimal::Decimal;
 use tonic::Request;
+
+/// The most calls a second that can be set, as in the options of the gateway.
+const HIGHEST_RATE: i32 = 1_000_000;
+/// Tenants that a gateway may ask for at once.
+const MOST_TENANTS: usize = 500;
 
 /// A field is checked when it will be used.
 fn tenant_fields(fields: &mut Fields, tenant: &pb::Tenant, used: impl Fn(&str) -> bool) -> TenantFields {
@@ -221,6 +226,42 @@ pub fn activate_tenant(request: Request<pb::ActivateTenantRequest>) -> Result<Ca
     tenant_verb(fields, &message.request_id, &message.name)
 }
 
+/// Limits the calls of a tenant.
+pub fn limit_tenant(request: Request<pb::LimitTenantRequest>) -> Result<(Call, CallLimits), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    if message.call_limits.is_none() {
+        fields.wrong("call_limits", "FIELD_REQUIRED", "Send the limits; empty ones are those of the gateways.");
+    }
+    let given = message.call_limits.unwrap_or_default();
+    let mut rate = |name: &str, rate: i32| {
+        let rate = fields.number(&format!("call_limits.{name}"), rate, 0..=HIGHEST_RATE);
+        (rate > 0).then_some(rate)
+    };
+    let limits = CallLimits {
+        caller: rate("caller_calls_per_second", given.caller_calls_per_second),
+        customer: rate("customer_calls_per_second", given.customer_calls_per_second),
+        tenant: rate("tenant_calls_per_second", given.tenant_calls_per_second),
+    };
+    Ok((tenant_verb(fields, &message.request_id, &message.name)?, limits))
+}
+
+/// Names tenants by their slugs.
+pub fn get_call_limits(request: Request<peers::GetCallLimitsRequest>) -> Result<Vec<String>, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    match message.tenants.len() {
+        0 => fields.wrong("tenants", "FIELD_REQUIRED", "Name at least one tenant."),
+        1..=MOST_TENANTS => {}
+        _ => fields.wrong("tenants", "TOO_MANY_ITEMS", "Name at most 500 tenants."),
+    }
+    for (place, slug) in message.tenants.iter().enumerate().take(MOST_TENANTS) {
+        if slug.parse::<TenantId>().is_err() {
+            fields.wrong(&format!("tenants[{place}]"), "RESOURCE_NAME_INVALID", "Use the slug of a tenant.");
+        }
+    }
+    fields.finish()?;
+    Ok(message.tenants)
+}
+
 /// Names a tenant to read.
 pub fn get_tenant(request: Request<pb::GetTenantRequest>) -> Result<TenantId, AppError> {
     let (mut fields, message) = Fields::open(request)?;
@@ -235,6 +276,21 @@ pub fn list_tenants(request: Request<pb::ListTenantsRequest>) -> Result<Page, Ap
     let page = Page::parse(&mut fields, "", message.page_size, &message.page_token);
     fields.finish()?;
     Ok(page)
+}
+
+/// A tenant with limits of its own.
+#[must_use]
+pub fn limited_tenant((tenant, limits): &(String, CallLimits)) -> peers::LimitedTenant {
+    peers::LimitedTenant { tenant: tenant.clone(), call_limits: render_call_limits(limits) }
+}
+
+fn render_call_limits(limits: &CallLimits) -> Option<pb::CallLimits> {
+    let rate = |rate: Option<u32>| rate.and_then(|rate| i32::try_from(rate).ok()).unwrap_or_default();
+    (*limits != CallLimits::default()).then(|| pb::CallLimits {
+        caller_calls_per_second: rate(limits.caller),
+        customer_calls_per_second: rate(limits.customer),
+        tenant_calls_per_second: rate(limits.tenant),
+    })
 }
 
 /// A tenant.
@@ -276,6 +332,7 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
         }
         .into(),
         tax_rules: tenant.tax_rules.iter().map(rule).collect(),
+        call_limits: render_call_limits(&tenant.call_limits),
         state: if tenant.suspended { pb::tenant::State::Suspended } else { pb::tenant::State::Active }.into(),
         create_time: Some(timestamp(tenant.created_at)),
         update_time: Some(timestamp(tenant.updated_at)),

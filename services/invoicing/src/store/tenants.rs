@@ -2,9 +2,9 @@
 
 use super::{currency, customers::AddressText, decimal, millionths, numbers, numbers_text, unknown};
 use payterms_chassis::AppError;
-use payterms_invoicing_domain::{Business, Dunning, PaymentNotice, TaxRule, Tenant, bank::Automation};
+use payterms_invoicing_domain::{Business, CallLimits, Dunning, PaymentNotice, TaxRule, Tenant, bank::Automation};
 use payterms_kernel::{Money, TenantId};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -28,6 +28,9 @@ pub struct Model {
     approval_limits: String,
     payment_notice: String,
     bank_automation: String,
+    caller_calls_per_second: Option<i64>,
+    customer_calls_per_second: Option<i64>,
+    tenant_calls_per_second: Option<i64>,
     suspended: bool,
     version: i64,
     created_at: ChronoDateTimeUtc,
@@ -101,6 +104,45 @@ fn figures_text(figures: &[Money]) -> Result<String, AppError> {
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 
+/// What a row has of caller, customer and tenant.
+type LimitColumns = (Option<i64>, Option<i64>, Option<i64>);
+
+/// The limits that a row has.
+fn limits((caller, customer, tenant): LimitColumns) -> CallLimits {
+    let rate = |rate: Option<i64>| rate.and_then(|rate| u32::try_from(rate).ok());
+    CallLimits { caller: rate(caller), customer: rate(customer), tenant: rate(tenant) }
+}
+
+/// The limits of those of these tenants that have some, by slug.
+pub async fn call_limits<C: ConnectionTrait>(conn: &C, slugs: &[String]) -> Result<Vec<(String, CallLimits)>, AppError> {
+    let columns = [Column::CallerCallsPerSecond, Column::CustomerCallsPerSecond, Column::TenantCallsPerSecond];
+    let has_some = columns.iter().fold(Condition::any(), |any, column| any.add(column.is_not_null()));
+    let found = Entity::find()
+        .select_only()
+        .column(Column::Tenant)
+        .columns(columns)
+        .filter(Column::Tenant.is_in(slugs.to_vec()))
+        .filter(has_some)
+        .order_by_asc(Column::Tenant)
+        .into_model::<LimitedRow>()
+        .all(conn)
+        .await?;
+    let limited = |row: LimitedRow| {
+        let columns = (row.caller_calls_per_second, row.customer_calls_per_second, row.tenant_calls_per_second);
+        (row.tenant, limits(columns))
+    };
+    Ok(found.into_iter().map(limited).collect())
+}
+
+/// The limits of a row, with its tenant.
+#[derive(Debug, sea_orm::FromQueryResult)]
+struct LimitedRow {
+    tenant: String,
+    caller_calls_per_second: Option<i64>,
+    customer_calls_per_second: Option<i64>,
+    tenant_calls_per_second: Option<i64>,
+}
+
 async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Vec<Tenant>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.tenant.clone()).collect();
     let found = rules::Entity::find()
@@ -146,6 +188,7 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
                 .into_iter()
                 .find(|automation| automation.name() == row.bank_automation)
                 .ok_or_else(|| unknown("bank automation", &row.bank_automation))?,
+            call_limits: limits((row.caller_calls_per_second, row.customer_calls_per_second, row.tenant_calls_per_second)),
             suspended: row.suspended,
             version: row.version,
             created_at: row.created_at,
@@ -201,6 +244,9 @@ fn row(tenant: &Tenant) -> Result<ActiveModel, AppError> {
         approval_limits: Set(figures_text(&tenant.approval_limits)?),
         payment_notice: Set(tenant.payment_notice.name().to_owned()),
         bank_automation: Set(tenant.bank_automation.name().to_owned()),
+        caller_calls_per_second: Set(tenant.call_limits.caller.map(i64::from)),
+        customer_calls_per_second: Set(tenant.call_limits.customer.map(i64::from)),
+        tenant_calls_per_second: Set(tenant.call_limits.tenant.map(i64::from)),
         suspended: Set(tenant.suspended),
         version: Set(tenant.version),
         created_at: Set(tenant.created_at),
@@ -229,6 +275,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &Tenant) -> Result<(), A
         Column::ReminderDays,
         Column::TransferTolerances,
         Column::ApprovalLimits,
+        Column::CallerCallsPerSecond,
+        Column::CustomerCallsPerSecond,
+        Column::TenantCallsPerSecond,
         Column::Suspended,
         Column::Version,
         Column::UpdatedAt,

@@ -33,6 +33,7 @@ fn seller() -> Tenant {
         invoices_hidden: false,
         overpayment_refused: false,
         payment_notice: payterms_invoicing_domain::PaymentNotice::Confirmation,
+        call_limits: payterms_invoicing_domain::CallLimits::default(),
         bank_automation: Automation::Reference,
         business: Business::default(),
         dunning: Dunning::default(),

@@ -3,7 +3,7 @@
 use super::save::publish_tenant;
 use crate::{app::App, commands::tenants::TenantFields, messages, store::tenants, use_cases::statements::turn_month::schedule_month_turn};
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_invoicing_domain::{Tenant, bank::Automation};
+use payterms_invoicing_domain::{CallLimits, Tenant, bank::Automation};
 use payterms_kernel::{Currency, Kind, Money, Refusal};
 use payterms_proto::invoicing::v1::CreateTenantResponse;
 
@@ -36,6 +36,7 @@ pub async fn create_tenant(app: &App, call: &Call, new: &TenantFields) -> Result
         transfer_tolerances: if new.transfer_tolerances.is_empty() { usual_tolerances() } else { new.transfer_tolerances.clone() },
         approval_limits: new.approval_limits.clone(),
         tax_rules: new.tax_rules.clone(),
+        call_limits: CallLimits::default(),
         suspended: false,
         version: 1,
         created_at: now,
