@@ -24,7 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_imports(true).include_source_info(true).open_files(files)?;
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     let mut config = prost_build::Config::new();
-    config.enable_type_names().bytes(["."]);
+    // Labels in the order of their keys: the same request has the same bytes, by which a retry is known.
+    config.enable_type_names().bytes(["."]).btree_map(["labels"]);
     tonic_prost_build::configure().compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     // Comments are most of the descriptors, in memory even more than in bytes.
     compiler.include_source_info(false);

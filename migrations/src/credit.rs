@@ -35,6 +35,7 @@ impl MigratorTrait for Credit {
             Box::new(PLANS),
             Box::new(system::event_log("credit_0020_events")),
             Box::new(system::webhooks("credit_0023_webhooks")),
+            Box::new(crate::external_ids::CREDIT),
         ]
     }
 }

@@ -50,6 +50,7 @@ impl MigratorTrait for Invoicing {
             Box::new(webhook_endpoints::STEP),
             Box::new(crate::invoicing_api_keys::STEP),
             Box::new(billing::WAITING_REFUNDS),
+            Box::new(crate::external_ids::INVOICING),
             Box::new(billing::PLANS_AND_METHODS),
             Box::new(billing::METHODS_BEFORE),
             Box::new(register::CALL_LIMITS),

@@ -6,6 +6,7 @@
 pub mod command;
 pub mod credit;
 pub mod ddl;
+mod external_ids;
 pub mod indexes;
 pub mod invoicing;
 mod invoicing_api_keys;

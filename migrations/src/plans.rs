@@ -24,6 +24,7 @@ impl MigratorTrait for Plans {
             Box::new(ZONES),
             Box::new(system::event_log("plans_0020_events")),
             Box::new(system::webhooks("plans_0023_webhooks")),
+            Box::new(crate::external_ids::PLANS),
         ]
     }
 }

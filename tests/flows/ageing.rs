@@ -161,6 +161,7 @@ impl History<'_> {
                     amount: money(part),
                     reference: "Cash".into(),
                     receive_date: None,
+                    ..Default::default()
                 };
                 let paid = owner.payments().record_outside_payment(pay).await.unwrap().into_inner().payment.unwrap();
                 own.payments.push((paid.name, part));

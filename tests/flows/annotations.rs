@@ -8,7 +8,7 @@ use crate::{
 use payterms_chassis::{access::AccessTable, identity::Signer};
 use payterms_testkit::{Database, World, people::person};
 use prost::Message;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, MethodDescriptor, Value};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -126,6 +126,9 @@ fn below<'a>(place: &str, violation: &'a FieldViolation) -> Option<&'a str> {
 
 /// Something of the kind of a field, right or wrong.
 fn stand_in(field: &FieldDescriptor) -> Value {
+    if field.is_map() {
+        return Value::Map([(MapKey::String("x".into()), Value::String("x".into()))].into());
+    }
     let one = match field.kind() {
         Kind::String => Value::String("x".into()),
         Kind::Bytes => Value::Bytes(vec![1].into()),

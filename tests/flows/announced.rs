@@ -43,7 +43,7 @@ async fn announce(session: &Session, invoice: &Invoice) -> Payment {
         parent: invoice.name.split("/invoices/").next().unwrap().into(),
         invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
         tenders: vec![transfer()],
-        currency_code: String::new(),
+        ..Default::default()
     };
     session.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap()
 }
@@ -67,7 +67,7 @@ async fn one_line_ends_a_transfer_that_was_announced_for_several_invoices(world:
         parent: customer.clone(),
         invoices: vec![to_pay(first), to_pay(&second)],
         tenders: vec![transfer()],
-        currency_code: String::new(),
+        ..Default::default()
     };
     let announced = admin.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap();
     let text = format!("{} {}", first.number, second.number);
@@ -102,7 +102,7 @@ async fn an_announced_transfer_waits_and_pays_what_comes(world: &World) {
         parent: customer.clone(),
         invoices: vec![InvoiceToPay { invoice: first.name.clone(), amount: None }],
         tenders: vec![transfer(), credit(amount("USD", 1, 0))],
-        currency_code: String::new(),
+        ..Default::default()
     };
     let refused = violations(&admin.payments().create_payment(two).await.unwrap_err());
     assert_eq!(refused, ["tenders[0]: TENDERS_MISMATCH"], "never part of all or nothing");
@@ -170,7 +170,7 @@ pub(crate) async fn one_that_came_to_nothing_makes_the_next_put_nothing_off(worl
             parent: desk.customer.clone(),
             invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
             tenders: vec![transfer()],
-            currency_code: String::new(),
+            ..Default::default()
         };
         assert_eq!(reason(&desk.admin.payments().create_payment(third).await.unwrap_err()), "PAYMENT_PENDING");
         again.push(second);
@@ -221,6 +221,7 @@ async fn what_was_paid_outside_is_recorded_and_given_back_there(world: &World) {
         amount: amount("USD", units, 0),
         reference: "Till receipt 4711".into(),
         receive_date: None,
+        ..Default::default()
     };
     let told = record(70);
     let payment = staff.payments().record_outside_payment(told.clone()).await.unwrap().into_inner().payment.unwrap();

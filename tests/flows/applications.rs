@@ -102,8 +102,12 @@ pub(crate) fn known(advice: &Decision, feature: Feature) -> Option<String> {
 
 impl Desk {
     pub(crate) async fn start(&self) -> Result<CreditApplication, Status> {
-        let request =
-            StartApplicationRequest { request_id: request_id(), parent: self.customer.clone(), programme: self.programme.name.clone() };
+        let request = StartApplicationRequest {
+            request_id: request_id(),
+            parent: self.customer.clone(),
+            programme: self.programme.name.clone(),
+            ..Default::default()
+        };
         Ok(self.admin.applications().start_application(request).await?.into_inner().credit_application.unwrap())
     }
 
@@ -246,8 +250,12 @@ pub(crate) async fn who_may_apply_is_told_with_every_reason(world: &World) {
     desk.owner.programmes().invite_customer(invite).await.unwrap();
     desk.start().await.unwrap();
     let member = world.someone("MEMBER", Some(&desk.customer));
-    let request =
-        StartApplicationRequest { request_id: request_id(), parent: desk.customer.clone(), programme: desk.programme.name.clone() };
+    let request = StartApplicationRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        programme: desk.programme.name.clone(),
+        ..Default::default()
+    };
     assert_eq!(member.applications().start_application(request).await.unwrap_err().code(), Code::PermissionDenied);
 }
 

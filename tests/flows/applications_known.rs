@@ -49,7 +49,7 @@ impl Desk {
             parent: self.customer.clone(),
             invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
             tenders: vec![by("", None)],
-            currency_code: String::new(),
+            ..Default::default()
         };
         self.admin.payments().create_payment(request).await.unwrap();
     }

@@ -90,7 +90,7 @@ async fn pay(admin: &Session, invoice: &Invoice, account: &str) -> Payment {
         parent: customer.into(),
         invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
         tenders: vec![by(account, None), credit(amount("USD", 30, 0))],
-        currency_code: String::new(),
+        ..Default::default()
     };
     admin.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap()
 }
@@ -129,7 +129,7 @@ async fn a_card_charged_back_while_a_debit_waits_is_taken_in_when_it_ends(world:
         parent: desk.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: None }],
         tenders: vec![by(&card.name, amount("USD", 40, 0)), by(&bank, None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     let begun = desk.admin.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap();
     assert_eq!(begun.state(), payment::State::Processing);

@@ -268,7 +268,7 @@ async fn killed(point: &'static str, on_postgres: bool) {
         parent: people.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
         tenders: vec![by("", None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     people.admin.payments().create_payment(pay).await.unwrap();
     let simulator = rig.simulator();

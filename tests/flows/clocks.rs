@@ -155,7 +155,7 @@ async fn story(world: &World) -> Vec<String> {
     let seen = owner.after(&made);
     let customer = made.into_inner().customer.unwrap().name;
     seen.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.unwrap();
-    let open = OpenWalletRequest { request_id: id(2), parent: customer, currency_code: "USD".into() };
+    let open = OpenWalletRequest { request_id: id(2), parent: customer, currency_code: "USD".into(), ..Default::default() };
     let wallet = owner.wallets().open_wallet(open).await.unwrap().into_inner().wallet.unwrap().name;
     let grant = GrantCreditRequest { request_id: id(3), wallet: wallet.clone(), amount: amount("USD", 9, 0), ..Default::default() };
     let lot = owner.lots().grant_credit(grant).await.unwrap().into_inner().lot.unwrap().name;

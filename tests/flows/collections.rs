@@ -188,7 +188,7 @@ async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
         parent: desk.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: None }],
         tenders: vec![by("", amount("USD", 40, 0))],
-        currency_code: String::new(),
+        ..Default::default()
     };
     let refused = desk.admin.payments().create_payment(part.clone()).await;
     let paid = refused.unwrap().into_inner().payment.unwrap();
@@ -209,6 +209,7 @@ async fn what_is_paid_before_is_not_collected(world: &World) {
         invoices: Vec::new(),
         tenders: vec![by("", None)],
         currency_code: "USD".into(),
+        ..Default::default()
     };
     desk.admin.payments().create_payment(all).await.unwrap();
     assert_eq!(desk.collection().await.0, State::Off);
@@ -291,7 +292,7 @@ async fn what_a_failed_payment_leaves_open_is_collected_too(world: &World) {
         parent: desk.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: amount("USD", 40, 0) }],
         tenders: vec![by(&bad, None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     desk.admin.payments().create_payment(part).await.unwrap();
     advance(world, DUE).await;

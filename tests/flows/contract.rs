@@ -8,7 +8,7 @@ use payterms_chassis::{
 };
 use payterms_testkit::{World, on_both, people::person, reason, violations};
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MethodDescriptor, Value};
 use std::{
     collections::{BTreeSet, HashMap},
     net::SocketAddr,
@@ -117,6 +117,11 @@ fn filled(message: &prost_reflect::MessageDescriptor) -> DynamicMessage {
 
 /// Bad values of a field, after the table of bad input.
 fn bad_values(field: &FieldDescriptor) -> Vec<Value> {
+    if let (true, Kind::Message(entry)) = (field.is_map(), field.kind()) {
+        let keys = bad_values(&entry.map_entry_key_field()).into_iter().filter_map(|bad| Some(MapKey::String(bad.as_str()?.to_owned())));
+        let values = bad_values(&entry.map_entry_value_field()).into_iter().map(|bad| (MapKey::String("k".into()), bad));
+        return keys.map(|key| (key, Value::String("x".into()))).chain(values).map(|entry| Value::Map([entry].into())).collect();
+    }
     let money = |code: &str, units: i64, nanos: i32, message: &prost_reflect::MessageDescriptor| {
         let mut money = DynamicMessage::new(message.clone());
         money.set_field_by_name("currency_code", Value::String(code.into()));

@@ -158,7 +158,7 @@ fn pays(people: &People, invoice: &str, tenders: Vec<payterms_proto::invoicing::
         parent: people.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: invoice.to_owned(), amount: None }],
         tenders,
-        currency_code: String::new(),
+        ..Default::default()
     }
 }
 

@@ -267,7 +267,7 @@ pub(crate) async fn an_invoice_over_nothing_is_paid_when_it_is_issued(world: &Wo
         parent: desk.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: free.name.clone(), amount: None }],
         tenders: vec![by("", None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     assert_eq!(reason(&desk.admin.payments().create_payment(pay).await.unwrap_err()), "INVOICE_STATE");
     let get = GetDocumentRequest { name: free.name.clone() };

@@ -71,7 +71,7 @@ pub(crate) async fn pay_by(admin: &Session, customer: &str, invoice: &Invoice, m
         parent: customer.into(),
         invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
         tenders: vec![by(method, None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     admin.payments().create_payment(request).await.unwrap().into_inner().payment.unwrap()
 }

@@ -169,7 +169,7 @@ async fn a_surplus_that_is_settled_after_the_dispute_comes_back_with_it(world: &
         parent: desk.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: None }],
         tenders: vec![by(&visa, amount("USD", 120, 0)), by(&debited, amount("USD", 10, 0))],
-        currency_code: String::new(),
+        ..Default::default()
     };
     desk.admin.payments().create_payment(request).await.unwrap();
     let charge = charge_of(&simulator, "120").await;

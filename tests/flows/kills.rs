@@ -261,6 +261,7 @@ async fn a_usage_stream_survives_a_kill_between_chunks(on_postgres: bool) {
         quantity: Some(Decimal { value: "1".into() }),
         unit_price: amount("USD", 0, 1),
         usage_time: None,
+        ..Default::default()
     };
     let records: Vec<_> = (0..RECORDS).map(|_| RecordUsageStreamRequest { record: Some(record()) }).collect();
     let (service, sent) = (rig.someone("SERVICE", None), records.clone());

@@ -63,7 +63,12 @@ async fn linked(rig: &Rig, bank: &str) -> (People, Session, CreditApplication) {
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let programme = programme(&owner, Programme::default()).await;
-    let start = StartApplicationRequest { request_id: request_id(), parent: people.customer.clone(), programme: programme.name };
+    let start = StartApplicationRequest {
+        request_id: request_id(),
+        parent: people.customer.clone(),
+        programme: programme.name,
+        ..Default::default()
+    };
     let start = async || people.admin.applications().start_application(start.clone()).await;
     let own = retry(start).await.into_inner().credit_application.unwrap();
     let link = LinkBankAccountRequest { request_id: request_id(), name: own.name.clone() };

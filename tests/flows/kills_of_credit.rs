@@ -141,7 +141,7 @@ async fn pays_later((service, point): (&'static str, &'static str), token: &str,
         parent: people.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
         tenders: vec![credit(usd(30)), by(&card, usd(50)), by("", None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     let (caller, sent) = (people.admin.clone(), request.clone());
     services.die_at(service, point, async move { caller.payments().create_payment(sent).await }).await;

@@ -78,6 +78,7 @@ async fn scenario((change, service, point): (Change, &'static str, &'static str)
         amount: amount("USD", units, 0),
         reference: "Cash".into(),
         receive_date,
+        ..Default::default()
     };
     let mut unapply = UnapplyPaymentRequest { request_id: request_id(), invoice: invoices[1].name.clone(), ..Default::default() };
     if change == Change::Reopen {

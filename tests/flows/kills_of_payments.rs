@@ -85,7 +85,7 @@ pub(crate) fn pays(people: &People, invoice: &Invoice) -> CreatePaymentRequest {
         parent: people.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }],
         tenders: vec![credit(amount("USD", 30, 0)), by("", None)],
-        currency_code: String::new(),
+        ..Default::default()
     }
 }
 

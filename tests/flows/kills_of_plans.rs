@@ -264,6 +264,7 @@ async fn paid_while_it_lay_dead(on_postgres: bool) {
         amount: amount("USD", 40, 0),
         reference: "Cash".into(),
         receive_date: None,
+        ..Default::default()
     };
     let mut services = Services::of(rig).await;
     let (admin, sent) = (people.admin.clone(), asked.clone());

@@ -109,13 +109,8 @@ impl Credit {
 
     pub(crate) async fn pay(&self, invoices: &[&Invoice], tenders: Vec<TenderToUse>) -> Result<Payment, Status> {
         let invoices = invoices.iter().map(|own| InvoiceToPay { invoice: own.name.clone(), amount: None }).collect();
-        let request = CreatePaymentRequest {
-            request_id: request_id(),
-            parent: self.customer.clone(),
-            invoices,
-            tenders,
-            currency_code: String::new(),
-        };
+        let request =
+            CreatePaymentRequest { request_id: request_id(), parent: self.customer.clone(), invoices, tenders, ..Default::default() };
         Ok(self.admin.payments().create_payment(request).await?.into_inner().payment.unwrap())
     }
 
@@ -294,7 +289,8 @@ pub(crate) async fn members_pay_later_only_where_the_line_is_the_default(world: 
     let member = world.someone("MEMBER", Some(&credit.customer));
     let (one, two) = (credit.invoice(100).await, credit.invoice(50).await);
     let later = async |invoice: &Invoice| {
-        let request = PayLaterRequest { request_id: request_id(), parent: credit.customer.clone(), invoices: vec![invoice.name.clone()] };
+        let (parent, invoices) = (credit.customer.clone(), vec![invoice.name.clone()]);
+        let request = PayLaterRequest { request_id: request_id(), parent, invoices, ..Default::default() };
         Ok::<_, Status>(member.payments().pay_later(request).await?.into_inner().payment.unwrap())
     };
     let payment = later(&one).await.unwrap();
@@ -305,7 +301,7 @@ pub(crate) async fn members_pay_later_only_where_the_line_is_the_default(world: 
         parent: credit.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: two.name.clone(), amount: None }],
         tenders: vec![by("", None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     assert_eq!(member.payments().create_payment(request).await.unwrap_err().code(), Code::PermissionDenied);
     let visa = credit.card().await;

@@ -191,9 +191,9 @@ async fn a_bad_filter_says_what_is_allowed(world: &World) {
     assert_eq!(
         sentence(&refused, "filter"),
         "\"colour\" is no field of this list. Compare one of number, state, block_reason, collection_state, past_due, customer, \
-         metered_service, currency, total, open, issue_date, due_date, create_time."
+         metered_service, currency, total, open, issue_date, due_date, create_time, update_time, external_id, labels.KEY."
     );
-    let told = "Order by one of create_time, issue_date, due_date, total, with \" desc\" after it for the largest first.";
+    let told = "Order by one of create_time, update_time, issue_date, due_date, total, with \" desc\" after it for the largest first.";
     assert_eq!(sentence(&refused, "order_by"), told);
     let refused = staff.invoices().list_invoices(list(everyone, "state > OPEN", "")).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), violations(&refused)), ("FILTER_INVALID", vec!["filter: FILTER_INVALID".to_owned()]));

@@ -105,6 +105,7 @@ async fn payments_and_credit_notes_are_found_over_all_customers(world: &World) {
             amount: amount("USD", units, 0),
             reference: "Cash".into(),
             receive_date: None,
+            ..Default::default()
         };
         paid.push(owner.payments().record_outside_payment(pay).await.unwrap().into_inner().payment.unwrap());
         let (parent, explanation) = (made.name.clone(), "Discount".to_owned());
@@ -151,7 +152,10 @@ async fn payments_and_credit_notes_are_found_over_all_customers(world: &World) {
     assert_eq!(notes(&member, &format!("{}/invoices/-", customers[1]), "", "").await.unwrap_err().code(), Code::NotFound);
     let bad = payments(&owner, everyone, "number = 1", "amount").await.unwrap_err();
     assert_eq!(violations(&bad), ["filter: FILTER_INVALID", "order_by: ORDER_BY_INVALID"]);
-    assert_eq!(sentence(&bad, "order_by"), "Order by one of create_time, effective_date, with \" desc\" after it for the largest first.");
+    assert_eq!(
+        sentence(&bad, "order_by"),
+        "Order by one of create_time, update_time, effective_date, with \" desc\" after it for the largest first."
+    );
     invariants::hold(world).await;
 }
 

@@ -89,6 +89,7 @@ impl Yard {
             quantity: Some(Decimal { value: quantity.into() }),
             unit_price: amount("USD", 0, 25),
             usage_time: used.and_then(at),
+            ..Default::default()
         };
         world.someone("SERVICE", None).usage().record_usage(request).await.map(|answer| answer.into_inner().usage_record.unwrap())
     }
@@ -247,7 +248,7 @@ pub(crate) async fn a_permanent_failure_suspends_and_payment_restores(world: &Wo
         parent: yard.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: bill.name.clone(), amount: None }],
         tenders: vec![by(&good, None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     yard.admin.payments().create_payment(pay).await.unwrap();
     assert_eq!(yard.state(&service.name).await, State::Active);

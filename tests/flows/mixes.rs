@@ -86,6 +86,7 @@ impl Own {
                     quantity: dice.random_range(0..50).into(),
                     unit_price: usd(dice.random_range(0..9)),
                     used_at: None,
+                    external_id: None,
                 };
                 BatchCommand::Use(wallet, used)
             }

@@ -127,7 +127,7 @@ async fn statements_add_up_from_month_to_month_and_come_in_one_mail(world: &Worl
         parent: desk.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: second.name.clone(), amount: amount("USD", 15, 0) }],
         tenders: vec![by("", None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     desk.admin.payments().create_payment(pay).await.unwrap();
     // The first invoice is collected on 31 January: 100.00.

@@ -239,6 +239,7 @@ pub(crate) async fn a_payment_outside_counts_from_the_day_on_which_it_came(world
         amount: amount("USD", units, 0),
         reference: "Cash".into(),
         receive_date,
+        ..Default::default()
     };
     let record = async |request: RecordOutsidePaymentRequest| {
         let answer = desk.owner.payments().record_outside_payment(request).await?;

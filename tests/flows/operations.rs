@@ -45,7 +45,8 @@ async fn a_service_that_lost_its_copies_learns_them_again(world: &World) {
     run(&conn, format!("DELETE FROM {s}inbox_heads WHERE aggregate_type = 'customer'")).await;
     run(&conn, format!("DELETE FROM {s}inbox")).await;
     conn.close().await.unwrap();
-    let open = OpenWalletRequest { request_id: request_id(), parent: customers[0].clone(), currency_code: "USD".into() };
+    let open =
+        OpenWalletRequest { request_id: request_id(), parent: customers[0].clone(), currency_code: "USD".into(), ..Default::default() };
     let lost = world.someone("SERVICE", None).wallets().open_wallet(open).await.unwrap_err();
     // The owner has it: whether the wallet says that its copy is behind depends on when it saw it last.
     assert!(["COPY_BEHIND", "RESOURCE_NOT_FOUND"].contains(&reason(&lost).as_str()), "{lost:?}");
@@ -55,7 +56,8 @@ async fn a_service_that_lost_its_copies_learns_them_again(world: &World) {
     assert_eq!((answer.snapshot_count, answer.next_page_token.as_str()), (2, ""));
     assert_eq!(operator.operations("invoicing").republish(request).await.unwrap().into_inner(), answer, "a replay");
     for customer in &customers {
-        let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into() };
+        let open =
+            OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into(), ..Default::default() };
         until(async || world.someone("SERVICE", None).wallets().open_wallet(open.clone()).await, |_| true).await;
     }
     let unknown = operator.operations("invoicing").republish(republish("nothing")).await.unwrap_err();

@@ -119,6 +119,7 @@ async fn a_payment_is_confirmed_by_mail_or_receipt_as_the_tenant_wants_it(world:
         amount: amount("USD", units, 0),
         reference: "cash".into(),
         receive_date: None,
+        ..Default::default()
     };
     till.owner.payments().record_outside_payment(outside(10)).await.unwrap();
     receipts_of(&till.admin, &till.customer, 2).await;
@@ -217,6 +218,7 @@ async fn a_postpaid_decision_is_mailed_and_its_months_take_transfers_only(world:
         },
         tenders: vec![by("", None)],
         currency_code: currency.into(),
+        ..Default::default()
     };
     assert_eq!(reason(&desk.admin.payments().create_payment(request("")).await.unwrap_err()), "TRANSFER_ONLY");
     // Whoever pays all that is open pays what a card can pay.
@@ -255,6 +257,7 @@ async fn a_statement_says_what_is_late_and_given_back_and_leaves_an_unpaid_purch
         amount: total,
         reference: "cash".into(),
         receive_date: None,
+        ..Default::default()
     };
     owner.payments().record_outside_payment(outside).await.unwrap();
     let note = CreateCreditNoteRequest {
@@ -289,6 +292,7 @@ async fn a_statement_says_what_is_late_and_given_back_and_leaves_an_unpaid_purch
         amount: late.total.clone(),
         reference: "cash".into(),
         receive_date: None,
+        ..Default::default()
     };
     owner.payments().record_outside_payment(outside).await.unwrap();
     business(world, BusinessDetails { legal_name: "Another Pty Ltd".into(), ..acme() }).await;

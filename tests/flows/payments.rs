@@ -80,7 +80,7 @@ impl Till {
             parent: self.customer.clone(),
             invoices: vec![InvoiceToPay { invoice: self.invoice.name.clone(), amount: None }],
             tenders,
-            currency_code: String::new(),
+            ..Default::default()
         }
     }
 
@@ -170,6 +170,7 @@ async fn all_that_is_open_is_paid_and_the_rest_becomes_credit(world: &World) {
         invoices: Vec::new(),
         tenders: vec![by("", amount("USD", units, 0))],
         currency_code: "USD".into(),
+        ..Default::default()
     };
     let part = pay(&till.admin, all(120)).await.unwrap();
     let parts: Vec<_> = part.allocations.iter().map(|own| (own.invoice.clone(), own.paid.clone())).collect();
@@ -196,7 +197,7 @@ async fn staff_apply_credit_in_part_and_taxed_credit_pays_no_tax(world: &World) 
         parent: customer.into(),
         invoices: vec![InvoiceToPay { invoice: invoice.into(), amount: None }],
         amount: money,
-        currency_code: String::new(),
+        ..Default::default()
     };
     let request = apply(&till.customer, &till.invoice.name, amount("USD", 25, 0));
     let applied = staff.payments().apply_credit(request).await.unwrap().into_inner().payment.unwrap();

@@ -70,6 +70,7 @@ pub(crate) fn proposal(customer: &str, invoices: &[&Invoice], schedule: Schedule
         schedule: Some(schedule),
         collect_automatically: true,
         note: "We wait for a payment ourselves.".to_owned(),
+        ..Default::default()
     }
 }
 
@@ -202,6 +203,7 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
         amount: None,
         reference: "Cash".into(),
         receive_date: None,
+        ..Default::default()
     };
     desk.owner.payments().record_outside_payment(outside).await.unwrap();
     let disputed = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Disputed", amount("USD", 6, 0))])).await;
@@ -212,7 +214,7 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
         parent: desk.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: amount("USD", 10, 0) }],
         tenders: vec![TenderToUse { source: Some(Source::BankTransfer(true)), amount: None }],
-        currency_code: String::new(),
+        ..Default::default()
     };
     desk.admin.payments().create_payment(announced).await.unwrap();
     let all = proposal(&desk.customer, &[&desk.invoice, &other, &paid, &disputed], monthly(4, 31));
@@ -269,6 +271,7 @@ pub(crate) async fn pay(desk: &Desk, money: Option<Money>) {
         amount: money,
         reference: "Cash".into(),
         receive_date: None,
+        ..Default::default()
     };
     desk.owner.payments().record_outside_payment(outside).await.unwrap();
 }

@@ -344,7 +344,7 @@ async fn what_a_payment_under_way_pays_is_not_taken_again(world: &World) {
         parent: desk.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: desk.invoice.name.clone(), amount: amount("USD", 30, 0) }],
         tenders: vec![TenderToUse { source: Some(Source::BankTransfer(true)), amount: None }],
-        currency_code: String::new(),
+        ..Default::default()
     };
     desk.admin.payments().create_payment(announced).await.unwrap();
     advance(world, due).await;

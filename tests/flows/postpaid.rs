@@ -87,6 +87,7 @@ pub(crate) async fn used(service: &Session, wallet: &str, (product, quantity, pr
         quantity: Some(Decimal { value: quantity.into() }),
         unit_price: price,
         usage_time: None,
+        ..Default::default()
     };
     service.usage().record_usage(record).await.map(|_| ())
 }

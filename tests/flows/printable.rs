@@ -76,6 +76,7 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
         quantity: Some(Decimal { value: "1".into() }),
         unit_price: money.clone(),
         usage_time: None,
+        ..Default::default()
     };
     names(&told(service.usage().record_usage(used).await), "product");
     let top_up = format!("{wallet}/topUps/{}", Uuid::from_u128(7));

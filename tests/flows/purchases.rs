@@ -130,7 +130,7 @@ async fn a_purchase_makes_one_invoice_and_paying_it_frees_the_limit(world: &Worl
         parent: credit.customer.clone(),
         invoices: vec![InvoiceToPay { invoice: invoice.name.clone(), amount: usd(50) }],
         tenders: vec![by(&credit.card().await, None)],
-        currency_code: String::new(),
+        ..Default::default()
     };
     credit.admin.payments().create_payment(request).await.unwrap();
     credit.owes(100).await;

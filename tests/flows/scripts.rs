@@ -122,7 +122,14 @@ impl Player<'_> {
             _ => vec![by(&method, self.money(300))],
         };
         let currency_code = if invoices.is_empty() { "USD".to_owned() } else { String::new() };
-        let request = CreatePaymentRequest { request_id: request_id(), parent: customer.into(), invoices, tenders, currency_code };
+        let request = CreatePaymentRequest {
+            request_id: request_id(),
+            parent: customer.into(),
+            invoices,
+            tenders,
+            currency_code,
+            ..Default::default()
+        };
         answered("pay", self.seed, &admin.payments().create_payment(request).await)
     }
 
@@ -181,6 +188,7 @@ impl Player<'_> {
                     quantity: Some(Decimal { value: self.dice.random_range(1..40).to_string() }),
                     unit_price: price,
                     usage_time: None,
+                    ..Default::default()
                 };
                 answered("use", self.seed, &service.usage().record_usage(record).await)
             }

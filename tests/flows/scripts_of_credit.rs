@@ -71,7 +71,7 @@ impl Player<'_> {
             let no = DeclineLineRequest { request_id: request_id(), name: line.name };
             return answered("decline", seed, &admin.lines().decline_line(no).await);
         }
-        if self.dice.random() { self.buys_later(customer, admin, &line).await } else { self.moves_line(admin, line).await }
+        if self.dice.random() { Box::pin(self.buys_later(customer, admin, &line)).await } else { self.moves_line(admin, line).await }
     }
 
     /// An invoice is deferred whole, or what other tenders leave of it.
@@ -80,7 +80,12 @@ impl Player<'_> {
         let method = line.name.replace("/creditLines/", "/paymentMethods/");
         let tenders = match self.dice.random_range(0..5) {
             0 | 1 => {
-                let later = PayLaterRequest { request_id: request_id(), parent: customer.into(), invoices: vec![invoice.name] };
+                let later = PayLaterRequest {
+                    request_id: request_id(),
+                    parent: customer.into(),
+                    invoices: vec![invoice.name],
+                    ..Default::default()
+                };
                 return answered("pay later", self.seed, &admin.payments().pay_later(later).await);
             }
             2 => vec![by(&method, None)],
@@ -91,8 +96,7 @@ impl Player<'_> {
             }
         };
         let invoices = vec![InvoiceToPay { invoice: invoice.name, amount: None }];
-        let request =
-            CreatePaymentRequest { request_id: request_id(), parent: customer.into(), invoices, tenders, currency_code: String::new() };
+        let request = CreatePaymentRequest { request_id: request_id(), parent: customer.into(), invoices, tenders, ..Default::default() };
         answered("pay by line", self.seed, &admin.payments().create_payment(request).await)
     }
 
@@ -177,7 +181,12 @@ impl Player<'_> {
         let open = found.unwrap_or_default().into_iter().find(|own| own.expire_time.is_some() || own.state() == InReview);
         let (seed, mut own, mut theirs) = (self.seed, admin.applications(), self.owner.applications());
         let Some(CreditApplication { name, state, .. }) = open else {
-            let start = StartApplicationRequest { request_id: request_id(), parent: customer.into(), programme: self.programme.to_owned() };
+            let start = StartApplicationRequest {
+                request_id: request_id(),
+                parent: customer.into(),
+                programme: self.programme.to_owned(),
+                ..Default::default()
+            };
             return answered("start", seed, &own.start_application(start).await);
         };
         if self.dice.random_range(0..8) == 0 {

@@ -156,7 +156,8 @@ async fn a_new_customer_is_there_for_every_use_of_its_name(world: &World) {
         let customer = new_customer(&owner, "Brightside Ltd").await;
         let at = |role: &str, of: Option<&str>| doors.at(round, "acme", role, of);
         let (service, owner, admin) = (at("SERVICE", None), at("OWNER", None), at("CUSTOMER_ADMIN", Some(&customer)));
-        let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into() };
+        let open =
+            OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into(), ..Default::default() };
         let set_up =
             StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: payment_method::Kind::Card.into() };
         let line = OfferLineRequest {
@@ -167,7 +168,12 @@ async fn a_new_customer_is_there_for_every_use_of_its_name(world: &World) {
             explanation: "Known for years.".into(),
         };
         let invite = InviteCustomerRequest { request_id: request_id(), name: programme.clone(), customer: customer.clone(), revoke: false };
-        let apply = StartApplicationRequest { request_id: request_id(), parent: customer.clone(), programme: programme.clone() };
+        let apply = StartApplicationRequest {
+            request_id: request_id(),
+            parent: customer.clone(),
+            programme: programme.clone(),
+            ..Default::default()
+        };
         let overview = GetAccountOverviewRequest { name: customer.clone() };
         let uses = (
             &mut service.wallets(),
@@ -308,7 +314,7 @@ async fn what_is_not_there_is_still_not_found(world: &World) {
     world.usual().await;
     let doors = Doors::of(world).await;
     let nobody = format!("tenants/acme/customers/{}", request_id());
-    let open = OpenWalletRequest { request_id: request_id(), parent: nobody, currency_code: "USD".into() };
+    let open = OpenWalletRequest { request_id: request_id(), parent: nobody, currency_code: "USD".into(), ..Default::default() };
     let refused: Status = doors.at(1, "acme", "SERVICE", None).wallets().open_wallet(open).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::NotFound, "RESOURCE_NOT_FOUND"));
     assert!(refused.metadata().get("payterms-copies").is_none(), "what services tell each other stays inside");

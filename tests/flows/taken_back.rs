@@ -99,6 +99,7 @@ async fn what_is_given_back_stays_in_its_month_after_a_change_of_zone(world: &Wo
         amount: paid.total.clone(),
         reference: "cash".into(),
         receive_date: None,
+        ..Default::default()
     };
     desk.owner.payments().record_outside_payment(outside).await.unwrap();
     // Some hours into February in Sydney, which is 31 January in Los Angeles.

@@ -46,7 +46,13 @@ pub(crate) async fn card(world: &World, admin: &Session, customer: &str, token: 
 }
 
 pub(crate) fn buy(wallet: &str, method: &str, money: Option<Money>) -> CreateTopUpRequest {
-    CreateTopUpRequest { request_id: request_id(), wallet: wallet.into(), amount: money, payment_method: method.into() }
+    CreateTopUpRequest {
+        request_id: request_id(),
+        wallet: wallet.into(),
+        amount: money,
+        payment_method: method.into(),
+        ..Default::default()
+    }
 }
 
 async fn posted(admin: &Session, wallet: &str) -> Money {

@@ -218,6 +218,7 @@ pub(crate) async fn nothing_else_pays_it_and_nothing_takes_it_back(world: &World
         invoices,
         tenders: vec![crate::payments::by("", None)],
         currency_code: currency.into(),
+        ..Default::default()
     };
     let named = vec![InvoiceToPay { invoice: invoice.name.clone(), amount: None }];
     let refused = desk.admin.payments().create_payment(pay(named, "")).await.unwrap_err();

@@ -30,6 +30,7 @@ pub(crate) fn used(
         quantity: Some(Decimal { value: quantity.into() }),
         unit_price: price,
         usage_time: None,
+        ..Default::default()
     }
 }
 
@@ -143,6 +144,7 @@ async fn a_use_of_a_month_that_is_over_is_late_also_where_credit_pays(world: &Wo
             quantity: Some(Decimal { value: "1".into() }),
             unit_price: amount("USD", 1, 0),
             usage_time: crate::clocks::at(seconds),
+            ..Default::default()
         };
         let record = service.usage().record_usage(request).await.unwrap().into_inner().usage_record.unwrap();
         assert_eq!((record.late, record.metered_service.as_str()), (late, ""), "{seconds}");

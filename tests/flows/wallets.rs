@@ -138,7 +138,7 @@ async fn lists_page_to_their_end(world: &World) {
 async fn one_wallet_per_customer_and_currency(world: &World) {
     let (customer, wallet) = world.usual().await;
     let service = world.someone("SERVICE", None);
-    let again = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into() };
+    let again = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into(), ..Default::default() };
     let refused = service.wallets().open_wallet(again).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::AlreadyExists, "RESOURCE_ALREADY_EXISTS"));
     assert!(refused.message().contains(&wallet));

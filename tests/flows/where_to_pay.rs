@@ -110,7 +110,7 @@ fn announcement(customer: &str, invoices: &[&Invoice]) -> CreatePaymentRequest {
         parent: customer.into(),
         invoices: invoices.iter().map(|own| InvoiceToPay { invoice: own.name.clone(), amount: None }).collect(),
         tenders: vec![transfer()],
-        currency_code: String::new(),
+        ..Default::default()
     }
 }
 

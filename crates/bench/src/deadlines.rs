@@ -109,7 +109,7 @@ async fn wallet(rig: &Rig) -> String {
     let owner = rig.someone("OWNER", None);
     let made = retry(async || owner.customers().create_customer(create.clone()).await).await.into_inner();
     let parent = made.customer.unwrap_or_default().name;
-    let open = OpenWalletRequest { request_id: request_id(), parent, currency_code: "USD".to_owned() };
+    let open = OpenWalletRequest { request_id: request_id(), parent, currency_code: "USD".to_owned(), ..Default::default() };
     let service = rig.someone("SERVICE", None);
     retry(async || service.wallets().open_wallet(open.clone()).await).await.into_inner().wallet.unwrap_or_default().name
 }

@@ -86,6 +86,7 @@ fn usage(wallets: &Wallets) -> (Uuid, RecordUsageStreamRequest) {
         quantity: Some(Decimal { value: "2".into() }),
         unit_price: Some(Money { currency_code: "USD".into(), units: 0, nanos: 5_000_000 }),
         usage_time: None,
+        ..Default::default()
     };
     (id, RecordUsageStreamRequest { record: Some(record) })
 }

@@ -309,7 +309,12 @@ pub async fn customer_of(owner: &Session, tenant: &str, country: &str) -> String
 
 /// Opens a wallet for a customer, and answers its name.
 pub async fn wallet_of(service: &Session, customer: &str, currency: &str) -> String {
-    let request = OpenWalletRequest { request_id: request_id(), parent: customer.to_owned(), currency_code: currency.to_owned() };
+    let request = OpenWalletRequest {
+        request_id: request_id(),
+        parent: customer.to_owned(),
+        currency_code: currency.to_owned(),
+        ..Default::default()
+    };
     let opened = service.wallets().open_wallet(request).await.expect("the wallet is opened");
     opened.into_inner().wallet.expect("a wallet").name
 }

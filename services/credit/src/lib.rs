@@ -75,7 +75,7 @@ pub struct Credit;
 
 impl Service for Credit {
     const NAME: &'static str = "credit";
-    const SCHEMA_VERSION: &'static str = "credit_0023_webhooks";
+    const SCHEMA_VERSION: &'static str = "credit_0024_external_ids";
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {

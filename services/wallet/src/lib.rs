@@ -60,7 +60,7 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0023_webhooks";
+    const SCHEMA_VERSION: &'static str = "wallet_0024_external_ids";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 

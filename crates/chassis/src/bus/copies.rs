@@ -73,12 +73,12 @@ pub fn named_in(message: &[u8]) -> Vec<(String, String)> {
     for (at, _) in message.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
         let start = at.saturating_add(1);
         let id = message.get(start..start.saturating_add(36)).and_then(|id| std::str::from_utf8(id).ok());
-        let Some(id) = id.filter(|id| names::uuid(id).is_some()) else { continue };
+        let Some(id) = id.and_then(names::uuid) else { continue };
         let before = message.get(..at).unwrap_or_default();
         let letters = before.iter().rev().take(40).take_while(|byte| byte.is_ascii_alphabetic()).count();
         let collection = before.get(before.len().saturating_sub(letters)..).unwrap_or_default();
         if let Some(kind) = kind_of(collection) {
-            let aggregate = (kind, id.to_owned());
+            let aggregate = (kind, id.to_string());
             // A caller chooses the message, so the list is bounded.
             if !aggregates.contains(&aggregate) && aggregates.len() < MOST {
                 aggregates.push(aggregate);

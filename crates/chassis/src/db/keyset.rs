@@ -9,9 +9,10 @@ use crate::{
         listing::{BY_CREATION, Listing},
     },
 };
+use chrono::{DateTime, Utc};
 use sea_orm::{
     EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, IntoCondition},
+    sea_query::{BinOper, Expr, IntoCondition},
 };
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
@@ -25,6 +26,8 @@ pub enum Key {
     Text(String),
     /// An amount in millionths.
     Number(i64),
+    /// An instant, of the microseconds that databases keep.
+    Instant(DateTime<Utc>),
 }
 
 /// Where a row is in a list.
@@ -42,6 +45,7 @@ impl fmt::Display for Position {
             Key::Id => write!(f, "{}", self.id),
             Key::Text(text) => write!(f, "{} t{text}", self.id),
             Key::Number(number) => write!(f, "{} n{number}", self.id),
+            Key::Instant(at) => write!(f, "{} i{}", self.id, at.timestamp_micros()),
         }
     }
 }
@@ -55,6 +59,7 @@ impl FromStr for Position {
             None => Key::Id,
             Some(Some(("t", text))) => Key::Text(text.to_owned()),
             Some(Some(("n", number))) => Key::Number(number.parse().map_err(|_| ())?),
+            Some(Some(("i", micros))) => Key::Instant(micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(())?),
             Some(_) => return Err(()),
         };
         Ok(Self { key, id: id.parse().map_err(|_| ())? })
@@ -119,6 +124,7 @@ fn beyond(id: Expr, key: Option<Expr>, position: Position, descending: bool) -> 
         (None, Key::Id) => return Ok(if descending { id.lt(position.id) } else { id.gt(position.id) }),
         (Some(key), Key::Text(text)) => (key, Expr::val(text)),
         (Some(key), Key::Number(number)) => (key, Expr::val(number)),
+        (Some(key), Key::Instant(at)) => (key, Expr::val(at)),
         (_, key) => return Err(unknown("position", &format!("{key:?}"))),
     };
     let columns = Expr::tuple([key.clone(), id]);
@@ -129,7 +135,12 @@ fn beyond(id: Expr, key: Option<Expr>, position: Position, descending: bool) -> 
 /// A column compared with a value. What has no value is unequal to each.
 #[must_use]
 pub fn compared(column: Expr, comparison: &Comparison) -> Expr {
+    let mut column = column;
     let value = match &comparison.value {
+        Value::Label { key, value } => {
+            column = column.binary(BinOper::Custom("->>"), Expr::val(key.clone()));
+            Expr::val(value.clone())
+        }
         Value::Text(text) => Expr::val(text.clone()),
         Value::Flag(flag) => Expr::val(*flag),
         Value::Date(day) => Expr::val(day.to_string()),
@@ -150,11 +161,14 @@ pub fn compared(column: Expr, comparison: &Comparison) -> Expr {
 #[cfg(test)]
 mod tests {
     use super::{Key, Position};
+    use chrono::DateTime;
     use uuid::Uuid;
 
     #[test]
     fn a_position_is_read_as_it_was_written() {
-        for key in [Key::Id, Key::Text(String::new()), Key::Text("INV 2026-1 x".into()), Key::Number(-5)] {
+        for key in
+            [Key::Id, Key::Text(String::new()), Key::Text("INV 2026-1 x".into()), Key::Number(-5), Key::Instant(DateTime::UNIX_EPOCH)]
+        {
             let position = Position { key, id: Uuid::from_u128(7) };
             assert_eq!(position.to_string().parse(), Ok(position));
         }

@@ -10,6 +10,7 @@ mod database;
 mod file;
 pub mod health;
 pub mod keyset;
+pub mod marks;
 mod options;
 pub mod pool;
 pub mod retry;

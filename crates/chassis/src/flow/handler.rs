@@ -7,12 +7,19 @@ use crate::{
         answer::Answer,
         call::Call,
         error::{AppError, is_refusal_code},
+        listing::Listing,
     },
+};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
 };
 use payterms_kernel::Kind;
 use prost::Message;
 use std::fmt::Write;
+use tokio::sync::mpsc;
 use tonic::{Response, Status};
+use tracing::Instrument;
 
 /// Runs a write, repeats it if it lost a race, and builds its response.
 ///
@@ -80,4 +87,29 @@ pub async fn once<M>(use_case: impl Future<Output = Result<Answer<M>, AppError>>
 /// The use case's error as a status.
 pub async fn read<M>(use_case: impl Future<Output = Result<M, AppError>>) -> Result<Response<M>, Status> {
     Ok(Response::new(use_case.await?))
+}
+
+/// Sends the pages of a list one after the other: `read` reads one, and answers it with the token of the next, which is empty on the
+/// last. Each is read by itself when the one before it has been taken, so an export holds no transaction and one page of memory.
+///
+/// A task of its own reads: the answer's body may be dropped at any moment, also in the middle of a read.
+pub fn export<M: Send + 'static, F: Future<Output = Result<(M, String), AppError>> + Send>(
+    mut listing: Listing,
+    read: impl Fn(Listing) -> F + Send + Sync + 'static,
+) -> Response<BoxStream<'static, Result<M, Status>>> {
+    let (sender, receiver) = mpsc::channel(1);
+    let reading = async move {
+        loop {
+            let (page, next) = match read(listing.clone()).await {
+                Ok((page, next)) => (Ok(page), next),
+                Err(error) => (Err(Status::from(error)), String::new()),
+            };
+            if sender.send(page).await.is_err() || next.is_empty() {
+                break;
+            }
+            listing.page.token = next;
+        }
+    };
+    tokio::spawn(reading.in_current_span());
+    Response::new(stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver))).boxed())
 }

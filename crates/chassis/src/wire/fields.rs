@@ -46,7 +46,10 @@ impl Fields {
     /// The checks of one message of a stream.
     #[must_use]
     pub fn of<M: Message>(scope: Scope, message: &M) -> Self {
-        let input_hash = Sha256::new().chain_update(&scope.method).chain_update(message.encode_to_vec()).finalize().to_vec();
+        let mut input = message.encode_to_vec();
+        // A retry may write an id in the other case.
+        names::lower_uuids(&mut input);
+        let input_hash = Sha256::new().chain_update(&scope.method).chain_update(input).finalize().to_vec();
         Self { scope, input_hash, violations: Vec::new(), hidden: false }
     }
 
@@ -97,7 +100,7 @@ impl Fields {
         if text.is_empty() {
             self.wrong("request_id", "REQUEST_ID_REQUIRED", "Send a fresh UUID, and the same one when retrying.");
         } else if names::uuid(text).is_none() {
-            self.wrong("request_id", "REQUEST_ID_INVALID", "Send a UUID in lower case with dashes.");
+            self.wrong("request_id", "REQUEST_ID_INVALID", "Send a UUID with dashes.");
         }
         names::uuid(text).unwrap_or_default()
     }

@@ -5,7 +5,7 @@
 
 use crate::wire::names;
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::money::parse_decimal;
+use payterms_kernel::{marks, money::parse_decimal};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use std::fmt;
 use uuid::Uuid;
@@ -32,6 +32,8 @@ pub enum Kind {
     Amount,
     /// The name of a resource with these collections; its last id is compared.
     Name(&'static [&'static str]),
+    /// Labels, of which one is compared as a text: `labels.region`.
+    Labels,
 }
 
 /// A field that a list may be filtered by.
@@ -41,6 +43,22 @@ pub struct Field {
     pub name: &'static str,
     /// What it is compared with.
     pub kind: Kind,
+}
+
+/// The field of a tenant's own ids, and its column.
+pub const EXTERNAL_ID: &str = "external_id";
+/// The field of labels, and its column.
+pub const LABELS: &str = "labels";
+
+impl Field {
+    /// A tenant's own id.
+    pub const EXTERNAL_ID: Self = Self { name: EXTERNAL_ID, kind: Kind::Text };
+    /// A label.
+    pub const LABELS: Self = Self { name: LABELS, kind: Kind::Labels };
+    /// When a resource was created.
+    pub const CREATE_TIME: Self = Self { name: "create_time", kind: Kind::Instant };
+    /// When it was last changed.
+    pub const UPDATE_TIME: Self = Self { name: "update_time", kind: Kind::Instant };
 }
 
 /// How a field is compared.
@@ -81,6 +99,13 @@ pub enum Value {
     Amount(i64),
     /// Of [`Kind::Name`].
     Id(Uuid),
+    /// Of [`Kind::Labels`].
+    Label {
+        /// The label's key.
+        key: String,
+        /// The value that it is compared with.
+        value: String,
+    },
 }
 
 /// One comparison.
@@ -164,7 +189,8 @@ fn outside(rest: &str) -> Option<String> {
 fn comparison<'a>(text: &'a str, fields: &[Field], tenant: &str) -> Result<(Comparison, &'a str), String> {
     let end = text.find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    let names = || fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+    let written_name = |field: &Field| if field.kind == Kind::Labels { format!("{}.KEY", field.name) } else { field.name.to_owned() };
+    let names = || fields.iter().map(written_name).collect::<Vec<_>>().join(", ");
     let Some(field) = fields.iter().find(|field| field.name == name) else {
         if let Some(sentence) = outside(text) {
             return Err(sentence);
@@ -172,6 +198,7 @@ fn comparison<'a>(text: &'a str, fields: &[Field], tenant: &str) -> Result<(Comp
         let unknown = if name.is_empty() { text } else { name };
         return Err(format!("{} is no field of this list. Compare one of {}.", shown(unknown), names()));
     };
+    let (key, rest) = if field.kind == Kind::Labels { label(rest)? } else { ("", rest) };
     let rest = rest.trim_start();
     let found = Operator::ALL.into_iter().find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)));
     let found = found.filter(|(operator, _)| operators(field.kind).contains(operator));
@@ -180,7 +207,8 @@ fn comparison<'a>(text: &'a str, fields: &[Field], tenant: &str) -> Result<(Comp
     };
     let (written, rest) =
         operand(rest.trim_start()).ok_or_else(|| format!("Write what {name} is compared with; close quotation marks."))?;
-    let value = value(field.kind, &written).ok_or_else(|| format!("{} is no value for {name}. Write {}.", shown(&written), field.kind))?;
+    let value =
+        value(field.kind, key, &written).ok_or_else(|| format!("{} is no value for {name}. Write {}.", shown(&written), field.kind))?;
     // Its id alone is compared, and an id of another tenant is never looked at.
     if matches!(field.kind, Kind::Name(_)) && written.split('/').nth(1) != Some(tenant) {
         return Err(format!("{} is not of this tenant. Write a name that begins with tenants/{tenant}/.", shown(&written)));
@@ -188,11 +216,19 @@ fn comparison<'a>(text: &'a str, fields: &[Field], tenant: &str) -> Result<(Comp
     Ok((Comparison { field: field.name, operator, value }, rest))
 }
 
+/// The key after `labels`, with what follows it.
+fn label(rest: &str) -> Result<(&str, &str), String> {
+    let after = rest.strip_prefix('.').unwrap_or_default();
+    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(after.len());
+    let (key, rest) = after.split_at(end);
+    if marks::is_key(key) { Ok((key, rest)) } else { Err("Write the key of a label after labels and a point: labels.region.".to_owned()) }
+}
+
 /// The operators of a kind of field.
 fn operators(kind: Kind) -> &'static [Operator] {
     use Operator::{AtLeast, AtMost, Equal, Less, More, NotEqual};
     match kind {
-        Kind::Text | Kind::Choice(_) | Kind::Flag | Kind::Name(_) => &[Equal, NotEqual],
+        Kind::Text | Kind::Choice(_) | Kind::Flag | Kind::Name(_) | Kind::Labels => &[Equal, NotEqual],
         Kind::Date | Kind::Instant | Kind::Amount => &[Equal, NotEqual, Less, AtMost, More, AtLeast],
     }
 }
@@ -223,8 +259,9 @@ fn operand(text: &str) -> Option<(String, &str)> {
     None
 }
 
-fn value(kind: Kind, written: &str) -> Option<Value> {
+fn value(kind: Kind, key: &str, written: &str) -> Option<Value> {
     match kind {
+        Kind::Labels => Some(Value::Label { key: key.to_owned(), value: written.to_owned() }),
         Kind::Text => (!written.is_empty()).then(|| Value::Text(written.to_owned())),
         Kind::Choice(names) => names.contains(&written).then(|| Value::Text(written.to_owned())),
         Kind::Flag => written.parse().ok().map(Value::Flag),
@@ -245,7 +282,7 @@ fn instant(written: &str) -> Option<DateTime<Utc>> {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text => f.write_str("a text, in quotation marks if it has blanks"),
+            Self::Text | Self::Labels => f.write_str("a text, in quotation marks if it has blanks"),
             Self::Choice(names) => write!(f, "one of {}", names.join(", ")),
             Self::Flag => f.write_str("true or false"),
             Self::Date => f.write_str("a date such as 2026-01-31"),
@@ -275,6 +312,7 @@ mod tests {
         Field { name: "create_time", kind: Kind::Instant },
         Field { name: "total", kind: Kind::Amount },
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
+        Field::LABELS,
     ];
 
     fn one(text: &str) -> Comparison {
@@ -292,6 +330,8 @@ mod tests {
         assert_eq!(one("state != PAID").operator, Operator::NotEqual);
         assert_eq!(one("due_date < 2026-02-01").value, Value::Date("2026-02-01".parse().unwrap()));
         assert_eq!(one("create_time > 2026-02-01T00:00:00+01:00").value, Value::Instant("2026-01-31T23:00:00Z".parse().unwrap()));
+        let label = one("labels.cost-centre = \"a b\"").value;
+        assert_eq!(label, Value::Label { key: "cost-centre".into(), value: "a b".into() });
         let id = uuid::Uuid::from_u128(7);
         assert_eq!(one(&format!("customer = tenants/acme/customers/{id}")).value, Value::Id(id));
         let both = parse("state = OPEN AND past_due = true AND total < 5", FIELDS, "acme").unwrap();
@@ -303,8 +343,10 @@ mod tests {
         for (text, sentence) in [
             (
                 "colour = red",
-                "\"colour\" is no field of this list. Compare one of number, state, past_due, due_date, create_time, total, customer.",
+                "\"colour\" is no field of this list. Compare one of number, state, past_due, due_date, create_time, total, customer, labels.KEY.",
             ),
+            ("labels = a", "Write the key of a label after labels and a point: labels.region."),
+            ("labels.Region = a", "Write the key of a label after labels and a point: labels.region."),
             ("state > OPEN", "Compare state with one of the operators != =, not with \"> OPEN\"."),
             ("state = ODD", "\"ODD\" is no value for state. Write one of OPEN, PAID."),
             ("due_date = 2026-2-1", "\"2026-2-1\" is no value for due_date. Write a date such as 2026-01-31."),

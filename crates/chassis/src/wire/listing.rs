@@ -31,6 +31,9 @@ pub struct Order {
 /// The field of the order by ids, which begin with the instant of their creation.
 pub const BY_CREATION: &str = "create_time";
 
+/// The field of the order by the last change.
+pub const UPDATE_TIME: &str = "update_time";
+
 impl Order {
     /// Newest first.
     pub const NEWEST: Self = Self { field: BY_CREATION, descending: true };
@@ -51,6 +54,14 @@ pub struct ListRequest<'a> {
     pub filter: &'a str,
     /// A field, and ` desc` for the largest first.
     pub order_by: &'a str,
+}
+
+impl<'a> ListRequest<'a> {
+    /// The list that an export sends, oldest first by `order_by`.
+    #[must_use]
+    pub fn export(parent: &'a str, filter: &'a str, page_token: &'a str, order_by: &'a str) -> Self {
+        Self { parent, page_size: payterms_kernel::page::EXPORT_SIZE, page_token, filter, order_by }
+    }
 }
 
 /// A requested list, checked.

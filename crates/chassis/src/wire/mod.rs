@@ -15,6 +15,7 @@ pub mod filter;
 pub mod identity;
 pub mod key_pairs;
 pub mod listing;
+mod marks;
 pub mod names;
 pub mod page;
 pub mod render;

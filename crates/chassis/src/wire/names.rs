@@ -79,10 +79,37 @@ pub fn parse_parent(text: &str, collections: &[&str]) -> Option<Parent> {
     segments.next().is_none().then_some(Parent { tenant, ids })
 }
 
-/// A UUID in its one canonical form: lower case, with dashes.
+/// The length of a UUID as text. Without its dashes it could be any digest.
+const UUID_LENGTH: usize = 36;
+
+/// A UUID with dashes, in either case: some languages write it in capitals. Answers have it in lower case.
 #[must_use]
 pub fn uuid(text: &str) -> Option<Uuid> {
-    Uuid::try_parse(text).ok().filter(|uuid| uuid.to_string() == text)
+    Uuid::try_parse(text).ok().filter(|_| text.len() == UUID_LENGTH)
+}
+
+/// Writes each UUID in a message or a text in lower case, so that two that differ in nothing else are the same.
+pub fn lower_uuids(bytes: &mut [u8]) {
+    let mut at: usize = 0;
+    // A UUID has its first dash after eight digits.
+    while let Some(dash) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'-')) {
+        let first = at.saturating_add(dash);
+        at = first.saturating_add(1);
+        let Some(start) = first.checked_sub(8) else { continue };
+        let Some(found) = bytes.get_mut(start..start.saturating_add(UUID_LENGTH)) else { return };
+        if Uuid::try_parse_ascii(found).is_ok() {
+            found.make_ascii_lowercase();
+            at = start.saturating_add(UUID_LENGTH);
+        }
+    }
+}
+
+/// [`lower_uuids`] of a text.
+#[must_use]
+pub fn with_lower_uuids(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    lower_uuids(&mut bytes);
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
 /// The form that a name of these collections has, for messages.
@@ -99,18 +126,23 @@ pub fn form(collections: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, parse_parent};
+    use super::{parse, parse_parent, with_lower_uuids};
 
     #[test]
-    fn only_the_canonical_form_is_a_name() {
+    fn only_a_uuid_with_dashes_makes_a_name_in_either_case() {
         let id = "01993c7a-0000-7000-8000-000000000001";
-        assert!(parse(&format!("tenants/acme/customers/{id}"), &["customers"]).is_some());
+        let name = parse(&format!("tenants/acme/customers/{id}"), &["customers"]);
+        assert!(name.is_some());
+        let capitals = format!("tenants/acme/customers/{}", id.to_uppercase());
+        assert_eq!(parse(&capitals, &["customers"]), name);
+        assert_eq!(parse_parent(&capitals, &["customers"]).and_then(|parent| parent.id(0)), name.map(|name| name.id(0)));
         for bad in [
             String::new(),
             "tenants".to_owned(),
             format!("tenants/ACME/customers/{id}"),
-            format!("tenants/acme/customers/{}", id.to_uppercase()),
             format!("tenants/acme/customers/{}", id.replace('-', "")),
+            format!("tenants/acme/customers/{{{id}}}"),
+            format!("tenants/acme/customers/urn:uuid:{id}"),
             format!("tenants/acme/customers/{id}/"),
             format!("/tenants/acme/customers/{id}"),
             format!("tenants/acme/wallets/{id}"),
@@ -118,6 +150,21 @@ mod tests {
         ] {
             assert_eq!(parse(&bad, &["customers"]), None, "{bad}");
             assert_eq!(parse_parent(&bad, &["customers"]), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn uuids_within_a_text_become_lower_case_and_nothing_else_does() {
+        let id = "01993c7a-00ab-7000-8000-0000000000ff";
+        for (text, lower) in [
+            (String::new(), String::new()),
+            ("A-B - AAAAAAAA-".to_owned(), "A-B - AAAAAAAA-".to_owned()),
+            (id.to_uppercase(), id.to_owned()),
+            (format!("X{}-{}Y", id.to_uppercase(), id.to_uppercase()), format!("X{id}-{id}Y")),
+            (format!("É-{}É", id.to_uppercase()), format!("É-{id}É")),
+            (id.to_uppercase().replace('-', ""), id.to_uppercase().replace('-', "")),
+        ] {
+            assert_eq!(with_lower_uuids(&text), lower);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Page tokens: opaque, signed, and valid only for one list of one tenant.
 
-use crate::wire::{call::Grant, error::AppError, fields::Fields};
+use crate::wire::{call::Grant, error::AppError, fields::Fields, names};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use payterms_kernel::{Refusal, Violation};
@@ -24,7 +24,7 @@ impl Page {
         let scope = fields.scope();
         // A member's list of all is the own customer's: a token of the tenant's list is none of it.
         let own = scope.caller.customer.filter(|_| scope.grant == Grant::OwnCustomer).map(|id| id.to_string()).unwrap_or_default();
-        let list = format!("{} {own} {parent}", scope.method);
+        let list = names::with_lower_uuids(&format!("{} {own} {parent}", scope.method));
         Self { list, size: fields.page_size(size), token: fields.token("page_token", token, 0, 1_000) }
     }
 

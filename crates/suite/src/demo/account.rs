@@ -82,7 +82,8 @@ async fn open(stage: &Stage) -> Result<Account, String> {
     let informed = owner.after(&made);
     let customer = made.into_inner().customer.unwrap_or_default().name;
     informed.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.map_err(sentence_of)?;
-    let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "AUD".to_owned() };
+    let open =
+        OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "AUD".to_owned(), ..Default::default() };
     let wallet = staff.wallets().open_wallet(open).await.map_err(sentence_of)?.into_inner().wallet.unwrap_or_default().name;
     Ok(Account { customer, wallet, owner, staff })
 }
@@ -184,6 +185,7 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
         quantity: Some(Decimal { value: "10000".to_owned() }),
         unit_price: Some(Money { currency_code: "AUD".to_owned(), units: 0, nanos: 40_000_000 }),
         usage_time: None,
+        ..Default::default()
     };
     stage.someone("SERVICE")?.usage().record_usage(used).await.map_err(sentence_of)?;
     let fee = CreateRecurringFeeRequest {

@@ -89,14 +89,20 @@ async fn open(stage: &mut Stage) -> Result<Later, String> {
     let owner = stage.someone("OWNER")?;
     let (customer, informed) = customer(&owner, ("Juniper Coffee LLC", "books@juniper.example")).await?;
     informed.wallets().list_wallets(ListWalletsRequest { parent: customer.clone(), ..Default::default() }).await.map_err(sentence_of)?;
-    let open = OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".to_owned() };
+    let open =
+        OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".to_owned(), ..Default::default() };
     owner.wallets().open_wallet(open).await.map_err(sentence_of)?;
     let programme = Programme { title: "Pay later".to_owned(), ..Programme::default() };
     let create = CreateProgrammeRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), programme: Some(programme) };
     let programme = owner.programmes().create_programme(create).await.map_err(sentence_of)?.into_inner().programme.unwrap_or_default();
     stage.print_step("Owner", &format!("opens a programme: customers in the US, {} at most.", shown(programme.limit_cap.as_ref())));
     informed.programmes().get_credit_options(GetCreditOptionsRequest { parent: customer.clone() }).await.map_err(sentence_of)?;
-    let start = StartApplicationRequest { request_id: request_id(), parent: stage.customer.clone(), programme: programme.name.clone() };
+    let start = StartApplicationRequest {
+        request_id: request_id(),
+        parent: stage.customer.clone(),
+        programme: programme.name.clone(),
+        ..Default::default()
+    };
     let elsewhere = stage.someone("CUSTOMER_ADMIN")?.applications().start_application(start).await;
     stage.print_step(
         "Brightside admin",
@@ -111,7 +117,12 @@ async fn open(stage: &mut Stage) -> Result<Later, String> {
 
 impl Later {
     async fn start(&self) -> Result<CreditApplication, String> {
-        let start = StartApplicationRequest { request_id: request_id(), parent: self.customer.clone(), programme: self.programme.clone() };
+        let start = StartApplicationRequest {
+            request_id: request_id(),
+            parent: self.customer.clone(),
+            programme: self.programme.clone(),
+            ..Default::default()
+        };
         Ok(self
             .admin
             .applications()
@@ -225,7 +236,8 @@ async fn linked(stage: &mut Stage, later: &Later) -> Result<(), String> {
     let (larch, informed) = customer(&owner, ("Larch Bakery LLC", "books@larch.example")).await?;
     informed.programmes().get_credit_options(GetCreditOptionsRequest { parent: larch.clone() }).await.map_err(sentence_of)?;
     let admin = stage.someone_of("CUSTOMER_ADMIN", &larch)?;
-    let start = StartApplicationRequest { request_id: request_id(), parent: larch, programme: later.programme.clone() };
+    let start =
+        StartApplicationRequest { request_id: request_id(), parent: larch, programme: later.programme.clone(), ..Default::default() };
     let name =
         admin.applications().start_application(start).await.map_err(sentence_of)?.into_inner().credit_application.unwrap_or_default().name;
     let link = LinkBankAccountRequest { request_id: request_id(), name: name.clone() };
@@ -280,7 +292,12 @@ async fn buys(stage: &mut Stage, later: &Later, line: &str) -> Result<Vec<Invoic
     for (on, units, what) in [(1, 1_200, "Handsets"), (15, 800, "Headsets")] {
         day(stage, 6, on).await?;
         let invoice = later.invoice(units, what).await?;
-        let pay = PayLaterRequest { request_id: request_id(), parent: later.customer.clone(), invoices: vec![invoice.name.clone()] };
+        let pay = PayLaterRequest {
+            request_id: request_id(),
+            parent: later.customer.clone(),
+            invoices: vec![invoice.name.clone()],
+            ..Default::default()
+        };
         let paid = later.member.payments().pay_later(pay).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();
         must_hold(paid.state() == payment::State::Succeeded, "a team member pays later")?;
         let invoice = read(later, &invoice.name).await?;
@@ -313,7 +330,8 @@ async fn due(stage: &mut Stage, later: &Later, line: &str, bought: &[Invoice]) -
     must_hold(later.line(line).await?.state() == State::Suspended, "past due suspends the line")?;
     later.mailed(&later.staff, MailKind::LineSuspended).await?;
     let another = later.invoice(50, "Cables").await?;
-    let pay = PayLaterRequest { request_id: request_id(), parent: later.customer.clone(), invoices: vec![another.name] };
+    let pay =
+        PayLaterRequest { request_id: request_id(), parent: later.customer.clone(), invoices: vec![another.name], ..Default::default() };
     let no =
         later.member.payments().pay_later(pay).await.err().map(sentence_of).ok_or("this does not hold: a suspended line pays nothing")?;
     stage.print_step("Juniper line", &format!("is SUSPENDED: the card was declined on 2027-07-31. Refused: {no}"));
@@ -324,6 +342,7 @@ async fn due(stage: &mut Stage, later: &Later, line: &str, bought: &[Invoice]) -
         invoices: bought.iter().map(|own| InvoiceToPay { invoice: own.name.clone(), amount: None }).collect(),
         tenders: vec![TenderToUse { source: Some(Source::PaymentMethod(visa)), amount: None }],
         currency_code: String::new(),
+        ..Default::default()
     };
     let paid = later.admin.payments().create_payment(pay).await.map_err(sentence_of)?;
     must_hold(paid.into_inner().payment.is_some_and(|own| own.state() == payment::State::Succeeded), "all is paid in one go")?;

@@ -109,6 +109,7 @@ async fn propose(stage: &Stage, invoices: &[Invoice], schedule: Schedule) -> Res
         schedule: Some(schedule),
         collect_automatically: true,
         note,
+        ..Default::default()
     };
     let plan = plans.plans().propose_plan(request).await.map_err(sentence_of)?.into_inner().plan.unwrap_or_default();
     must_hold(shown.instalments == plan.instalments && plan.state() == State::Proposed, "what was previewed is stored")?;
@@ -173,6 +174,7 @@ async fn agreed(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> {
         invoices: invoices.iter().map(|own| InvoiceToPay { invoice: own.name.clone(), amount: None }).collect(),
         tenders: vec![TenderToUse { source: Some(Source::PaymentMethod(String::new())), amount: amount("USD", 10, 0) }],
         currency_code: String::new(),
+        ..Default::default()
     };
     admin.payments().create_payment(ahead).await.map_err(sentence_of)?;
     stage.print_step("Brightside admin", "pays 10.00 USD ahead: it goes to the first instalment.");

@@ -72,6 +72,7 @@ async fn uses(stage: &Stage, product: &str, quantity: &str) -> Result<(), String
         quantity: Some(Decimal { value: quantity.to_owned() }),
         unit_price: Some(payterms_proto::google::r#type::Money { currency_code: "USD".to_owned(), units: 0, nanos: 5_000_000 }),
         usage_time: None,
+        ..Default::default()
     };
     stage.someone("SERVICE")?.usage().record_usage(request).await.map(|_| ()).map_err(sentence_of)
 }
@@ -172,6 +173,7 @@ async fn failing(stage: &mut Stage, maps: &str, lookups: &str) -> Result<(), Str
         invoices: vec![InvoiceToPay { invoice: bill.name.clone(), amount: None }],
         tenders: vec![TenderToUse { source: Some(Source::PaymentMethod(good.clone())), amount: None }],
         currency_code: String::new(),
+        ..Default::default()
     };
     let paid = admin.payments().create_payment(pay).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();
     must_hold(paid.state() == payment::State::Succeeded, "the bill is paid by another card")?;

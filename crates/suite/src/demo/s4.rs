@@ -89,6 +89,7 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
         invoices: vec![InvoiceToPay { invoice: issued.name.clone(), amount: None }],
         amount: amount("USD", 15, 0),
         currency_code: String::new(),
+        ..Default::default()
     };
     let applied =
         stage.someone("STAFF")?.payments().apply_credit(apply).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();
@@ -103,6 +104,7 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
             TenderToUse { source: Some(Source::PaymentMethod(String::new())), amount: None },
         ],
         currency_code: String::new(),
+        ..Default::default()
     };
     let admin = stage.someone("CUSTOMER_ADMIN")?;
     let paid = admin.payments().create_payment(pay).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();

@@ -192,7 +192,12 @@ impl Stage {
             .list_wallets(ListWalletsRequest { parent: self.customer.clone(), ..Default::default() })
             .await
             .map_err(sentence_of)?;
-        let open = OpenWalletRequest { request_id: request_id(), parent: self.customer.clone(), currency_code: "USD".to_owned() };
+        let open = OpenWalletRequest {
+            request_id: request_id(),
+            parent: self.customer.clone(),
+            currency_code: "USD".to_owned(),
+            ..Default::default()
+        };
         let opened = self.someone("SERVICE")?.wallets().open_wallet(open).await.map_err(sentence_of)?.into_inner();
         self.wallet = opened.wallet.map(|wallet| wallet.name).unwrap_or_default();
         Ok(())
@@ -264,6 +269,7 @@ impl Stage {
             wallet: self.wallet.clone(),
             amount: amount("USD", units, cents),
             payment_method: String::new(),
+            ..Default::default()
         };
         let bought = self.someone("CUSTOMER_ADMIN")?.top_ups().create_top_up(request).await.map_err(sentence_of)?.into_inner();
         bought.top_up.ok_or_else(|| "no top-up came back".to_owned())

@@ -8,7 +8,7 @@ use crate::{
     programme::{Customer, Programme},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use payterms_kernel::{Condition, Id, Kind, Money, Refusal};
+use payterms_kernel::{Condition, Id, Kind, Marks, Money, Refusal};
 use uuid::Uuid;
 
 /// Days without a word of the applicant after which an application expires.
@@ -51,6 +51,8 @@ pub struct Application {
     pub expires_at: Option<DateTime<Utc>>,
     /// Whether the applicant has been asked for more since it was loaded.
     pub asked_for_more: bool,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
     /// Counts its changes.
     pub version: i64,
     /// When it was started.
@@ -103,6 +105,7 @@ impl Application {
             reapply_at: None,
             expires_at: Some(now + TimeDelta::days(EXPIRY_DAYS)),
             asked_for_more: false,
+            marks: Marks::default(),
             version: 1,
             created_at: now,
             updated_at: now,

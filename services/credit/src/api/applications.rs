@@ -141,7 +141,7 @@ impl ApplicationService for Api {
     }
 
     async fn list_applications(&self, request: Request<ListApplicationsRequest>) -> Result<Response<ListApplicationsResponse>, Status> {
-        let (filter, page) = parse::list_applications(request)?;
-        handler::read(list_applications(&self.app, &filter, &page)).await
+        let (filter, listing) = parse::list_applications(request)?;
+        handler::read(list_applications(&self.app, &filter, &listing)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{bank_files::Reading, customers::CustomerRef};
 use payterms_credit_domain::{Application, ApplicationState, BankLink, Customer, Programme};
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{Id, Marks, Money, TenantId};
 use prost::bytes::Bytes;
 
 /// Names an application.
@@ -25,6 +25,8 @@ pub struct StartApplication {
     pub customer: CustomerRef,
     /// Under which programme.
     pub programme: Id<Programme>,
+    /// The tenant's own id of the application, and labels.
+    pub marks: Marks,
 }
 
 /// A link is confirmed.

@@ -19,8 +19,9 @@ use payterms_chassis::{
     call::Grant,
     etag,
     fields::Digits,
+    filter::{Field, Kind},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
     names::Name,
-    page::Page,
     render::{money, timestamp},
 };
 use payterms_credit_domain::{Advice, Application, ApplicationState, BankLink};
@@ -39,7 +40,8 @@ pub fn start_application(request: Request<pb::StartApplicationRequest>) -> Resul
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let programme = fields.shared_name("programme", &message.programme, PROGRAMME);
-    let command = StartApplication { customer: customer_ref(&parent), programme: Id::from_uuid(programme.id(0)) };
+    let marks = fields.marks("", &message.external_id, &message.labels);
+    let command = StartApplication { customer: customer_ref(&parent), programme: Id::from_uuid(programme.id(0)), marks };
     Ok((fields.write(&message.request_id, parent.tenant)?, command))
 }
 
@@ -165,8 +167,35 @@ pub fn replay_decision(request: Request<pb::ReplayDecisionRequest>) -> Result<Ap
     readable_application(fields, &message.name)
 }
 
+const APPLICATIONS: ListSpec = ListSpec {
+    filters: &[
+        Field::EXTERNAL_ID,
+        Field::LABELS,
+        Field {
+            name: "state",
+            kind: Kind::Choice(&[
+                "STARTED",
+                "AWAITING_BANK_DATA",
+                "SUBMITTED",
+                "IN_REVIEW",
+                "MORE_INFORMATION",
+                "APPROVED",
+                "DECLINED",
+                "WITHDRAWN",
+                "EXPIRED",
+            ]),
+        },
+        Field { name: "customer", kind: Kind::Name(&["customers"]) },
+        Field { name: "programme", kind: Kind::Name(PROGRAMME) },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
+    ],
+    orders: &[BY_CREATION, UPDATE_TIME],
+    default: Order::NEWEST,
+};
+
 /// Asks for applications.
-pub fn list_applications(request: Request<pb::ListApplicationsRequest>) -> Result<(ListApplications, Page), AppError> {
+pub fn list_applications(request: Request<pb::ListApplicationsRequest>) -> Result<(ListApplications, Listing), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let of_tenant = message.parent.split('/').count() == 2;
     let parent = fields.name("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
@@ -178,11 +207,18 @@ pub fn list_applications(request: Request<pb::ListApplicationsRequest>) -> Resul
         let state = fields.choice::<pb::credit_application::State>(&format!("states[{index}]"), *number);
         states.extend(state.and_then(|state| ApplicationState::ALL.into_iter().find(|own| application_state(*own) == state)));
     }
-    let page = Page::parse(&mut fields, &format!("{} {:?}", message.parent, message.states), message.page_size, &message.page_token);
+    let request = ListRequest {
+        parent: &format!("{} {:?}", message.parent, message.states),
+        page_size: message.page_size,
+        page_token: &message.page_token,
+        filter: &message.filter,
+        order_by: &message.order_by,
+    };
+    let listing = Listing::parse(&mut fields, &APPLICATIONS, request);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
     let customer = (!of_tenant).then(|| Id::from_uuid(parent.id(0)));
-    Ok((ListApplications { tenant: parent.tenant, customer, states, as_customer }, page))
+    Ok((ListApplications { tenant: parent.tenant, customer, states, as_customer }, listing))
 }
 
 /// An application's state.
@@ -252,5 +288,7 @@ pub fn credit_application(
         create_time: Some(timestamp(application.created_at)),
         update_time: Some(timestamp(application.updated_at)),
         etag: etag::etag(application.version),
+        external_id: application.marks.external_id.clone().unwrap_or_default(),
+        labels: application.marks.labels.clone(),
     }
 }

@@ -4,11 +4,14 @@ use super::json::{of_json, to_json};
 use payterms_chassis::{
     AppError,
     columns::{money, unknown},
-    sql,
+    filter::Comparison,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order, UPDATE_TIME},
+    marks, sql,
 };
 use payterms_credit_domain::{Application, ApplicationState, Customer, decision::Reason, programme::Programme};
 use payterms_kernel::{Currency, Id, TenantId};
-use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QueryResult, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, IntoSimpleExpr, Iterable, QueryResult, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "applications")]
@@ -37,7 +40,12 @@ pub struct Model {
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    external_id: Option<String>,
+    labels: String,
 }
+
+/// Applications by their own ids.
+pub const NAMED: marks::Named = marks::Named { table: "applications", path: &[("customer_id", "customers"), ("id", "creditApplications")] };
 
 /// No relations: other tables are read by their own modules.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -64,6 +72,7 @@ fn application(row: &Model) -> Result<Application, AppError> {
         reapply_at: row.reapply_at,
         expires_at: row.expires_at,
         asked_for_more: false,
+        marks: marks::stored(row.external_id.clone(), &row.labels)?,
         version: row.version,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -80,21 +89,44 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Applic
     Entity::find_by_id((tenant.to_string(), id.uuid())).lock_exclusive().one(conn).await?.as_ref().map(application).transpose()
 }
 
-/// Applications below an id, newest first: of a customer or of all, in one of these states or in any.
+/// A page of applications after a position: of a customer or of all, in one of these states or in any.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (customer, states, before): (Option<Id<Customer>>, &[ApplicationState], Uuid),
-    limit: u64,
+    (customer, states): (Option<Id<Customer>>, &[ApplicationState]),
+    (listing, after): (&Listing, Option<Position>),
 ) -> Result<Vec<Application>, AppError> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.lt(before));
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     if let Some(customer) = customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
     if !states.is_empty() {
         query = query.filter(Column::State.is_in(states.iter().map(|state| state.name())));
     }
-    query.order_by_desc(Column::Id).limit(limit).all(conn).await?.iter().map(application).collect()
+    let backend = conn.get_database_backend();
+    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison));
+    let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
+    keyset::page(query, listing, after, &columns)?.all(conn).await?.iter().map(application).collect()
+}
+
+fn compared(comparison: &Comparison) -> Option<Compared> {
+    let column = match comparison.field {
+        "state" => Column::State,
+        "customer" => Column::CustomerId,
+        "programme" => Column::ProgrammeId,
+        "create_time" => Column::CreatedAt,
+        UPDATE_TIME => Column::UpdatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Where an application is in a list of this order.
+#[must_use]
+pub fn position(application: &Application, order: Order) -> Position {
+    let key = if order.field == UPDATE_TIME { Key::Instant(application.updated_at) } else { Key::Id };
+    Position { key, id: application.id.uuid() }
 }
 
 /// The open applications of a customer, by currency, and until when a cool-down of a programme runs.
@@ -139,6 +171,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, application: 
         version: Set(application.version),
         created_at: Set(application.created_at),
         updated_at: Set(application.updated_at),
+        external_id: Set(application.marks.external_id.clone()),
+        labels: Set(marks::labels_text(&application.marks.labels)),
     };
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CustomerId | Column::Currency));
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();

@@ -166,6 +166,7 @@ impl Invoice {
             reference: String::new(),
             bank_details: String::new(),
             owner: String::new(),
+            marks: payterms_kernel::Marks::default(),
             effective_on: None,
             version: 1,
             created_at: now,

@@ -2,7 +2,7 @@
 
 use crate::{invoice::Party, tax_number::TaxNumber, tenant::Tenant};
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Condition, Id, Refusal};
+use payterms_kernel::{Condition, Id, Marks, Refusal};
 use rust_decimal::Decimal;
 
 /// A customer. Its profile items are personal data: it has no `Display`, and logs never hold it.
@@ -32,6 +32,8 @@ pub struct Customer {
     pub tax: Option<TaxTreatment>,
     /// Version that the next treatment follows; 0 before the first.
     pub tax_version: i64,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
     /// Counts its changes.
     pub version: i64,
     /// When it was created.
@@ -198,6 +200,7 @@ mod tests {
             contacts: Vec::new(),
             tax: None,
             tax_version: 0,
+            marks: payterms_kernel::Marks::default(),
             version: 1,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,

@@ -10,7 +10,7 @@ use crate::{
     tenant::Tenant,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Condition, Currency, Money, Refusal, money::MoneyError, split};
+use payterms_kernel::{Condition, Currency, Marks, Money, Refusal, money::MoneyError, split};
 use rust_decimal::Decimal;
 
 /// Why a draft cannot be issued as it stands.
@@ -78,6 +78,14 @@ impl Invoice {
         (self.content, self.problem) = (content, None);
         self.touch(now);
         Ok(())
+    }
+
+    /// Gives it an own id of the tenant's and labels, in any state.
+    pub fn mark(&mut self, marks: Marks, now: DateTime<Utc>) {
+        if self.marks != marks {
+            self.marks = marks;
+            self.touch(now);
+        }
     }
 
     /// Issues a draft: number, dates, tax and parties are fixed from now on. A discount of the whole becomes one line for each

@@ -18,7 +18,7 @@ use crate::{
     usage_month::UsageMonth,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Currency, Id, Money, Refusal, calendar::PaymentTerm, money::MoneyError, rounding};
+use payterms_kernel::{Currency, Id, Marks, Money, Refusal, calendar::PaymentTerm, money::MoneyError, rounding};
 use rust_decimal::Decimal;
 
 /// Where an invoice is in its lifecycle.
@@ -238,6 +238,8 @@ pub struct Invoice {
     pub no_consequence_before: Option<NaiveDate>,
     /// Name of the open dispute of a charge that had paid it; empty: there is none.
     pub disputed_by: String,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
     /// Counts its changes.
     pub version: i64,
     /// When it was created.
@@ -294,6 +296,7 @@ impl Invoice {
             deferral: None,
             announcements: Announcements::default(),
             reminders: Reminders::default(),
+            marks: Marks::default(),
             no_consequence_before: None,
             disputed_by: String::new(),
             version: 1,

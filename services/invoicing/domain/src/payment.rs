@@ -10,7 +10,7 @@ use crate::{
     top_up::Bought,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Currency, Id, IdSource, Marks, Money, Refusal, money::MoneyError};
 
 pub use crate::tender::{Source, Tender, TenderState};
 
@@ -107,6 +107,8 @@ pub struct Payment {
     pub owner: String,
     /// The day on which it counts as made; of a bank line from the start, else from its success on.
     pub effective_on: Option<NaiveDate>,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
     /// Counts its changes.
     pub version: i64,
     /// When it was asked for.
@@ -189,6 +191,7 @@ pub fn ask(
         reference: String::new(),
         bank_details: String::new(),
         owner: String::new(),
+        marks: Marks::default(),
         effective_on: None,
         version: 1,
         created_at: now,

@@ -67,6 +67,7 @@ pub(crate) fn customer() -> Customer {
         contacts: Vec::new(),
         tax: None,
         tax_version: 0,
+        marks: payterms_kernel::Marks::default(),
         version: 1,
         created_at: NOW,
         updated_at: NOW,

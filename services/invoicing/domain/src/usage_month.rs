@@ -131,6 +131,7 @@ impl Payment {
             reference: String::new(),
             bank_details: String::new(),
             owner: String::new(),
+            marks: payterms_kernel::Marks::default(),
             effective_on: issued_on,
             version: 1,
             created_at: now,

@@ -32,8 +32,8 @@ impl CustomerService for Api {
     }
 
     async fn list_customers(&self, request: Request<ListCustomersRequest>) -> Result<Response<ListCustomersResponse>, Status> {
-        let (tenant, page) = messages::customers::list_customers(request)?;
-        handler::read(list_customers(&self.app, &tenant, &page)).await
+        let (tenant, listing) = messages::customers::list_customers(request)?;
+        handler::read(list_customers(&self.app, &tenant, &listing)).await
     }
 
     async fn import_customers(&self, request: Request<ImportCustomersRequest>) -> Result<Response<ImportCustomersResponse>, Status> {

@@ -2,6 +2,7 @@
 
 use super::Api;
 use crate::{
+    commands::invoices::ListInvoices,
     messages,
     use_cases::{
         credit_notes::{create::create_credit_note, read::list_credit_notes},
@@ -19,20 +20,23 @@ use crate::{
         },
     },
 };
+use futures::stream::BoxStream;
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     BatchGetInvoicesRequest, BatchGetInvoicesResponse, CorrectInvoiceRequest, CorrectInvoiceResponse, CreateCreditNoteRequest,
     CreateCreditNoteResponse, CreateInvoiceRequest, CreateInvoiceResponse, DeleteInvoiceRequest, DeleteInvoiceResponse,
-    ExplainInvoiceRequest, ExplainInvoiceResponse, FinalizeInvoiceRequest, FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse,
-    GetOutstandingRequest, GetOutstandingResponse, ListAgeingRequest, ListAgeingResponse, ListCreditNotesRequest, ListCreditNotesResponse,
-    ListInvoiceVersionsRequest, ListInvoiceVersionsResponse, ListInvoicesRequest, ListInvoicesResponse, UpdateInvoiceRequest,
-    UpdateInvoiceResponse, VoidInvoiceRequest, VoidInvoiceResponse, WriteOffInvoiceRequest, WriteOffInvoiceResponse,
-    invoice_service_server::InvoiceService,
+    ExplainInvoiceRequest, ExplainInvoiceResponse, ExportInvoicesRequest, ExportInvoicesResponse, FinalizeInvoiceRequest,
+    FinalizeInvoiceResponse, GetInvoiceRequest, GetInvoiceResponse, GetOutstandingRequest, GetOutstandingResponse, ListAgeingRequest,
+    ListAgeingResponse, ListCreditNotesRequest, ListCreditNotesResponse, ListInvoiceVersionsRequest, ListInvoiceVersionsResponse,
+    ListInvoicesRequest, ListInvoicesResponse, UpdateInvoiceRequest, UpdateInvoiceResponse, VoidInvoiceRequest, VoidInvoiceResponse,
+    WriteOffInvoiceRequest, WriteOffInvoiceResponse, invoice_service_server::InvoiceService,
 };
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl InvoiceService for Api {
+    type ExportInvoicesStream = BoxStream<'static, Result<ExportInvoicesResponse, Status>>;
+
     async fn create_invoice(&self, request: Request<CreateInvoiceRequest>) -> Result<Response<CreateInvoiceResponse>, Status> {
         let (call, new) = messages::invoices::create_invoice(request)?;
         handler::write(&self.app.flows, &call, || create_invoice(&self.app, &call, &new)).await
@@ -114,5 +118,16 @@ impl InvoiceService for Api {
     ) -> Result<Response<ListInvoiceVersionsResponse>, Status> {
         let (named, page) = messages::invoice_versions::list_invoice_versions(request)?;
         handler::read(list_invoice_versions(&self.app, &named, &page)).await
+    }
+
+    async fn export_invoices(&self, request: Request<ExportInvoicesRequest>) -> Result<Response<Self::ExportInvoicesStream>, Status> {
+        let (list, app) = (messages::invoice_lists::export_invoices(request)?, self.app.clone());
+        Ok(handler::export(list.listing.clone(), move |listing| {
+            let (app, list) = (app.clone(), ListInvoices { listing, ..list.clone() });
+            async move {
+                let ListInvoicesResponse { invoices, next_page_token } = list_invoices(&app, &list).await?;
+                Ok((ExportInvoicesResponse { invoices, next_page_token: next_page_token.clone() }, next_page_token))
+            }
+        }))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Api;
 use crate::{
+    commands::lists::ListOfCustomers,
     messages,
     use_cases::payments::{
         cancel::cancel_payment,
@@ -11,17 +12,20 @@ use crate::{
         record_outside::record_outside_payment,
     },
 };
+use futures::stream::BoxStream;
 use payterms_chassis::handler;
 use payterms_proto::invoicing::v1::{
     ApplyCreditRequest, ApplyCreditResponse, CancelPaymentRequest, CancelPaymentResponse, CreatePaymentRequest, CreatePaymentResponse,
-    GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, PayLaterRequest, PayLaterResponse,
-    QuotePaymentRequest, QuotePaymentResponse, RecordOutsidePaymentRequest, RecordOutsidePaymentResponse,
-    payment_service_server::PaymentService,
+    ExportPaymentsRequest, ExportPaymentsResponse, GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse,
+    PayLaterRequest, PayLaterResponse, QuotePaymentRequest, QuotePaymentResponse, RecordOutsidePaymentRequest,
+    RecordOutsidePaymentResponse, payment_service_server::PaymentService,
 };
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl PaymentService for Api {
+    type ExportPaymentsStream = BoxStream<'static, Result<ExportPaymentsResponse, Status>>;
+
     async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<CreatePaymentResponse>, Status> {
         let (call, to_pay) = messages::payments::create_payment(request)?;
         handler::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
@@ -63,5 +67,16 @@ impl PaymentService for Api {
     async fn list_payments(&self, request: Request<ListPaymentsRequest>) -> Result<Response<ListPaymentsResponse>, Status> {
         let list = messages::lists::list_payments(request)?;
         handler::read(list_payments(&self.app, &list)).await
+    }
+
+    async fn export_payments(&self, request: Request<ExportPaymentsRequest>) -> Result<Response<Self::ExportPaymentsStream>, Status> {
+        let (list, app) = (messages::lists::export_payments(request)?, self.app.clone());
+        Ok(handler::export(list.listing.clone(), move |listing| {
+            let (app, list) = (app.clone(), ListOfCustomers { listing, ..list.clone() });
+            async move {
+                let ListPaymentsResponse { payments, next_page_token } = list_payments(&app, &list).await?;
+                Ok((ExportPaymentsResponse { payments, next_page_token: next_page_token.clone() }, next_page_token))
+            }
+        }))
     }
 }

@@ -1,7 +1,7 @@
 //! What is asked of customers.
 
 use payterms_invoicing_domain::{Address, Contact, Customer, TaxNumberState};
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Marks, TenantId};
 
 /// What a customer is given.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct CustomerFields {
     pub locale: String,
     /// People to write to.
     pub contacts: Vec<Contact>,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
     /// The version that may be changed; empty: any.
     pub etag: String,
 }

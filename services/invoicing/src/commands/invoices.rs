@@ -2,7 +2,7 @@
 
 use payterms_chassis::listing::Listing;
 use payterms_invoicing_domain::{BlockReason, Content, Customer, Invoice, InvoiceState};
-use payterms_kernel::{Currency, Id, TenantId};
+use payterms_kernel::{Currency, Id, Marks, TenantId};
 
 /// Names an invoice.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct InvoiceRef {
 pub struct DraftFields {
     /// What it says.
     pub content: Content,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
     /// The version that may be changed; empty: any.
     pub etag: String,
 }
@@ -65,6 +67,8 @@ pub struct CreateInvoice {
     pub currency: Currency,
     /// What it says.
     pub content: Content,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
 }
 
 /// Changes a draft.

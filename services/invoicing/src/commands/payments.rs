@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use payterms_invoicing_domain::{Customer, Invoice, Payment};
-use payterms_kernel::{Currency, Id, Money, TenantId};
+use payterms_kernel::{Currency, Id, Marks, Money, TenantId};
 use uuid::Uuid;
 
 /// What a tender is to pay with.
@@ -35,6 +35,8 @@ pub struct ToPay {
     pub as_customer: bool,
     /// Whether the credit that there is pays what it can, instead of all that is payable or nothing.
     pub as_far_as_credit_goes: bool,
+    /// The tenant's own id of the payment, and labels.
+    pub marks: Marks,
 }
 
 /// Names a payment.
@@ -63,4 +65,6 @@ pub struct OutsidePayment {
     pub reference: String,
     /// When the money came; none: today.
     pub received_on: Option<NaiveDate>,
+    /// The tenant's own id of the payment, and labels.
+    pub marks: Marks,
 }

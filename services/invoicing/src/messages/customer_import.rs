@@ -14,7 +14,7 @@ const MOST_BYTES: usize = 1 << 20;
 const MOST_ROWS: usize = 500;
 
 /// The columns that a file may have.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "country",
     "legal_name",
     "billing_email",
@@ -26,6 +26,7 @@ const COLUMNS: [&str; 11] = [
     "region",
     "postal_code",
     "address_country",
+    "external_id",
 ];
 
 /// Adds the customers of a file.
@@ -98,6 +99,7 @@ fn customer<'a>(scope: &Scope, cell: impl Fn(&str) -> &'a str) -> Result<Custome
         tax_id: cell("tax_id").to_owned(),
         tier: cell("tier").to_owned(),
         locale: cell("locale").to_owned(),
+        external_id: cell("external_id").to_owned(),
         ..pb::Customer::default()
     };
     let mut fields = Fields::of(scope.clone(), &message);

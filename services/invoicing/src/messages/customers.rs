@@ -9,15 +9,17 @@ use payterms_chassis::{
     AppError, Call, Fields,
     call::{Caller, Grant},
     etag,
-    page::Page,
+    filter::{Field, Kind},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
     render::{decimal, timestamp},
 };
 use payterms_invoicing_domain::{
     Contact, Customer, TaxNumberState, TaxTreatment,
     tax_number::{Evidence, form_fault},
 };
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Marks, TenantId};
 use payterms_proto::invoicing::v1 as pb;
+use std::collections::BTreeMap;
 use tonic::Request;
 
 /// A field is checked when it will be used.
@@ -51,6 +53,10 @@ pub fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl 
         tier: text(fields, "tier", &customer.tier, 40),
         locale: if locale.is_empty() { "en".to_owned() } else { locale },
         contacts: if used("contacts") { contacts(fields, &customer.contacts) } else { Vec::new() },
+        marks: Marks {
+            external_id: if used("external_id") { fields.external_id("customer.external_id", &customer.external_id) } else { None },
+            labels: if used("labels") { fields.labels("customer.labels", &customer.labels) } else { BTreeMap::new() },
+        },
         etag: fields.token("customer.etag", &customer.etag, 0, 100),
     }
 }
@@ -89,7 +95,8 @@ pub fn create_customer(request: Request<pb::CreateCustomerRequest>) -> Result<(C
 /// The fields of the own profile, and those that only the tenant may change.
 fn changeable_fields(caller: &Caller) -> &'static [&'static str] {
     const OWN: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts"];
-    const ALL: &[&str] = &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts", "country", "tier"];
+    const ALL: &[&str] =
+        &["legal_name", "billing_address", "billing_email", "tax_id", "locale", "contacts", "country", "tier", "external_id", "labels"];
     if ["OWNER", "ADMIN", "STAFF", "SERVICE"].iter().any(|role| caller.has(role)) { ALL } else { OWN }
 }
 
@@ -135,13 +142,30 @@ pub fn get_customer(request: Request<pb::GetCustomerRequest>) -> Result<Customer
     Ok(named)
 }
 
+const CUSTOMERS: ListSpec = ListSpec {
+    filters: &[
+        Field::EXTERNAL_ID,
+        Field::LABELS,
+        Field { name: "legal_name", kind: Kind::Text },
+        Field { name: "country", kind: Kind::Text },
+        Field { name: "tax_id", kind: Kind::Text },
+        Field { name: "tier", kind: Kind::Text },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
+    ],
+    orders: &[BY_CREATION, UPDATE_TIME],
+    default: Order::OLDEST,
+};
+
 /// Asks for customers.
-pub fn list_customers(request: Request<pb::ListCustomersRequest>) -> Result<(TenantId, Page), AppError> {
+pub fn list_customers(request: Request<pb::ListCustomersRequest>) -> Result<(TenantId, Listing), AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let tenant = fields.name("parent", &message.parent, &[]).tenant;
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let pb::ListCustomersRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let tenant = fields.name("parent", parent, &[]).tenant;
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    let listing = Listing::parse(&mut fields, &CUSTOMERS, request);
     fields.finish()?;
-    Ok((tenant, page))
+    Ok((tenant, listing))
 }
 
 /// The name of a customer.
@@ -168,6 +192,8 @@ pub fn customer(tenant: &TenantId, customer: &Customer) -> pb::Customer {
         etag: etag::etag(customer.version),
         contacts: customer.contacts.iter().map(contact).collect(),
         tax_number: tax_number(customer),
+        external_id: customer.marks.external_id.clone().unwrap_or_default(),
+        labels: customer.marks.labels.clone(),
     }
 }
 

@@ -6,7 +6,7 @@ use payterms_chassis::{
     AppError, Fields,
     call::Grant,
     filter::{Field, Kind},
-    listing::{ListRequest, ListSpec, Listing, Order},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
 };
 use payterms_invoicing_domain::InvoiceState;
 use payterms_kernel::Id;
@@ -27,9 +27,12 @@ const INVOICES: ListSpec = ListSpec {
         Field { name: "open", kind: Kind::Amount },
         Field { name: "issue_date", kind: Kind::Date },
         Field { name: "due_date", kind: Kind::Date },
-        Field { name: "create_time", kind: Kind::Instant },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
+        Field::EXTERNAL_ID,
+        Field::LABELS,
     ],
-    orders: &["create_time", "issue_date", "due_date", "total"],
+    orders: &[BY_CREATION, UPDATE_TIME, "issue_date", "due_date", "total"],
     default: Order::NEWEST,
 };
 
@@ -60,4 +63,16 @@ pub fn list_invoices(request: Request<pb::ListInvoicesRequest>) -> Result<ListIn
     fields.finish()?;
     let customer = parent.id(0).map(Id::from_uuid);
     Ok(ListInvoices { tenant: parent.tenant, customer, state, blocked_for, as_customer, listing })
+}
+
+/// Asks for an export of invoices.
+pub fn export_invoices(request: Request<pb::ExportInvoicesRequest>) -> Result<ListInvoices, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let parent = fields.parent("parent", &message.parent, &["customers"]);
+    let request = ListRequest::export(&message.parent, &message.filter, &message.page_token, BY_CREATION);
+    let listing = Listing::parse(&mut fields, &INVOICES, request);
+    let as_customer = fields.scope().grant == Grant::OwnCustomer;
+    fields.finish()?;
+    let customer = parent.id(0).map(Id::from_uuid);
+    Ok(ListInvoices { tenant: parent.tenant, customer, state: None, blocked_for: None, as_customer, listing })
 }

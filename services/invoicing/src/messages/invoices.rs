@@ -26,10 +26,11 @@ use payterms_invoicing_domain::{
     explain::{Fact, Topic},
     usage_month::UsageMonth,
 };
-use payterms_kernel::{DatedAmount, Id, Refusal, TenantId, calendar::PaymentTerm};
+use payterms_kernel::{DatedAmount, Id, Marks, Refusal, TenantId, calendar::PaymentTerm};
 use payterms_proto::invoicing::v1 as pb;
 use prost::Message as _;
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 use tonic::Request;
 
 /// Lines of one invoice.
@@ -54,6 +55,10 @@ fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) 
             supply_date: supply_date(fields, invoice, &used),
             collect_automatically: invoice.collect_automatically,
             memo: if used("memo") { fields.printed("invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
+        },
+        marks: Marks {
+            external_id: if used("external_id") { fields.external_id("invoice.external_id", &invoice.external_id) } else { None },
+            labels: if used("labels") { fields.labels("invoice.labels", &invoice.labels) } else { BTreeMap::new() },
         },
         etag: fields.token("invoice.etag", &invoice.etag, 0, 100),
     }
@@ -105,12 +110,22 @@ pub fn create_invoice(request: Request<pb::CreateInvoiceRequest>) -> Result<(Cal
     let currency = fields.currency("invoice.currency_code", &invoice.currency_code);
     let draft = draft_fields(&mut fields, &invoice, |_| true);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, CreateInvoice { customer: Id::from_uuid(name.id(0)), currency, content: draft.content }))
+    Ok((call, CreateInvoice { customer: Id::from_uuid(name.id(0)), currency, content: draft.content, marks: draft.marks }))
 }
 
 /// Changes a draft.
 pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Call, UpdateInvoice), AppError> {
-    const CHANGING: [&str; 7] = ["prices_include_tax", "payment_term", "lines", "discount", "supply_date", "memo", "collect_automatically"];
+    const CHANGING: [&str; 9] = [
+        "prices_include_tax",
+        "payment_term",
+        "lines",
+        "discount",
+        "supply_date",
+        "memo",
+        "collect_automatically",
+        "external_id",
+        "labels",
+    ];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let invoice = message.invoice.unwrap_or_default();
@@ -256,6 +271,8 @@ fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Resul
         usage_month: invoice.usage.map(|own| usage_month(&customer_name(tenant, invoice.customer), own)),
         top_up: invoice.top_up.as_ref().map(render_top_up),
         deferral: invoice.deferral.map(|own| deferral(&customer_name(tenant, invoice.customer), own)),
+        external_id: invoice.marks.external_id.clone().unwrap_or_default(),
+        labels: invoice.marks.labels.clone(),
         metered_service: invoice.billed.map(|own| metered_service_name(tenant, invoice.customer, own.service)).unwrap_or_default(),
     })
 }

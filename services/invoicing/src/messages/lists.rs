@@ -6,7 +6,7 @@ use payterms_chassis::{
     AppError, Fields,
     call::Grant,
     filter::{Field, Kind},
-    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
     names::Parent,
 };
 use payterms_kernel::Id;
@@ -23,9 +23,12 @@ const PAYMENTS: ListSpec = ListSpec {
         Field { name: "currency", kind: Kind::Text },
         Field { name: "amount", kind: Kind::Amount },
         Field { name: "effective_date", kind: Kind::Date },
-        Field { name: "create_time", kind: Kind::Instant },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
+        Field::EXTERNAL_ID,
+        Field::LABELS,
     ],
-    orders: &[BY_CREATION, "effective_date"],
+    orders: &[BY_CREATION, UPDATE_TIME, "effective_date"],
     default: Order::NEWEST,
 };
 
@@ -132,4 +135,11 @@ pub fn list_credit_notes(request: Request<pb::ListCreditNotesRequest>) -> Result
     let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
     let (parent, of) = list(fields, &CREDIT_NOTES, INVOICE, request)?;
     Ok(ListOfInvoices { of, invoice: parent.id(1).map(Id::from_uuid) })
+}
+
+/// Asks for an export of payments.
+pub fn export_payments(request: Request<pb::ExportPaymentsRequest>) -> Result<ListOfCustomers, AppError> {
+    let (fields, message) = Fields::open(request)?;
+    let request = ListRequest::export(&message.parent, &message.filter, &message.page_token, BY_CREATION);
+    Ok(list(fields, &PAYMENTS, &["customers"], request)?.1)
 }

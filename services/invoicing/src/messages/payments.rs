@@ -10,7 +10,7 @@ use payterms_chassis::{
     render::{date, money, timestamp},
 };
 use payterms_invoicing_domain::{Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source};
-use payterms_kernel::{Id, Money, Refusal, TenantId};
+use payterms_kernel::{Id, Marks, Money, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
 use tonic::Request;
 use uuid::Uuid;
@@ -100,7 +100,16 @@ fn to_pay(
     let currency = if requested.is_empty() { Some(fields.currency("currency_code", currency)) } else { None };
     let customer = if parent.ids.is_empty() { Id::from_uuid(Uuid::nil()) } else { Id::from_uuid(parent.id(0)) };
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
-    let to_pay = ToPay { tenant: parent.tenant.clone(), customer, invoices, tenders, currency, as_customer, as_far_as_credit_goes: false };
+    let to_pay = ToPay {
+        tenant: parent.tenant.clone(),
+        customer,
+        invoices,
+        tenders,
+        currency,
+        as_customer,
+        as_far_as_credit_goes: false,
+        marks: Marks::default(),
+    };
     (to_pay, foreign || alien)
 }
 
@@ -111,7 +120,8 @@ fn must_be_of_customer((to_pay, foreign): (ToPay, bool)) -> Result<ToPay, AppErr
 /// Pays invoices.
 pub fn create_payment(request: Request<pb::CreatePaymentRequest>) -> Result<(Call, ToPay), AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
+    let mut command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &message.tenders);
+    command.0.marks = fields.marks("", &message.external_id, &message.labels);
     let call = fields.write(&message.request_id, command.0.tenant.clone())?;
     Ok((call, must_be_of_customer(command)?))
 }
@@ -125,11 +135,19 @@ pub fn pay_later(request: Request<pb::PayLaterRequest>) -> Result<(Call, ToPay),
     let named: Vec<_> = message.invoices.iter().map(|name| pb::InvoiceToPay { invoice: name.clone(), amount: None }).collect();
     let parent = fields.name("parent", &message.parent, &["customers"]);
     let (invoices, foreign) = invoices(&mut fields, &parent, (&named, ""), "");
+    let marks = fields.marks("", &message.external_id, &message.labels);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
-    let customer = Id::from_uuid(parent.id(0));
-    let tenders = vec![(Means::Line, None)];
-    let to_pay = ToPay { tenant: parent.tenant, customer, invoices, tenders, currency: None, as_customer, as_far_as_credit_goes: false };
+    let to_pay = ToPay {
+        tenant: parent.tenant.clone(),
+        customer: Id::from_uuid(parent.id(0)),
+        invoices,
+        tenders: vec![(Means::Line, None)],
+        currency: None,
+        as_customer,
+        as_far_as_credit_goes: false,
+        marks,
+    };
     Ok((call, must_be_of_customer((to_pay, foreign))?))
 }
 
@@ -139,6 +157,7 @@ pub fn apply_credit(request: Request<pb::ApplyCreditRequest>) -> Result<(Call, T
     let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
     let credit = pb::TenderToUse { source: Some(pb::tender_to_use::Source::Credit(true)), amount: None };
     let mut command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &[credit]);
+    command.0.marks = fields.marks("", &message.external_id, &message.labels);
     command.0.tenders = vec![(Means::Credit, amount)];
     command.0.as_far_as_credit_goes = amount.is_none() && message.invoices.iter().all(|own| own.amount.is_none());
     let call = fields.write(&message.request_id, command.0.tenant.clone())?;
@@ -183,11 +202,12 @@ pub fn record_outside_payment(request: Request<pb::RecordOutsidePaymentRequest>)
     let amount = message.amount.as_ref().map(|amount| fields.money("amount", Some(amount), Digits::MinorUnit));
     let reference = fields.reference("reference", &message.reference, 1, 200);
     let received_on = fields.optional_date("receive_date", message.receive_date.as_ref());
+    let marks = fields.marks("", &message.external_id, &message.labels);
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, OutsidePayment { customer: Id::from_uuid(parent.id(0)), invoices, amount, reference, received_on }))
+    Ok((call, OutsidePayment { customer: Id::from_uuid(parent.id(0)), invoices, amount, reference, received_on, marks }))
 }
 
 /// The name of a payment.
@@ -232,6 +252,8 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         reference: payment.reference.clone(),
         bank_details: payment.bank_details.clone(),
         owner: payment.owner.clone(),
+        external_id: payment.marks.external_id.clone().unwrap_or_default(),
+        labels: payment.marks.labels.clone(),
         // What is under way has not taken effect, though the day of a bank line is known.
         effective_date: payment.effective_on.filter(|_| payment.state != PaymentState::Processing).map(date),
     }

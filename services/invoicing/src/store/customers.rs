@@ -1,10 +1,16 @@
 //! Table `customers`.
 
 use super::{decimal, millionths, unknown};
-use payterms_chassis::AppError;
+use payterms_chassis::{
+    AppError,
+    filter::Comparison,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order, UPDATE_TIME},
+    marks,
+};
 use payterms_invoicing_domain::{Address, Contact, Customer, TaxNumber, TaxNumberState, TaxTreatment, tax_number::Evidence};
 use payterms_kernel::{Id, TenantId};
-use sea_orm::{ActiveValue::Set, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, IntoSimpleExpr, Iterable, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -31,7 +37,12 @@ pub struct Model {
     updated_at: ChronoDateTimeUtc,
     contacts: String,
     tax_number: String,
+    external_id: Option<String>,
+    labels: String,
 }
+
+/// Customers by their own ids.
+pub const NAMED: marks::Named = marks::Named { table: "customers", path: &[("id", "customers")] };
 
 /// No relations: other tables are read by their own modules.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -158,6 +169,7 @@ fn customer(row: Model) -> Result<Customer, AppError> {
         contacts: contacts(&row.contacts)?,
         tax,
         tax_version: row.tax_version,
+        marks: marks::stored(row.external_id, &row.labels)?,
         version: row.version,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -181,10 +193,38 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     query.all(conn).await?.into_iter().map(customer).collect()
 }
 
-/// Customers after the id `after`, oldest first.
-pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, after: Uuid, limit: u64) -> Result<Vec<Customer>, AppError> {
-    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::Id.gt(after));
-    query.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(customer).collect()
+/// A page of customers after a position.
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (listing, after): (&Listing, Option<Position>),
+) -> Result<Vec<Customer>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    let backend = conn.get_database_backend();
+    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison));
+    let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
+    keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(customer).collect()
+}
+
+fn compared(comparison: &Comparison) -> Option<Compared> {
+    let column = match comparison.field {
+        "legal_name" => Column::LegalName,
+        "country" => Column::Country,
+        "tax_id" => Column::TaxId,
+        "tier" => Column::Tier,
+        "create_time" => Column::CreatedAt,
+        UPDATE_TIME => Column::UpdatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Where a customer is in a list of this order.
+#[must_use]
+pub fn position(customer: &Customer, order: Order) -> Position {
+    let key = if order.field == UPDATE_TIME { Key::Instant(customer.updated_at) } else { Key::Id };
+    Position { key, id: customer.id.uuid() }
 }
 
 /// Customers of a country after the id `after`, oldest first, their rows locked.
@@ -225,6 +265,8 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer
             updated_at: Set(customer.updated_at),
             contacts: Set(contacts_text(&customer.contacts)?),
             tax_number: Set(tax_number_text(customer.tax_number.as_ref())?),
+            external_id: Set(customer.marks.external_id.clone()),
+            labels: Set(marks::labels_text(&customer.marks.labels)),
         });
     }
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id | Column::CreatedAt));

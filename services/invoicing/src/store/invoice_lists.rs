@@ -6,7 +6,8 @@ use payterms_chassis::{
     AppError,
     filter::{Comparison, Operator, Value},
     keyset::{self, Columns, Compared, Key, Position},
-    listing::{Listing, Order},
+    listing::{Listing, Order, UPDATE_TIME},
+    marks,
 };
 use payterms_invoicing_domain::{BlockReason, CollectionState, Customer, Invoice, InvoiceState, metered::Billed};
 use payterms_kernel::{Id, TenantId};
@@ -27,6 +28,9 @@ pub struct Listed {
     /// The day on which they are past due or not.
     pub today: NaiveDate,
 }
+
+/// Invoices by their own ids.
+pub const NAMED: marks::Named = marks::Named { table: "invoices", path: &[("customer_id", "customers"), ("id", "invoices")] };
 
 /// What is open of an invoice; of a draft nothing is.
 const OPEN: &str = "CASE WHEN state = 'DRAFT' THEN 0 ELSE total - paid - credited - written_off END";
@@ -59,7 +63,8 @@ pub async fn list<C: ConnectionTrait>(
     if listed.issued_only {
         query = query.filter(Column::State.ne(InvoiceState::Draft.name()));
     }
-    let filter = |comparison: &Comparison| compared(comparison, listed.today);
+    let backend = conn.get_database_backend();
+    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison, listed.today));
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &ordered };
     let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
     whole(conn, tenant, rows).await
@@ -109,6 +114,7 @@ fn compared(comparison: &Comparison, today: NaiveDate) -> Option<Compared> {
         "issue_date" => Some(issued_day(ISSUE_DATE, comparison)),
         "due_date" => Some(issued_day(DUE_DATE, comparison)),
         "create_time" => column(Column::CreatedAt),
+        UPDATE_TIME => column(Column::UpdatedAt),
         _ => None,
     }
 }
@@ -118,6 +124,7 @@ fn ordered(field: &str) -> Option<Expr> {
         "issue_date" => Some(Expr::cust(ISSUE_DATE)),
         "due_date" => Some(Expr::cust(DUE_DATE)),
         "total" => Some(Column::Total.into_simple_expr()),
+        UPDATE_TIME => Some(Column::UpdatedAt.into_simple_expr()),
         _ => None,
     }
 }
@@ -130,6 +137,7 @@ pub fn position(invoice: &Invoice, order: Order) -> Position {
     let key = match order.field {
         "issue_date" => text(issue.map(|issue| issue.issue_date.to_string())),
         "due_date" => text(issue.map(|issue| issue.due_date.to_string())),
+        UPDATE_TIME => Key::Instant(invoice.updated_at),
         "total" => Key::Number(invoice.amounts.total.micros()),
         _ => Key::Id,
     };

@@ -4,6 +4,7 @@ use super::{currency, customers::AddressText, date, invoice_parts as parts, numb
 use payterms_chassis::{
     AppError,
     columns::{dated_amounts, dated_amounts_text, term, term_columns},
+    marks,
 };
 use payterms_invoicing_domain::{
     Amounts, Block, BlockReason, Collection, CollectionState, Content, Customer, Invoice, InvoiceState, Issue, Party, Reminders,
@@ -82,6 +83,8 @@ pub struct Model {
     discount_description: String,
     announcement: String,
     collection_put_off: bool,
+    external_id: Option<String>,
+    labels: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -212,6 +215,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
         credited: money(row.credited),
         written_off: money(row.written_off),
         pending: money(row.pending),
+        marks: marks::stored(row.external_id, &row.labels)?,
         version: row.version,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -311,6 +315,8 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         discount_description: Set(discount_description),
         supply_date: Set(invoice.content.supply_date.map(|date| date.to_string())),
         memo: Set(invoice.content.memo.clone()),
+        external_id: Set(invoice.marks.external_id.clone()),
+        labels: Set(marks::labels_text(&invoice.marks.labels)),
         number: Set(issue.map(|issue| issue.number.clone())),
         issue_date: Set(issue.map(|issue| issue.issue_date.to_string())),
         due_date: Set(issue.map(|issue| issue.due_date.to_string())),

@@ -5,7 +5,8 @@ use payterms_chassis::{
     AppError,
     filter::{Comparison, Operator, Value},
     keyset::{self, Columns, Compared, Key, Position},
-    listing::{Listing, Order},
+    listing::{Listing, Order, UPDATE_TIME},
+    marks,
 };
 use payterms_invoicing_domain::{Customer, Payment};
 use payterms_kernel::{Id, TenantId};
@@ -32,8 +33,13 @@ pub async fn list<C: ConnectionTrait>(
     if let Some(customer) = customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
-    let filter = |comparison: &Comparison| compared(comparison, tenant);
-    let order = |field: &str| (field == "effective_date").then(|| Expr::cust(EFFECTIVE_DATE));
+    let backend = conn.get_database_backend();
+    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison, tenant));
+    let order = |field: &str| match field {
+        "effective_date" => Some(Expr::cust(EFFECTIVE_DATE)),
+        UPDATE_TIME => Some(Column::UpdatedAt.into_simple_expr()),
+        _ => None,
+    };
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
     let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
     whole(conn, tenant, rows).await
@@ -64,6 +70,7 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
             Some(Compared::Whole(own.and(Expr::cust(EFFECTIVE_DATE).gt("")).and(Column::State.ne("PROCESSING"))))
         }
         "create_time" => column(Column::CreatedAt),
+        UPDATE_TIME => column(Column::UpdatedAt),
         _ => None,
     }
 }
@@ -86,6 +93,7 @@ fn of_invoice(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
 pub fn position(payment: &Payment, order: Order) -> Position {
     let key = match order.field {
         "effective_date" => Key::Text(payment.effective_on.map(|day| day.to_string()).unwrap_or_default()),
+        UPDATE_TIME => Key::Instant(payment.updated_at),
         _ => Key::Id,
     };
     Position { key, id: payment.id.uuid() }

@@ -1,7 +1,7 @@
 //! Tables `payments`, `payment_allocations` and `payment_tenders`.
 
 use super::{currency, unknown};
-use payterms_chassis::{AppError, columns::date};
+use payterms_chassis::{AppError, columns::date, marks};
 use payterms_invoicing_domain::{
     Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought,
 };
@@ -38,7 +38,12 @@ pub struct Model {
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    external_id: Option<String>,
+    labels: String,
 }
+
+/// Payments by their own ids.
+pub const NAMED: marks::Named = marks::Named { table: "payments", path: &[("customer_id", "customers"), ("id", "payments")] };
 
 /// No relations: other tables are read by their own modules.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -192,6 +197,7 @@ pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows:
             reference: row.reference,
             bank_details: row.bank_details,
             owner: row.owner,
+            marks: marks::stored(row.external_id, &row.labels)?,
             effective_on: row.effective_on.as_deref().map(date).transpose()?,
             version: row.version,
             created_at: row.created_at,
@@ -326,6 +332,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         reference: Set(payment.reference.clone()),
         bank_details: Set(payment.bank_details.clone()),
         owner: Set(payment.owner.clone()),
+        external_id: Set(payment.marks.external_id.clone()),
+        labels: Set(marks::labels_text(&payment.marks.labels)),
         effective_on: Set(payment.effective_on.map(|day| day.to_string())),
         version: Set(payment.version),
         created_at: Set(payment.created_at),

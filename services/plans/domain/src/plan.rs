@@ -8,7 +8,7 @@ use crate::{
     schedule::{Instalment, Schedule},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Actor, Currency, DatedAmount, Id, Kind as RefusalKind, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Actor, Currency, DatedAmount, Id, Kind as RefusalKind, Marks, Money, Refusal, money::MoneyError};
 
 /// The state of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,6 +222,8 @@ pub struct Plan {
     pub moves: i64,
     /// Changes of state since it was loaded; they are not in the history yet.
     pub transitions: Vec<Transition>,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
     /// Counts its changes.
     pub version: i64,
     /// When it was proposed.

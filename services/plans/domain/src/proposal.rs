@@ -253,6 +253,7 @@ pub fn propose(
         pending_transition: Some(PendingTransition::Block { verb: Verb::Send, by, explanation: String::new() }),
         moves: 1,
         transitions: Vec::new(),
+        marks: payterms_kernel::Marks::default(),
         version: 1,
         created_at: now,
         updated_at: now,

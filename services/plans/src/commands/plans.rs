@@ -3,7 +3,7 @@
 use super::customers::CustomerRef;
 
 use payterms_chassis::listing::Listing;
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_kernel::{Id, Marks, Money, TenantId};
 use payterms_plans_domain::{Customer, DateRange, Invoice, Plan, PlanState, Schedule, Verb, proposal::Proposal};
 
 /// Names a plan.
@@ -26,6 +26,8 @@ pub struct ProposePlan {
     pub invoices: Vec<Id<Invoice>>,
     /// The schedule, and what else is proposed.
     pub proposal: Proposal,
+    /// The tenant's own id of the plan, and labels; a preview has none.
+    pub marks: Marks,
 }
 
 /// Approves a proposal, or accepts a counter-offer.

@@ -14,12 +14,12 @@ use payterms_chassis::{
     etag,
     fields::Digits,
     filter::{Field, Kind},
-    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
     names::Name,
     page::Page,
     render::{date, money, timestamp},
 };
-use payterms_kernel::{Id, TenantId};
+use payterms_kernel::{Id, Marks, TenantId};
 use payterms_plans_domain::{
     Covered, DateRange, Instalment, Plan, PlanState, Side, Transition, Verb,
     life::{BAND, NOTHING_OPEN, TIME_LIMIT},
@@ -61,7 +61,8 @@ fn proposal(
     }
     let schedule = self::schedule(fields, schedule);
     let note = fields.lines("note", note, 0, 1_000);
-    ProposePlan { customer: customer_ref(parent), invoices: ids, proposal: Proposal { schedule, collect_automatically, note } }
+    let proposal = Proposal { schedule, collect_automatically, note };
+    ProposePlan { customer: customer_ref(parent), invoices: ids, proposal, marks: Marks::default() }
 }
 
 /// Parses a request for a preview.
@@ -79,8 +80,9 @@ pub fn preview_plan(request: Request<pb::PreviewPlanRequest>) -> Result<(Caller,
 pub fn propose_plan(request: Request<pb::ProposePlanRequest>) -> Result<(Call, ProposePlan), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, &["customers"]);
-    let command =
+    let mut command =
         proposal(&mut fields, &parent, &message.invoices, message.schedule.as_ref(), message.collect_automatically, &message.note);
+    command.marks = fields.marks("", &message.external_id, &message.labels);
     Ok((fields.write(&message.request_id, parent.tenant.clone())?, command))
 }
 
@@ -192,9 +194,12 @@ const PLANS: ListSpec = ListSpec {
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
         Field { name: "currency", kind: Kind::Text },
         Field { name: "next_due_date", kind: Kind::Date },
-        Field { name: "create_time", kind: Kind::Instant },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
+        Field::EXTERNAL_ID,
+        Field::LABELS,
     ],
-    orders: &[BY_CREATION, "next_due_date"],
+    orders: &[BY_CREATION, UPDATE_TIME, "next_due_date"],
     default: Order::NEWEST,
 };
 
@@ -320,6 +325,8 @@ pub fn plan(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
         create_time: Some(timestamp(plan.created_at)),
         update_time: Some(timestamp(plan.updated_at)),
         etag: etag::etag(plan.version),
+        external_id: plan.marks.external_id.clone().unwrap_or_default(),
+        labels: plan.marks.labels.clone(),
     })
 }
 

@@ -7,7 +7,8 @@ use payterms_chassis::{
     columns::{currency, date, money, side},
     filter::{Comparison, Operator},
     keyset::{self, Columns, Compared, Key, Position},
-    listing::{Listing, Order},
+    listing::{Listing, Order, UPDATE_TIME},
+    marks,
 };
 use payterms_kernel::{Id, Money, TenantId, ladder::Ladder};
 use payterms_plans_domain::{
@@ -75,7 +76,12 @@ pub struct Model {
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    external_id: Option<String>,
+    labels: String,
 }
+
+/// Plans by their own ids.
+pub const NAMED: marks::Named = marks::Named { table: "plans", path: &[("customer_id", "customers"), ("id", "plans")] };
 
 /// No relations: other tables are read by their own modules.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -154,6 +160,7 @@ async fn load_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<M
             pending_transition: pending_transition(&row)?,
             moves: row.moves,
             transitions: Vec::new(),
+            marks: marks::stored(row.external_id, &row.labels)?,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -234,8 +241,14 @@ pub async fn list<C: ConnectionTrait>(
     if let Some(to) = filter.next_due.to {
         query = query.filter(Column::NextDue.lte(to.to_string()));
     }
-    let order = |field: &str| (field == "next_due_date").then(|| Expr::cust(NEXT_DUE));
-    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
+    let order = |field: &str| match field {
+        "next_due_date" => Some(Expr::cust(NEXT_DUE)),
+        UPDATE_TIME => Some(Column::UpdatedAt.into_simple_expr()),
+        _ => None,
+    };
+    let backend = conn.get_database_backend();
+    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison));
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
     load_parts(conn, tenant, keyset::page(query, listing, after, &columns)?.all(conn).await?).await
 }
 
@@ -250,6 +263,7 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
             return Some(Compared::Whole(if is_unequal { own } else { own.and(Expr::cust(NEXT_DUE).gt("")) }));
         }
         "create_time" => Column::CreatedAt,
+        UPDATE_TIME => Column::UpdatedAt,
         _ => return None,
     };
     Some(Compared::As(column.into_simple_expr()))
@@ -265,6 +279,7 @@ fn next_due(plan: &Plan) -> Option<NaiveDate> {
 pub fn position(plan: &Plan, order: Order) -> Position {
     let key = match order.field {
         "next_due_date" => Key::Text(next_due(plan).map(|day| day.to_string()).unwrap_or_default()),
+        UPDATE_TIME => Key::Instant(plan.updated_at),
         _ => Key::Id,
     };
     Position { key, id: plan.id.uuid() }
@@ -319,6 +334,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, plan: &Plan) 
         moving_explanation: Set(explanation),
         moves: Set(plan.moves),
         next_due: Set(day(next_due)),
+        external_id: Set(plan.marks.external_id.clone()),
+        labels: Set(marks::labels_text(&plan.marks.labels)),
         version: Set(plan.version),
         created_at: Set(plan.created_at),
         updated_at: Set(plan.updated_at),

@@ -336,6 +336,7 @@ mod tests {
             tax_sentence: String::new(),
             decline_code: String::new(),
             provider_charge_id: String::new(),
+            marks: payterms_kernel::Marks::default(),
             created_at: NOW,
             updated_at: NOW,
         };

@@ -53,6 +53,7 @@ fn top_up(wallet: &Wallet) -> TopUp {
         tax_sentence: String::new(),
         decline_code: String::new(),
         provider_charge_id: String::new(),
+        marks: payterms_kernel::Marks::default(),
         created_at: NOW,
         updated_at: NOW,
     }

@@ -102,6 +102,7 @@ pub fn record(wallet: &mut Wallet, ids: &mut IdSource, used: Use, terms: &Terms<
         used_at,
         recorded_at: now.max(wallet.updated_at),
         late: month_of_use < terms.service.open_month,
+        external_id: used.external_id,
     })
 }
 
@@ -179,7 +180,13 @@ mod tests {
             has_billing_email: true,
             tax: None,
         };
-        let used = || Use { product: "maps".into(), quantity: Decimal::TWO, unit_price: Money::from_micros(usd, 3), used_at: None };
+        let used = || Use {
+            product: "maps".into(),
+            quantity: Decimal::TWO,
+            unit_price: Money::from_micros(usd, 3),
+            used_at: None,
+            external_id: None,
+        };
         let mut ids = IdSource::new(NOW, b"seed", "test");
         let methods = Methods::default();
         let mut on = |service: &MeteredService, used_on: &str| {

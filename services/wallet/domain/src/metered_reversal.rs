@@ -100,6 +100,7 @@ mod tests {
             used_at: NOW,
             recorded_at: NOW,
             late: false,
+            external_id: None,
         };
         let original =
             |reversed: i64| MeteredOriginal { record: record.clone(), reversed: reversed.into(), reversed_amount: usd(10 * reversed) };

@@ -9,7 +9,7 @@ use crate::{
     wallet::{LotFunding, NewLot, Wallet},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Id, IdSource, Money, Refusal, money::MoneyError, rounding};
+use payterms_kernel::{Id, IdSource, Marks, Money, Refusal, money::MoneyError, rounding};
 use rust_decimal::Decimal;
 
 /// Where a top-up is in its lifecycle.
@@ -88,6 +88,8 @@ pub struct TopUp {
     pub decline_code: String,
     /// The provider's id of the charge.
     pub provider_charge_id: String,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -206,6 +208,7 @@ pub fn ask(
         tax_sentence: if tax_kind == TaxKind::TaxedSale { sentence } else { String::new() },
         decline_code: String::new(),
         provider_charge_id: String::new(),
+        marks: Marks::default(),
         created_at: now,
         updated_at: now,
     })

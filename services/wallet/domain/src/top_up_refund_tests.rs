@@ -44,6 +44,7 @@ fn bought(amount: &str, tax: &str) -> (TopUp, Wallet) {
         tax_sentence: String::new(),
         decline_code: String::new(),
         provider_charge_id: String::new(),
+        marks: payterms_kernel::Marks::default(),
         created_at: NOW,
         updated_at: NOW,
     };

@@ -40,6 +40,8 @@ pub struct UsageRecord {
     pub recorded_at: DateTime<Utc>,
     /// Whether the month of the use was over already, so that a later month has it.
     pub late: bool,
+    /// The tenant's own id of it.
+    pub external_id: Option<String>,
 }
 
 /// Whether a use of that day belongs to a month that is over.
@@ -59,6 +61,8 @@ pub struct Use {
     pub unit_price: Money,
     /// When it was used; `None` for now.
     pub used_at: Option<DateTime<Utc>>,
+    /// The tenant's own id of it.
+    pub external_id: Option<String>,
 }
 
 /// The days of a use in the tenant's zone.
@@ -119,5 +123,6 @@ pub fn record(
         used_at,
         recorded_at: now.max(wallet.updated_at),
         late: is_late(used_on, today),
+        external_id: used.external_id,
     })
 }

@@ -7,7 +7,7 @@ use crate::{
     lot::{Lot, LotKind, TaxKind},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{Currency, Id, IdSource, Money, Refusal, money::MoneyError};
+use payterms_kernel::{Currency, Id, IdSource, Marks, Money, Refusal, money::MoneyError};
 
 /// A wallet with its live lots, which are those that are not used up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Wallet {
     pub overdraft: Option<Money>,
     /// First day of the month that is closed next; `None` while there is nothing to invoice.
     pub closes: Option<NaiveDate>,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
     /// When its last entry was recorded.
@@ -119,6 +121,7 @@ impl Wallet {
             lots: Vec::new(),
             overdraft: None,
             closes: None,
+            marks: Marks::default(),
             created_at: now,
             updated_at: now,
             version: 1,

@@ -2,18 +2,19 @@
 
 use super::{Api, reason_and_message};
 use crate::{
-    commands::batch::BatchItem,
+    commands::{batch::BatchItem, wallets::ListOfWallets},
     messages::usage as messages,
     use_cases::{
         batch::{self, Outcome},
         usage::read,
     },
 };
-use futures::StreamExt;
+use futures::{StreamExt, stream::BoxStream};
 use payterms_chassis::{AppError, Scope, body, handler};
 use payterms_proto::wallet::v1::{
-    ListUsageRecordsRequest, ListUsageRecordsResponse, RecordUsageRequest, RecordUsageResponse, RecordUsageStreamRequest,
-    RecordUsageStreamResponse, RecordUsagesRequest, RecordUsagesResponse, UsageRefusal, UsageResult, usage_service_server::UsageService,
+    ExportUsageRecordsRequest, ExportUsageRecordsResponse, ListUsageRecordsRequest, ListUsageRecordsResponse, RecordUsageRequest,
+    RecordUsageResponse, RecordUsageStreamRequest, RecordUsageStreamResponse, RecordUsagesRequest, RecordUsagesResponse, UsageRefusal,
+    UsageResult, usage_service_server::UsageService,
 };
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
@@ -25,6 +26,8 @@ const MAX_LISTED: usize = 100;
 
 #[tonic::async_trait]
 impl UsageService for Api {
+    type ExportUsageRecordsStream = BoxStream<'static, Result<ExportUsageRecordsResponse, Status>>;
+
     async fn record_usage(&self, request: Request<RecordUsageRequest>) -> Result<Response<RecordUsageResponse>, Status> {
         let item = messages::record_usage(&Scope::of(request.extensions())?, request.get_ref())?;
         handler::once(batch::submit(&self.app, item)).await
@@ -79,6 +82,20 @@ impl UsageService for Api {
     async fn list_usage_records(&self, request: Request<ListUsageRecordsRequest>) -> Result<Response<ListUsageRecordsResponse>, Status> {
         let list = messages::list_usage_records(request)?;
         handler::read(read::list_usage_records(&self.app, &list)).await
+    }
+
+    async fn export_usage_records(
+        &self,
+        request: Request<ExportUsageRecordsRequest>,
+    ) -> Result<Response<Self::ExportUsageRecordsStream>, Status> {
+        let (list, app) = (messages::export_usage_records(request)?, self.app.clone());
+        Ok(handler::export(list.listing.clone(), move |listing| {
+            let (app, list) = (app.clone(), ListOfWallets { listing, ..list.clone() });
+            async move {
+                let ListUsageRecordsResponse { usage_records, next_page_token } = read::list_usage_records(&app, &list).await?;
+                Ok((ExportUsageRecordsResponse { usage_records, next_page_token: next_page_token.clone() }, next_page_token))
+            }
+        }))
     }
 }
 

@@ -39,6 +39,15 @@ impl BatchCommand {
         }
     }
 
+    /// The own id that it gives a use.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&str> {
+        match self {
+            Self::Use(_, used) => used.external_id.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The hold that it names.
     #[must_use]
     pub fn hold(&self) -> Option<Id<Hold>> {

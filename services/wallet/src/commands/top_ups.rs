@@ -1,7 +1,7 @@
 //! Commands about top-ups.
 
 use super::wallets::WalletRef;
-use payterms_kernel::{Id, Money};
+use payterms_kernel::{Id, Marks, Money};
 use payterms_wallet_domain::{PaymentMethod, TopUp, top_up_refund::RefundRequest};
 
 /// Buys credit.
@@ -13,6 +13,8 @@ pub struct CreateTopUp {
     pub amount: Money,
     /// From what; none: the purchase default.
     pub method: Option<Id<PaymentMethod>>,
+    /// The tenant's own id of the top-up, and labels.
+    pub marks: Marks,
 }
 
 /// A top-up that a request names.

@@ -3,7 +3,7 @@
 use super::customers::CustomerRef;
 use chrono::{DateTime, Utc};
 use payterms_chassis::listing::Listing;
-use payterms_kernel::{Currency, Id, TenantId};
+use payterms_kernel::{Currency, Id, Marks, TenantId};
 use payterms_wallet_domain::{Customer, Wallet};
 
 /// A wallet that a request names.
@@ -37,6 +37,17 @@ pub fn name_of(tenant: &TenantId, wallet: &Wallet) -> String {
     wallet_name(tenant, wallet.customer, wallet.id)
 }
 
+/// Which wallets are listed.
+#[derive(Debug, Clone)]
+pub struct ListWallets {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whose; none: of all customers.
+    pub customer: Option<Id<Customer>>,
+    /// What else must hold, the order and the page.
+    pub listing: Listing,
+}
+
 /// Which resources of wallets are listed: of one wallet, of all of a customer, or of all of the tenant.
 #[derive(Debug, Clone)]
 pub struct ListOfWallets {
@@ -66,6 +77,8 @@ pub struct OpenWallet {
     pub customer: CustomerRef,
     /// In which currency.
     pub currency: Currency,
+    /// The tenant's own id of it, and labels.
+    pub marks: Marks,
 }
 
 /// The instant of a requested balance.

@@ -33,7 +33,7 @@ const MOST_QUANTITY: i64 = 1_000_000_000;
 fn id(fields: &mut Fields, field: &str, text: &str) -> Uuid {
     let found = uuid(text);
     if found.is_none() {
-        fields.wrong(field, "RESOURCE_NAME_INVALID", "Send the id as it was answered: a UUID in lower case with dashes.");
+        fields.wrong(field, "RESOURCE_NAME_INVALID", "Send the id as it was answered: a UUID with dashes.");
     }
     found.unwrap_or_default()
 }

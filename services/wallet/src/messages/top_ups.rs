@@ -13,7 +13,7 @@ use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
     filter::{Field, Kind},
-    listing::{BY_CREATION, ListRequest, ListSpec, Order},
+    listing::{BY_CREATION, ListRequest, ListSpec, Order, UPDATE_TIME},
     render::{decimal, money, timestamp},
 };
 use payterms_kernel::{Id, Refusal};
@@ -28,11 +28,12 @@ pub fn create_top_up(request: Request<pb::CreateTopUpRequest>) -> Result<(Call, 
     let amount = fields.money("amount", message.amount.as_ref(), Digits::MinorUnit);
     let method = (!message.payment_method.is_empty()).then(|| fields.name("payment_method", &message.payment_method, METHOD));
     let foreign = method.as_ref().is_some_and(|method| method.tenant != name.tenant || method.id(0) != name.id(0));
+    let marks = fields.marks("", &message.external_id, &message.labels);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     if foreign {
         return Err(Refusal::not_found().into());
     }
-    Ok((call, CreateTopUp { wallet: wallet_ref(&name), amount, method: method.map(|method| Id::from_uuid(method.id(1))) }))
+    Ok((call, CreateTopUp { wallet: wallet_ref(&name), amount, method: method.map(|method| Id::from_uuid(method.id(1))), marks }))
 }
 
 /// Names a top-up to read.
@@ -52,9 +53,12 @@ const TOP_UPS: ListSpec = ListSpec {
         Field { name: "payment_method", kind: Kind::Name(METHOD) },
         Field { name: "currency", kind: Kind::Text },
         Field { name: "amount", kind: Kind::Amount },
-        Field { name: "create_time", kind: Kind::Instant },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
+        Field::EXTERNAL_ID,
+        Field::LABELS,
     ],
-    orders: &[BY_CREATION],
+    orders: &[BY_CREATION, UPDATE_TIME],
     default: Order::NEWEST,
 };
 
@@ -98,6 +102,8 @@ pub fn top_up(wallet: &str, top_up: &TopUp) -> Result<pb::TopUp, AppError> {
         create_time: Some(timestamp(top_up.created_at)),
         update_time: Some(timestamp(top_up.updated_at)),
         source: source.into(),
+        external_id: top_up.marks.external_id.clone().unwrap_or_default(),
+        labels: top_up.marks.labels.clone(),
         expire_time: top_up.expires_at.map(timestamp),
         refunded_amount: Some(money(top_up.refunded_credit.plus(top_up.refunded_tax)?)),
     })

@@ -36,6 +36,7 @@ pub fn record_usage(scope: &Scope, message: &pb::RecordUsageRequest) -> Result<B
         quantity: fields.decimal("quantity", message.quantity.as_ref(), 6, Decimal::ZERO, Decimal::from(1_000_000_000)),
         unit_price: fields.money("unit_price", message.unit_price.as_ref(), Digits::Wallet),
         used_at: fields.optional_instant("usage_time", message.usage_time.as_ref()),
+        external_id: fields.external_id("external_id", &message.external_id),
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok(BatchItem { call, command: BatchCommand::Use(wallet_ref(&name), used) })
@@ -72,6 +73,7 @@ const USAGE: ListSpec = ListSpec {
         Field { name: PRODUCT, kind: Kind::Text },
         Field { name: "usage_time", kind: Kind::Instant },
         Field { name: RECORD_TIME, kind: Kind::Instant },
+        Field::EXTERNAL_ID,
     ],
     orders: &[RECORD_TIME],
     default: Order { field: RECORD_TIME, descending: true },
@@ -94,6 +96,15 @@ pub fn list_usage_records(request: Request<pb::ListUsageRecordsRequest>) -> Resu
     Ok(list)
 }
 
+/// Asks for an export of records.
+pub fn export_usage_records(request: Request<pb::ExportUsageRecordsRequest>) -> Result<ListOfWallets, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let request = ListRequest::export(&message.parent, &message.filter, &message.page_token, RECORD_TIME);
+    let list = list_of_wallets(&mut fields, &USAGE, request);
+    fields.finish()?;
+    Ok(list)
+}
+
 /// A record.
 #[must_use]
 pub fn usage_record(wallet: &str, record: &UsageRecord) -> pb::UsageRecord {
@@ -109,6 +120,7 @@ pub fn usage_record(wallet: &str, record: &UsageRecord) -> pb::UsageRecord {
         transfer_id: record.transfer.map(|id| id.to_string()).unwrap_or_default(),
         metered_service: record.metered.map(|metered| format!("{customer}/meteredServices/{}", metered.service)).unwrap_or_default(),
         late: record.late,
+        external_id: record.external_id.clone().unwrap_or_default(),
         net_quantity: None,
         net_amount: None,
     }

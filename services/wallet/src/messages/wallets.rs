@@ -3,10 +3,7 @@
 use super::names::{CUSTOMER, WALLET, customer_ref, list_of_wallets, wallet_ref};
 // A line of the history is a view over several tables, which the store reads as one.
 use crate::{
-    commands::{
-        customers::CustomerRef,
-        wallets::{AsOf, ListOfWallets, OpenWallet, WalletRef, name_of},
-    },
+    commands::wallets::{AsOf, ListOfWallets, ListWallets, OpenWallet, WalletRef, name_of},
     messages::lots::lot_name,
     store::{entries::Line, sources::Source},
 };
@@ -14,11 +11,10 @@ use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, Call, Fields, etag,
     filter::{Field, Kind},
-    listing::{ListRequest, ListSpec, Order},
-    page::Page,
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
     render::{money, timestamp},
 };
-use payterms_kernel::{Money, TenantId};
+use payterms_kernel::{Id, Money, TenantId};
 use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{TransferKind, Wallet};
 use tonic::Request;
@@ -28,8 +24,9 @@ pub fn open_wallet(request: Request<pb::OpenWalletRequest>) -> Result<(Call, Ope
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, CUSTOMER);
     let currency = fields.currency("currency_code", &message.currency_code);
+    let marks = fields.marks("", &message.external_id, &message.labels);
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
-    Ok((call, OpenWallet { customer: customer_ref(&parent), currency }))
+    Ok((call, OpenWallet { customer: customer_ref(&parent), currency, marks }))
 }
 
 /// Names a wallet to read.
@@ -40,13 +37,28 @@ pub fn get_wallet(request: Request<pb::GetWalletRequest>) -> Result<WalletRef, A
     Ok(wallet_ref(&name))
 }
 
-/// Names a customer whose wallets are listed.
-pub fn list_wallets(request: Request<pb::ListWalletsRequest>) -> Result<(CustomerRef, Page), AppError> {
+const WALLETS: ListSpec = ListSpec {
+    filters: &[
+        Field::EXTERNAL_ID,
+        Field::LABELS,
+        Field { name: "customer", kind: Kind::Name(CUSTOMER) },
+        Field { name: "currency", kind: Kind::Text },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
+    ],
+    orders: &[BY_CREATION],
+    default: Order::OLDEST,
+};
+
+/// Asks for wallets.
+pub fn list_wallets(request: Request<pb::ListWalletsRequest>) -> Result<ListWallets, AppError> {
     let (mut fields, message) = Fields::open(request)?;
-    let parent = fields.name("parent", &message.parent, CUSTOMER);
-    let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+    let pb::ListWalletsRequest { parent, page_size, page_token, filter, order_by } = &message;
+    let of = fields.parent("parent", parent, CUSTOMER);
+    let request = ListRequest { parent, page_size: *page_size, page_token, filter, order_by };
+    let listing = Listing::parse(&mut fields, &WALLETS, request);
     fields.finish()?;
-    Ok((customer_ref(&parent), page))
+    Ok(ListWallets { customer: of.id(0).map(Id::from_uuid), tenant: of.tenant, listing })
 }
 
 /// Names wallet and instant.
@@ -82,6 +94,15 @@ pub fn list_entries(request: Request<pb::ListEntriesRequest>) -> Result<ListOfWa
     Ok(list)
 }
 
+/// Asks for an export of entries.
+pub fn export_entries(request: Request<pb::ExportEntriesRequest>) -> Result<ListOfWallets, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let request = ListRequest::export(&message.parent, &message.filter, &message.page_token, RECORD_TIME);
+    let list = list_of_wallets(&mut fields, &ENTRIES, request);
+    fields.finish()?;
+    Ok(list)
+}
+
 /// A wallet with its balance at `now`.
 pub fn wallet(tenant: &TenantId, wallet: &Wallet, now: DateTime<Utc>) -> Result<pb::Wallet, AppError> {
     Ok(pb::Wallet {
@@ -91,6 +112,8 @@ pub fn wallet(tenant: &TenantId, wallet: &Wallet, now: DateTime<Utc>) -> Result<
         create_time: Some(timestamp(wallet.created_at)),
         update_time: Some(timestamp(wallet.updated_at)),
         etag: etag::etag(wallet.version),
+        external_id: wallet.marks.external_id.clone().unwrap_or_default(),
+        labels: wallet.marks.labels.clone(),
     })
 }
 

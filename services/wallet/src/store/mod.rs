@@ -33,6 +33,7 @@ pub mod top_up_refunds;
 pub mod top_ups;
 pub mod transfers;
 pub mod usage;
+pub mod usage_ids;
 pub mod usage_invoices;
 pub mod wallets;
 

@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, WriteTx,
     filter::{Comparison, Operator, Value},
-    keyset::{self, Columns, Compared, Position},
-    listing::Listing,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order, UPDATE_TIME},
+    marks,
 };
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Customer, PaymentMethod, TopUp, TopUpState, Wallet, top_up::Source};
@@ -40,7 +41,15 @@ pub struct Model {
     refunded_credit: i64,
     refunded_tax: i64,
     expires_at: Option<ChronoDateTimeUtc>,
+    external_id: Option<String>,
+    labels: String,
 }
+
+/// Top-ups by their own ids.
+pub const NAMED: marks::Named = marks::Named {
+    table: "(SELECT t.tenant, t.id, t.external_id, t.wallet_id, w.customer_id FROM top_ups t JOIN wallets w ON w.tenant = t.tenant AND w.id = t.wallet_id) own",
+    path: &[("customer_id", "customers"), ("wallet_id", "wallets"), ("id", "topUps")],
+};
 
 /// No relations: other tables are read by their own modules.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -77,6 +86,7 @@ fn top_up(row: Model) -> Result<TopUp, AppError> {
         tax_sentence: row.tax_sentence,
         decline_code: row.decline_code,
         provider_charge_id: row.provider_charge_id,
+        marks: marks::stored(row.external_id, &row.labels)?,
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
@@ -113,8 +123,10 @@ pub async fn list<C: ConnectionTrait>(
     } else if let Some(customer) = customer {
         query = query.filter(Column::WalletId.in_subquery(wallets::of_customer(tenant, customer.uuid())));
     }
-    let filter = |comparison: &Comparison| compared(comparison, tenant);
-    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &|_| None };
+    let backend = conn.get_database_backend();
+    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison, tenant));
+    let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
     keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(top_up).collect()
 }
 
@@ -131,9 +143,17 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
         ("currency", _) => Column::Currency,
         ("amount", _) => Column::Amount,
         ("create_time", _) => Column::CreatedAt,
+        (UPDATE_TIME, _) => Column::UpdatedAt,
         _ => return None,
     };
     Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Where a top-up is in a list of this order.
+#[must_use]
+pub fn position(top_up: &TopUp, order: Order) -> Position {
+    let key = if order.field == UPDATE_TIME { Key::Instant(top_up.updated_at) } else { Key::Id };
+    Position { key, id: top_up.id.uuid() }
 }
 
 /// The amount that auto-recharges of a wallet have charged since an instant, open ones too.
@@ -188,6 +208,8 @@ pub async fn save(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
         refunded_credit: Set(top_up.refunded_credit.micros()),
         refunded_tax: Set(top_up.refunded_tax.micros()),
         expires_at: Set(top_up.expires_at),
+        external_id: Set(top_up.marks.external_id.clone()),
+        labels: Set(marks::labels_text(&top_up.marks.labels)),
     };
     let changing = [
         Column::State,

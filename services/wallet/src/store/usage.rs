@@ -3,11 +3,12 @@
 use super::{
     RequestStamp,
     history::{self, Distance, Span},
-    money, unknown,
+    money, unknown, usage_ids,
 };
 use chrono::TimeDelta;
 use payterms_chassis::{
     AppError,
+    filter::EXTERNAL_ID,
     keyset::{self, Key, Position},
     listing::Listing,
     rows::{self, Kind, Rows},
@@ -143,6 +144,8 @@ fn record(row: Model) -> Result<UsageRecord, AppError> {
         transfer: row.transfer_id.map(Id::from_uuid),
         metered: metered(row.service_id, row.billing_month.as_deref())?,
         late: row.late,
+        // It stands in a table of its own (`usage_ids`).
+        external_id: None,
         used_at: row.used_at,
         recorded_at: row.recorded_at,
     })
@@ -204,6 +207,10 @@ impl Listed {
 fn records_of(tenant: &TenantId, listing: &Listing) -> Result<Select<Entity>, AppError> {
     let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
     for comparison in &listing.filter.0 {
+        if comparison.field == EXTERNAL_ID {
+            query = query.filter(usage_ids::compared(tenant, Column::Id.into_simple_expr(), comparison)?);
+            continue;
+        }
         let column = match comparison.field {
             "product" => Column::Product,
             "usage_time" => Column::UsedAt,

@@ -1,11 +1,17 @@
 //! Table `wallets`, and the loading of whole wallets with their live lots, locked or not; `changes` saves them.
 
 use super::{currency, debts, lot_cache::LotCache, lots, money, unknown};
-use payterms_chassis::{AppError, WriteTx, rows};
+use payterms_chassis::{
+    AppError, WriteTx,
+    filter::Comparison,
+    keyset::{self, Columns, Compared, Position},
+    listing::Listing,
+    marks, rows,
+};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Customer, Lot, Wallet};
 use sea_orm::{
-    IntoActiveModel, QueryOrder, QuerySelect,
+    IntoActiveModel, IntoSimpleExpr, QuerySelect,
     entity::prelude::*,
     sea_query::{Query, SelectStatement},
 };
@@ -34,6 +40,8 @@ pub struct Model {
     owed_undone: i64,
     overdraft: Option<i64>,
     closes: Option<String>,
+    external_id: Option<String>,
+    labels: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -80,6 +88,9 @@ impl Locked {
     }
 }
 
+/// Wallets by their own ids.
+pub const NAMED: marks::Named = marks::Named { table: "wallets", path: &[("customer_id", "customers"), ("id", "wallets")] };
+
 fn wallet(row: &Model) -> Result<Wallet, AppError> {
     let currency = currency(&row.currency)?;
     let mut wallet = Wallet::open(Id::from_uuid(row.id), Id::from_uuid(row.customer_id), currency, row.created_at);
@@ -93,6 +104,7 @@ fn wallet(row: &Model) -> Result<Wallet, AppError> {
     wallet.owed_back = money(&row.currency, row.owed_back)?;
     wallet.owed_undone = money(&row.currency, row.owed_undone)?;
     wallet.overdraft = row.overdraft.map(|limit| money(&row.currency, limit)).transpose()?;
+    wallet.marks = marks::stored(row.external_id.clone(), &row.labels)?;
     wallet.closes = row.closes.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
     Ok(wallet)
 }
@@ -116,6 +128,8 @@ pub(super) fn row(tenant: &TenantId, wallet: &Wallet) -> Model {
         owed_undone: wallet.owed_undone.micros(),
         overdraft: wallet.overdraft.map(Money::micros),
         closes: wallet.closes.map(|month| month.to_string()),
+        external_id: wallet.marks.external_id.clone(),
+        labels: marks::labels_text(&wallet.marks.labels),
     }
 }
 
@@ -234,22 +248,21 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
     rows.iter().map(wallet).collect()
 }
 
-/// A customer's wallets after `after`, oldest first, with their live lots.
+/// A page of the wallets of a customer or of all after a position, with their live lots.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    customer: Id<Customer>,
-    after: Uuid,
-    limit: u64,
+    customer: Option<Id<Customer>>,
+    (listing, after): (&Listing, Option<Position>),
 ) -> Result<Vec<Wallet>, AppError> {
-    let rows = Entity::find()
-        .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::CustomerId.eq(customer.uuid()))
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(limit)
-        .all(conn)
-        .await?;
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.as_str()));
+    if let Some(customer) = customer {
+        query = query.filter(Column::CustomerId.eq(customer.uuid()));
+    }
+    let backend = conn.get_database_backend();
+    let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison));
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &|_| None };
+    let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let mut live = lots::live_of(conn, tenant, &ids).await?;
     let with_lots = |row: Model| {
@@ -258,4 +271,15 @@ pub async fn list<C: ConnectionTrait>(
         Ok(wallet)
     };
     rows.into_iter().map(with_lots).collect()
+}
+
+fn compared(comparison: &Comparison) -> Option<Compared> {
+    let column = match comparison.field {
+        "customer" => Column::CustomerId,
+        "currency" => Column::Currency,
+        "create_time" => Column::CreatedAt,
+        "update_time" => Column::UpdatedAt,
+        _ => return None,
+    };
+    Some(Compared::As(column.into_simple_expr()))
 }

@@ -7,10 +7,9 @@ use crate::{
     messages::applications::{ApplicationParts, credit_application},
     store::{applications, bank_files, bank_links, decisions},
 };
-use payterms_chassis::{AppError, page::Page};
+use payterms_chassis::{AppError, listing::Listing};
 use payterms_credit_domain::Application;
 use payterms_proto::credit::v1::{GetApplicationResponse, ListApplicationsResponse};
-use uuid::Uuid;
 
 /// One application.
 ///
@@ -26,15 +25,15 @@ pub async fn get_application(app: &App, named: &ApplicationRef) -> Result<GetApp
     Ok(GetApplicationResponse { credit_application: Some(shown) })
 }
 
-/// A page of applications, newest first, without their files and decisions.
+/// A page of applications, without their files and decisions.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_applications(app: &App, filter: &ListApplications, page: &Page) -> Result<ListApplicationsResponse, AppError> {
-    let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
+pub async fn list_applications(app: &App, filter: &ListApplications, listing: &Listing) -> Result<ListApplicationsResponse, AppError> {
+    let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(&filter.tenant).await?;
-    let mut found = applications::list(&conn, &filter.tenant, (filter.customer, &filter.states, before), page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |application| application.id.to_string());
+    let mut found = applications::list(&conn, &filter.tenant, (filter.customer, &filter.states), (listing, after)).await?;
+    let next_page_token = app.pages.cut(&listing.page, &mut found, |own| applications::position(own, listing.order).to_string());
     let shown =
         |application: &Application| credit_application(&filter.tenant, application, &ApplicationParts::default(), filter.as_customer);
     Ok(ListApplicationsResponse { credit_applications: found.iter().map(shown).collect(), next_page_token })

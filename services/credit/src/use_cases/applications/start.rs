@@ -4,10 +4,10 @@ use super::save::publish_application;
 use crate::{
     app::App,
     commands::applications::StartApplication,
-    store::{customers, programmes},
+    store::{applications, customers, programmes},
     use_cases::programmes::eligibility::Standing,
 };
-use payterms_chassis::{Answer, AppError, Call};
+use payterms_chassis::{Answer, AppError, Call, marks::must_be_free};
 use payterms_credit_domain::{Application, application::must_be_eligible};
 use payterms_kernel::Refusal;
 use payterms_proto::credit::v1::StartApplicationResponse;
@@ -15,7 +15,7 @@ use payterms_proto::credit::v1::StartApplicationResponse;
 /// Starts an application.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `NOT_ELIGIBLE`, `COOL_DOWN_ACTIVE`.
+/// `RESOURCE_NOT_FOUND`, `NOT_ELIGIBLE`, `COOL_DOWN_ACTIVE`, `EXTERNAL_ID_TAKEN`.
 pub async fn start_application(app: &App, call: &Call, command: &StartApplication) -> Result<Answer<StartApplicationResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let programme = programmes::lock(tx.conn(), &call.tenant, command.programme).await?.ok_or_else(Refusal::not_found)?;
@@ -27,7 +27,9 @@ pub async fn start_application(app: &App, call: &Call, command: &StartApplicatio
     let (against, until) = standing.against(&call.tenant, &programme, tx.now());
     must_be_eligible(against, until)?;
     let (id, now) = (tx.id(), tx.now());
-    let application = Application::start(id, (&programme, &customer), call.caller.subject.clone(), now);
+    let mut application = Application::start(id, (&programme, &customer), call.caller.subject.clone(), now);
+    must_be_free(&tx, applications::NAMED, application.id.uuid(), command.marks.external_id.as_deref()).await?;
+    application.marks.clone_from(&command.marks);
     let credit_application = Some(publish_application(&mut tx, (&application, &programme), true).await?);
     tx.commit(StartApplicationResponse { credit_application }).await
 }

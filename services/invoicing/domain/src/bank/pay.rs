@@ -81,6 +81,7 @@ impl BankLine {
             reference: String::new(),
             bank_details: String::new(),
             owner: String::new(),
+            marks: payterms_kernel::Marks::default(),
             effective_on: Some(self.shown.effective_on()),
             version: 1,
             created_at: now,

@@ -69,6 +69,7 @@ fn buyer() -> Customer {
         contacts: Vec::new(),
         tax: None,
         tax_version: 0,
+        marks: payterms_kernel::Marks::default(),
         version: 1,
         created_at: DateTime::UNIX_EPOCH,
         updated_at: DateTime::UNIX_EPOCH,

@@ -2,8 +2,14 @@
 //! with the others.
 
 use super::save::{new_customer, publish_customers, schedule_number_checks};
-use crate::{app::App, commands::customers::ImportedCustomer, messages::customers::customer_name, store::tenants};
-use payterms_chassis::{Answer, AppError, Call};
+use crate::{
+    app::App,
+    commands::customers::ImportedCustomer,
+    messages::customers::customer_name,
+    store::{customers, tenants},
+};
+use payterms_chassis::{Answer, AppError, Call, WriteTx, marks::must_be_free};
+use payterms_invoicing_domain::Customer;
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::{ImportCustomersResponse, ImportedRow};
 
@@ -23,6 +29,10 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
         match &row.customer {
             Ok(new) => {
                 let customer = new_customer(&mut tx, &tenant, new, now);
+                if let Some(violation) = taken(&tx, &customer, &added).await? {
+                    imported.push(ImportedRow { line: row.line, customer: String::new(), violations: vec![violation] });
+                    continue;
+                }
                 let name = customer_name(&call.tenant, customer.id);
                 imported.push(ImportedRow { line: row.line, customer: name, violations: Vec::new() });
                 added.push(customer);
@@ -36,4 +46,17 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let (added_count, refused_count) = (count(added.len()), count(rows.len().saturating_sub(added.len())));
     tx.commit(ImportCustomersResponse { rows: imported, added_count, refused_count }).await
+}
+
+/// Why a customer cannot have its external id: another one has it, or an earlier one of the file.
+async fn taken(tx: &WriteTx, customer: &Customer, added: &[Customer]) -> Result<Option<String>, AppError> {
+    let own = customer.marks.external_id.as_deref();
+    if own.is_some() && added.iter().any(|other| other.marks.external_id.as_deref() == own) {
+        return Ok(Some("external_id: An earlier row of the file has it. Choose another.".to_owned()));
+    }
+    match must_be_free(tx, customers::NAMED, customer.id.uuid(), own).await {
+        Ok(()) => Ok(None),
+        Err(AppError::Refused(refusal)) => Ok(Some(format!("external_id: {}", refusal.message))),
+        Err(error) => Err(error),
+    }
 }

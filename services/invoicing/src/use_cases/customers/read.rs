@@ -1,11 +1,10 @@
 //! Reads of customers.
 
 use crate::{app::App, commands::customers::CustomerRef, messages, store::customers};
-use payterms_chassis::{AppError, page::Page};
+use payterms_chassis::{AppError, listing::Listing};
 use payterms_invoicing_domain::Customer;
 use payterms_kernel::{Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
-use uuid::Uuid;
 
 /// One customer.
 ///
@@ -27,15 +26,15 @@ pub fn show_customer(tenant: &TenantId, customer: &Customer, as_customer: bool) 
     }
 }
 
-/// A page of a tenant's customers, oldest first.
+/// A page of a tenant's customers.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_customers(app: &App, tenant: &TenantId, page: &Page) -> Result<pb::ListCustomersResponse, AppError> {
-    let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
+pub async fn list_customers(app: &App, tenant: &TenantId, listing: &Listing) -> Result<pb::ListCustomersResponse, AppError> {
+    let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
-    let mut found = customers::list(&conn, tenant, after, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |customer| customer.id.to_string());
+    let mut found = customers::list(&conn, tenant, (listing, after)).await?;
+    let next_page_token = app.pages.cut(&listing.page, &mut found, |customer| customers::position(customer, listing.order).to_string());
     Ok(pb::ListCustomersResponse {
         customers: found.iter().map(|customer| messages::customers::customer(tenant, customer)).collect(),
         next_page_token,

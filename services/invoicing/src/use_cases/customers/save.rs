@@ -25,6 +25,7 @@ pub fn new_customer(tx: &mut WriteTx, tenant: &Tenant, new: &CustomerFields, now
         contacts: new.contacts.clone(),
         tax: None,
         tax_version: 0,
+        marks: new.marks.clone(),
         version: 1,
         created_at: now,
         updated_at: now,

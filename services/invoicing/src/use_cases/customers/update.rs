@@ -9,7 +9,7 @@ use crate::{
     commands::customers::UpdateCustomer,
     store::{customers, tenants},
 };
-use payterms_chassis::{Answer, AppError, Call, etag};
+use payterms_chassis::{Answer, AppError, Call, etag, marks::must_be_free};
 use payterms_invoicing_domain::tax_number::must_be_formed;
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::UpdateCustomerResponse;
@@ -17,7 +17,7 @@ use payterms_proto::invoicing::v1::UpdateCustomerResponse;
 /// Changes what the paths name of a customer.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `TAX_NUMBER_INVALID`, `TENANT_SUSPENDED`.
+/// `RESOURCE_NOT_FOUND`, `ETAG_MISMATCH`, `EXTERNAL_ID_TAKEN`, `TAX_NUMBER_INVALID`, `TENANT_SUSPENDED`.
 pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) -> Result<Answer<UpdateCustomerResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let mut customer = customers::lock(tx.conn(), &call.tenant, update.customer).await?.ok_or_else(Refusal::not_found)?;
@@ -36,12 +36,17 @@ pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) ->
             "locale" => customer.locale.clone_from(&new.locale),
             "contacts" => customer.contacts.clone_from(&new.contacts),
             "country" => customer.country.clone_from(&new.country),
+            "external_id" => customer.marks.external_id.clone_from(&new.marks.external_id),
+            "labels" => customer.marks.labels.clone_from(&new.marks.labels),
             _ => customer.tier.clone_from(&new.tier),
         }
     }
     if update.paths.iter().any(|path| path == "tax_id" || path == "country") {
         must_be_formed(&customer.country, &customer.tax_id)?;
         customer.number_set((&before.country, &before.tax_id));
+    }
+    if update.paths.iter().any(|path| path == "external_id") {
+        must_be_free(&tx, customers::NAMED, customer.id.uuid(), customer.marks.external_id.as_deref()).await?;
     }
     let now = tx.now();
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;

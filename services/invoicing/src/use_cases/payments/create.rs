@@ -10,11 +10,13 @@ use super::{
 use crate::{
     app::App,
     commands::payments::ToPay,
+    store::payments,
     use_cases::deferrals::means::{find_line_means, must_have_line},
 };
-use payterms_chassis::{Answer, AppError, Call, kill};
+use payterms_chassis::{Answer, AppError, Call, kill, marks::must_be_free};
 use payterms_proto::invoicing::v1::{ApplyCreditResponse, CreatePaymentResponse, PayLaterResponse, Payment as PaymentMessage};
 use prost::Message;
+use uuid::Uuid;
 
 /// The answers of the two verbs have the same shape: one field, the payment.
 pub trait PaymentAnswer: Message + Default {
@@ -43,7 +45,7 @@ impl PaymentAnswer for ApplyCreditResponse {
 /// Pays invoices; answers when the payment has ended or waits.
 ///
 /// # Errors
-/// Those of [`payterms_invoicing_domain::payment::ask`], `INSUFFICIENT_FUNDS`, `RESOURCE_NOT_FOUND`.
+/// Those of [`payterms_invoicing_domain::payment::ask`], `INSUFFICIENT_FUNDS`, `EXTERNAL_ID_TAKEN`, `RESOURCE_NOT_FOUND`.
 pub async fn create_payment<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &ToPay) -> Result<Answer<A>, AppError> {
     if app.flows.knows(call).await? {
         let mut tx = app.db.begin_forward(call).await?;
@@ -60,7 +62,9 @@ pub async fn create_payment<A: PaymentAnswer>(app: &App, call: &Call, to_pay: &T
         drop(tx);
         return app.flows.answer(call, true).await;
     }
+    must_be_free(&tx, payments::NAMED, Uuid::nil(), to_pay.marks.external_id.as_deref()).await?;
     let mut payment = plan_payment(&mut tx, to_pay, &means, &mut owned).await?;
+    payment.marks.clone_from(&to_pay.marks);
     must_have_credit(&payment, &means)?;
     must_have_line(&payment, line.as_ref())?;
     let lease = app.flows.open(&tx, drive::FLOW, payment.id.uuid()).await?;

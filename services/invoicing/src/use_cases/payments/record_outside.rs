@@ -5,9 +5,13 @@ use super::{
     pending::name_pending,
     save::publish_payment,
 };
-use crate::{app::App, commands::payments::OutsidePayment, store::invoices};
+use crate::{
+    app::App,
+    commands::payments::OutsidePayment,
+    store::{invoices, payments},
+};
 use chrono::NaiveDate;
-use payterms_chassis::{Answer, AppError, Call};
+use payterms_chassis::{Answer, AppError, Call, marks::must_be_free};
 use payterms_invoicing_domain::{Invoice, InvoiceState, Payment};
 use payterms_kernel::{Refusal, Violation};
 use payterms_proto::invoicing::v1::RecordOutsidePaymentResponse;
@@ -15,7 +19,7 @@ use payterms_proto::invoicing::v1::RecordOutsidePaymentResponse;
 /// Records what was paid elsewhere.
 ///
 /// # Errors
-/// Those of [`Payment::outside`], `RESOURCE_NOT_FOUND`, `DATE_IN_FUTURE`.
+/// Those of [`Payment::outside`], `RESOURCE_NOT_FOUND`, `DATE_IN_FUTURE`, `EXTERNAL_ID_TAKEN`.
 pub async fn record_outside_payment(
     app: &App,
     call: &Call,
@@ -38,6 +42,8 @@ pub async fn record_outside_payment(
     let wanted = (outside.invoices.clone(), outside.amount);
     let made = Payment::outside(tx.ids(), &mut owned, wanted, (outside.reference.clone(), received_on), now);
     let mut payment = name_pending(&tx, &owned, made).await?;
+    must_be_free(&tx, payments::NAMED, payment.id.uuid(), outside.marks.external_id.as_deref()).await?;
+    payment.marks.clone_from(&outside.marks);
     let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
     confirm_payment(&mut tx, &payment, &owned, Credited::default()).await?;
     tx.commit(RecordOutsidePaymentResponse { payment: Some(rendered) }).await

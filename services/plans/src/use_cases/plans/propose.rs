@@ -9,7 +9,7 @@ use crate::{
     use_cases::actor,
 };
 use chrono::TimeDelta;
-use payterms_chassis::{Answer, AppError, Call, WriteTx, call::Caller, kill};
+use payterms_chassis::{Answer, AppError, Call, WriteTx, call::Caller, kill, marks::must_be_free};
 use payterms_plans_domain::{
     Actor, Plan, Side,
     proposal::{Facts, NewPlan, propose},
@@ -20,7 +20,7 @@ use payterms_proto::plans::v1::ProposePlanResponse;
 /// Proposes a plan.
 ///
 /// # Errors
-/// As [`propose`]; invoicing's refusal to block, if an invoice has changed since it was read.
+/// As [`propose`]; `EXTERNAL_ID_TAKEN`; invoicing's refusal to block, if an invoice has changed since it was read.
 pub async fn propose_plan(app: &App, call: &Call, command: &ProposePlan) -> Result<Answer<ProposePlanResponse>, AppError> {
     // A repeated request is answered before invoicing is read: its invoices are blocked by now,
     // and checking them again would refuse it.
@@ -36,7 +36,9 @@ pub async fn propose_plan(app: &App, call: &Call, command: &ProposePlan) -> Resu
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    let plan = proposed_plan(&mut tx, command, facts, actor(call, Side::Customer)).await?;
+    let mut plan = proposed_plan(&mut tx, command, facts, actor(call, Side::Customer)).await?;
+    must_be_free(&tx, plans::NAMED, plan.id.uuid(), command.marks.external_id.as_deref()).await?;
+    plan.marks.clone_from(&command.marks);
     plans::save(tx.conn(), &call.tenant, &plan).await?;
     let lease = app.flows.open(&tx, switch_blocks::FLOW, plan.id.uuid()).await?;
     kill::point("plan.before_intent");

@@ -3,7 +3,7 @@
 use super::load::LoadedBatch;
 use crate::{
     commands::batch::{BatchCommand, BatchItem},
-    store::RequestStamp,
+    store::{RequestStamp, usage_ids::MarkedUse},
     use_cases::{
         holds::{authorize::authorize_hold, capture::capture_hold, void::void_hold},
         postings::debit::post_debit_or_fee,
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
-use payterms_chassis::{AppError, WriteTx, batch::BatchEvent};
+use payterms_chassis::{AppError, WriteTx, batch::BatchEvent, marks::taken};
 use payterms_kernel::{Id, IdSource, Refusal, TenantId};
 use payterms_wallet_domain::{Fee, Hold, Transfer, UsageRecord, Wallet};
 use prost::{Message, Name};
@@ -75,6 +75,9 @@ impl LoadedBatch {
         let index = self.indexes.get(&named.wallet).copied();
         let locked = index.and_then(|index| self.wallets.get_mut(index)).filter(|locked| locked.wallet.customer == named.customer);
         let locked = locked.ok_or_else(Refusal::not_found)?;
+        if let Some(first) = item.command.external_id().and_then(|id| self.marked_uses.get(id)) {
+            return Err(taken(&item.call.caller, first.customer.uuid(), &first.name).into());
+        }
         let hold = item.command.hold().and_then(|id| self.holds.get(&id)).filter(|(wallet, _)| *wallet == named.wallet);
         let hold = hold.map(|(_, hold)| hold.clone());
         // Transfers of earlier items are moved out first, so that they are not copied for each later item.
@@ -111,7 +114,12 @@ impl LoadedBatch {
                 self.requests.insert(transfer, RequestStamp::of(&item.call));
                 self.fees.extend(fee);
             }
-            RequestRow::Use(record) => self.usage_records.push((named.wallet, record, RequestStamp::of(&item.call))),
+            RequestRow::Use(record) => {
+                if let Some(external_id) = record.external_id.clone() {
+                    self.marked_uses.insert(external_id, MarkedUse::of(&tenant, named.customer, named.wallet, record.id));
+                }
+                self.usage_records.push((named.wallet, record, RequestStamp::of(&item.call)));
+            }
         }
         Ok(decision.answer)
     }

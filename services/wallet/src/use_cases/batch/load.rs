@@ -5,6 +5,7 @@ use crate::{
     store::{
         RequestStamp, RequestsByTransfer, holds,
         lot_cache::LotCache,
+        usage_ids::{self, MarkedUse},
         wallets::{self, Locked},
     },
     use_cases::usage::load::Meters,
@@ -26,6 +27,8 @@ pub(super) struct LoadedBatch {
     pub(super) requests: RequestsByTransfer,
     pub(super) usage_records: Vec<(Id<Wallet>, UsageRecord, RequestStamp)>,
     pub(super) meters: Meters,
+    /// The uses that have own ids which items name.
+    pub(super) marked_uses: HashMap<String, MarkedUse>,
     pub(super) fees: Vec<Fee>,
     /// Wallets without rules of auto-recharge; filled when the batch is saved. Only these may use the fast path.
     pub(super) without_rules: HashSet<Id<Wallet>>,
@@ -46,6 +49,8 @@ impl LoadedBatch {
             _ => None,
         });
         let meters = Meters::load(tx, used_products).await?;
+        let own_ids: Vec<_> = items.iter().filter_map(|item| item.command.external_id()).map(str::to_owned).collect();
+        let marked_uses = usage_ids::find_many(tx.conn(), &tx.call().tenant, &own_ids).await?;
         Ok(Self {
             wallets,
             indexes,
@@ -56,6 +61,7 @@ impl LoadedBatch {
             requests: RequestsByTransfer::new(),
             usage_records: Vec::new(),
             meters,
+            marked_uses,
             fees: Vec::new(),
             without_rules: HashSet::new(),
         })

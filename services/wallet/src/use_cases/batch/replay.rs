@@ -4,7 +4,7 @@
 use crate::{
     commands::batch::{BatchCommand, BatchItem},
     messages,
-    store::{transfers, usage},
+    store::{transfers, usage, usage_ids},
 };
 use payterms_chassis::{AppError, WriteTx, batch::StoredRequest};
 use payterms_proto::wallet::v1::{PostDebitResponse, PostFeeResponse, RecordUsageResponse};
@@ -26,7 +26,8 @@ pub(super) async fn render_answers(tx: &WriteTx, items: &[BatchItem], answered: 
     let conn = tx.conn();
     let tenant = &tx.call().tenant;
     let postings = transfers::postings_by_request(conn, tenant, &ids).await?;
-    let records = usage::records_by_request(conn, tenant, &ids).await?;
+    let mut records = usage::records_by_request(conn, tenant, &ids).await?;
+    usage_ids::fill(conn, tenant, records.values_mut()).await?;
     for item in repeated {
         let id = item.call.request_id;
         let name = item.command.wallet().name();

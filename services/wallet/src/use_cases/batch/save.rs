@@ -3,7 +3,7 @@
 use super::load::LoadedBatch;
 use crate::{
     commands::wallets::name_of,
-    store::{fees, holds, usage, wallets::Locked},
+    store::{fees, holds, usage, usage_ids, wallets::Locked},
     use_cases::{holds::expire, lots::expire::schedule_overdue_lots, recharges::save::schedule_recharges, wallets::save::save_wallets},
 };
 use payterms_chassis::{
@@ -30,6 +30,7 @@ impl LoadedBatch {
         save_wallets(tx, &mut self.wallets, &self.requests).await?;
         save_holds(tx, &holds).await?;
         usage::insert_many(tx.conn(), &tenant, &self.usage_records).await?;
+        usage_ids::insert_many(tx.conn(), &tenant, self.usage_records.iter().map(|(wallet, record, _)| (*wallet, record))).await?;
         fees::insert_many(tx, &self.fees).await?;
         // Each of these events carries its wallet as it was after its item, and the one of the postings as it is after all of them.
         // So that one comes last, and the last event of a wallet has its balance.

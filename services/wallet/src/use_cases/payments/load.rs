@@ -9,7 +9,7 @@ use crate::{
     use_cases::wallets::open::open_in_currency,
 };
 use payterms_chassis::{AppError, WriteTx};
-use payterms_kernel::Refusal;
+use payterms_kernel::{Marks, Refusal};
 
 /// Locks the customer's wallet in the payment's currency, and opens one first if there is none.
 ///
@@ -21,7 +21,7 @@ pub async fn lock_payment_wallet(tx: &mut WriteTx, named: &PaymentRef) -> Result
         wallet.id
     } else {
         customers::find(tx.conn(), tenant, customer).await?.ok_or_else(Refusal::not_found)?;
-        open_in_currency(tx, customer, named.currency).await?.id
+        open_in_currency(tx, customer, named.currency, Marks::default()).await?.id
     };
     wallets::lock(tx, customer, id).await?.ok_or_else(|| Refusal::not_found().into())
 }

@@ -15,10 +15,12 @@ use payterms_chassis::{
     Answer, AppError, Call,
     flow::{self, Lease},
     kill,
+    marks::must_be_free,
 };
 use payterms_kernel::{Id, Refusal};
 use payterms_proto::wallet::v1::CreateTopUpResponse;
 use payterms_wallet_domain::top_up::{self, Source, Terms};
+use uuid::Uuid;
 
 /// The kind of flow.
 pub const FLOW: &str = "top_up";
@@ -26,7 +28,7 @@ pub const FLOW: &str = "top_up";
 /// Creates a top-up.
 ///
 /// # Errors
-/// As [`top_up::ask`]; `RESOURCE_NOT_FOUND`.
+/// As [`top_up::ask`]; `EXTERNAL_ID_TAKEN`, `RESOURCE_NOT_FOUND`.
 pub async fn create_top_up(app: &App, call: &Call, command: &CreateTopUp) -> Result<Answer<CreateTopUpResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let locked = lock_wallet(&tx, &command.wallet).await?;
@@ -47,7 +49,9 @@ pub async fn create_top_up(app: &App, call: &Call, command: &CreateTopUp) -> Res
     let method = methods::find(tx.conn(), tenant, customer_id, id).await?.ok_or_else(Refusal::not_found)?;
     let (now, today) = (tx.now(), tx.today());
     let terms = Terms { settings: &settings, customer: &customer, method: &method, today };
-    let top_up = top_up::ask(&locked.wallet, tx.ids(), &terms, command.amount, Source::Customer, now)?;
+    must_be_free(&tx, top_ups::NAMED, Uuid::nil(), command.marks.external_id.as_deref()).await?;
+    let mut top_up = top_up::ask(&locked.wallet, tx.ids(), &terms, command.amount, Source::Customer, now)?;
+    top_up.marks.clone_from(&command.marks);
     app.provider(&method.provider)?;
     let lease = begin_top_up(app, &mut tx, &command.wallet.name(), &top_up).await?;
     kill::point("top_up.before_intent");

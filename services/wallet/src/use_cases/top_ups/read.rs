@@ -39,7 +39,7 @@ pub async fn list_top_ups(app: &App, list: &ListOfWallets) -> Result<pb::ListTop
         find_wallet(&conn, &wallet).await?;
     }
     let mut listed = top_ups::list(&conn, tenant, (list.customer, list.wallet), (listing, after)).await?;
-    let next_page_token = app.pages.cut(&listing.page, &mut listed, |top_up| top_up.id.to_string());
+    let next_page_token = app.pages.cut(&listing.page, &mut listed, |top_up| top_ups::position(top_up, listing.order).to_string());
     let mut ids: Vec<_> = listed.iter().map(|top_up| top_up.wallet).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     commands::wallets::ListOfWallets,
     messages::usage as messages,
-    store::{reversals, usage},
+    store::{reversals, usage, usage_ids},
     use_cases::wallets::load::{names_of, span_of},
 };
 use payterms_chassis::AppError;
@@ -23,6 +23,7 @@ pub async fn list_usage_records(app: &App, list: &ListOfWallets) -> Result<ListU
     let span = span_of(&conn, list, timed).await?;
     let mut listed = usage::list(&conn, tenant, &span, (&list.listing, after)).await?;
     let next_page_token = app.pages.cut(page, &mut listed, |own| own.position(&span).to_string());
+    usage_ids::fill(&conn, tenant, listed.iter_mut().map(|own| &mut own.record)).await?;
     let names = names_of(&conn, tenant, listed.iter().map(|own| own.wallet)).await?;
     let transfers: Vec<_> = listed.iter().filter_map(|own| own.record.transfer).map(Id::uuid).collect();
     let metered: Vec<_> = listed.iter().filter(|own| own.record.metered.is_some()).map(|own| own.record.id.uuid()).collect();

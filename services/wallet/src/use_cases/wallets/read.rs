@@ -3,17 +3,16 @@
 use super::load::{find_wallet, names_of, span_of};
 use crate::{
     app::App,
-    commands::{
-        customers::CustomerRef,
-        wallets::{AsOf, ListOfWallets, WalletRef},
-    },
+    commands::wallets::{AsOf, ListOfWallets, ListWallets, WalletRef},
     messages::wallets as messages,
     store::{entries, wallets},
 };
-use payterms_chassis::{AppError, page::Page};
+use payterms_chassis::{
+    AppError,
+    keyset::{Key, Position},
+};
 use payterms_kernel::Money;
 use payterms_proto::wallet::v1 as pb;
-use uuid::Uuid;
 
 /// One wallet with its balance now.
 ///
@@ -27,18 +26,19 @@ pub async fn get_wallet(app: &App, named: &WalletRef) -> Result<pb::GetWalletRes
     Ok(pb::GetWalletResponse { wallet: Some(messages::wallet(&named.tenant, &wallet, now)?) })
 }
 
-/// A page of a customer's wallets.
+/// A page of wallets.
 ///
 /// # Errors
 /// `PAGE_TOKEN_INVALID`.
-pub async fn list_wallets(app: &App, named: &CustomerRef, page: &Page) -> Result<pb::ListWalletsResponse, AppError> {
-    let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
-    let conn = app.db.read(&named.tenant).await?;
-    let mut listed = wallets::list(&conn, &named.tenant, named.customer, after, page.reads()).await?;
+pub async fn list_wallets(app: &App, list: &ListWallets) -> Result<pb::ListWalletsResponse, AppError> {
+    let (tenant, page) = (&list.tenant, &list.listing.page);
+    let after = app.pages.cursor(page)?;
+    let conn = app.db.read(tenant).await?;
+    let mut listed = wallets::list(&conn, tenant, list.customer, (&list.listing, after)).await?;
     drop(conn);
-    let now = app.db.tenant_now(&named.tenant).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |wallet| wallet.id.to_string());
-    let wallets = listed.iter().map(|wallet| messages::wallet(&named.tenant, wallet, now)).collect::<Result<_, _>>()?;
+    let now = app.db.tenant_now(tenant).await?;
+    let next_page_token = app.pages.cut(page, &mut listed, |wallet| Position { key: Key::Id, id: wallet.id.uuid() }.to_string());
+    let wallets = listed.iter().map(|wallet| messages::wallet(tenant, wallet, now)).collect::<Result<_, _>>()?;
     Ok(pb::ListWalletsResponse { wallets, next_page_token })
 }
 
