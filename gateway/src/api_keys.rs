@@ -4,7 +4,7 @@
 //! many in a second, and a refused one not again for a while. Keys that were good a while ago are asked about in any case, so a flood of
 //! wrong keys does not keep them out.
 
-use crate::callers::Known;
+use crate::callers::Checked;
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_chassis::{
     access::{PEER, ROLES},
@@ -48,7 +48,7 @@ pub(crate) const SUBJECT: &str = "api-key:";
 /// What the holder of a key may do.
 #[derive(Debug)]
 struct Resolved {
-    known: Arc<Known>,
+    known: Arc<Checked>,
     methods: Vec<String>,
     /// When its secret ends.
     ends_at: Option<DateTime<Utc>>,
@@ -100,7 +100,7 @@ impl ApiKeys {
     ///
     /// # Errors
     /// `TOKEN_INVALID`, `TOKEN_EXPIRED`, `API_KEY_NOT_ALLOWED`; OVERLOADED and UNAVAILABLE where the key could not be looked up.
-    pub(crate) async fn caller(&self, key: &str, path: &str, is_for_people: bool) -> Result<Arc<Known>, Box<Status>> {
+    pub(crate) async fn caller(&self, key: &str, path: &str, is_for_people: bool) -> Result<Arc<Checked>, Box<Status>> {
         let hash = api_key::hash_of(key).ok_or_else(|| bearer::refused(TokenFault::NotSigned("API key")))?;
         let resolved = self.resolved(hash).await?;
         if resolved.ends_at.is_some_and(|end| end <= SystemClock.now()) {
@@ -172,7 +172,7 @@ fn resolved(key: ResolvedApiKey) -> Option<Resolved> {
         None => None,
     };
     let caller = Caller { subject: format!("{SUBJECT}{}", key.id), roles, tenant: Some(tenant), customer, run_id: None };
-    Some(Resolved { known: Arc::new(Known::new(caller)), methods: key.methods, ends_at })
+    Some(Resolved { known: Arc::new(Checked::new(caller)), methods: key.methods, ends_at })
 }
 
 fn unavailable() -> Status {

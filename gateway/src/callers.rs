@@ -11,13 +11,13 @@ use tonic::Status;
 
 /// A caller whose token or key was checked. Calls with the same token share it while the check is believed.
 #[derive(Debug)]
-pub struct Known {
+pub struct Checked {
     /// The caller.
     pub caller: Caller,
     standing: OnceLock<Standing>,
 }
 
-impl Known {
+impl Checked {
     /// A caller whose token or key was checked just now.
     #[must_use]
     pub fn new(caller: Caller) -> Self {
@@ -50,7 +50,7 @@ impl Callers {
     /// # Errors
     /// UNAUTHENTICATED with `TOKEN_MISSING`, `TOKEN_EXPIRED` or `TOKEN_INVALID`; `API_KEY_NOT_ALLOWED`; UNAVAILABLE while it cannot be
     /// checked.
-    pub async fn caller(&self, headers: &http::HeaderMap, path: &str) -> Result<Arc<Known>, Box<Status>> {
+    pub async fn caller(&self, headers: &http::HeaderMap, path: &str) -> Result<Arc<Checked>, Box<Status>> {
         let token = bearer::token(headers)?;
         if is_api_key(token) {
             self.keys.caller(token, path, self.access.is_for_people(path)).await

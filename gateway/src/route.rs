@@ -2,7 +2,7 @@
 
 use crate::{
     answer,
-    callers::{Callers, Known},
+    callers::{Callers, Checked},
     connect::{Incoming, StreamFault},
     limits::{Kind, Limits, Standing, UnderWay, Unread},
     metadata,
@@ -50,7 +50,7 @@ pub struct Router {
 async fn receive_whole(
     kind: Kind,
     (request, most): (Request, usize),
-    known: &Known,
+    known: &Checked,
     limits: &Limits,
 ) -> Result<(Request, UnderWay), Box<Status>> {
     let standing = known.standing(limits);
@@ -97,7 +97,7 @@ impl Router {
         Ok(answer)
     }
 
-    async fn pass_on(&self, request: Request, known: Arc<Known>) -> Result<Response, Box<Status>> {
+    async fn pass_on(&self, request: Request, known: Arc<Checked>) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
         if !self.access.has(&path) {
             return Err(Box::new(unknown()));
@@ -181,7 +181,7 @@ impl Router {
         Ok(answer)
     }
 
-    async fn answer_here(&self, mut request: Request, next: Next, known: &Known) -> Result<Response, Box<Status>> {
+    async fn answer_here(&self, mut request: Request, next: Next, known: &Checked) -> Result<Response, Box<Status>> {
         let path = request.uri().path().to_owned();
         let scope = layers::admit(&self.access, |_| Ok((String::new(), known.caller.clone())), &path, request.headers())?;
         request.extensions_mut().insert(scope);

@@ -98,9 +98,8 @@ async fn what_was_bought_is_told_of_before_it_expires(world: &World) {
     let (mail, words) = told(&desk, 1).await;
     assert_eq!(mail.subject, "80.00 USD of your prepaid credit will expire");
     for part in [
-        "- 50.00\u{a0}USD, last day 2 March 2026, of which 20.00\u{a0}USD are reserved now;",
-        "- 30.00\u{a0}USD, last day 2 March 2026\n",
-        "or pay open invoices with it",
+        "- 50.00\u{a0}USD, last day 2 March 2026, which also pays open invoices, of which 20.00\u{a0}USD are reserved now;",
+        "- 30.00\u{a0}USD, last day 2 March 2026, which also pays open invoices\n",
     ] {
         assert!(words.contains(part), "{part} in {words}");
     }

@@ -117,6 +117,7 @@ mod revocations;
 mod rig;
 mod rolling;
 mod rounding;
+mod same_story;
 mod sandbox;
 mod schemas;
 mod scripts;

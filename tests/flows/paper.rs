@@ -55,7 +55,7 @@ async fn a_void_and_a_credit_note_are_mailed_with_their_document(world: &World) 
     let issue = mails_of(&desk.owner, MailKind::InvoiceIssued, 1).await.remove(0);
     assert_eq!((issue.attachments.clone(), issue.subject.contains(&desk.invoice.number)), (vec![desk.invoice.name.clone()], true));
     let words = text(&desk.owner, &issue).await;
-    assert!(words.contains("We will collect the amount on that day") && words.contains("due on 31 January 2026"), "{words}");
+    assert!(words.contains("no saved payment method can be used for that") && words.contains("due on 31 January 2026"), "{words}");
     let note = CreateCreditNoteRequest {
         request_id: request_id(),
         parent: desk.invoice.name.clone(),

@@ -164,7 +164,7 @@ async fn each_edge_is_mailed_to_whom_it_concerns(world: &World) {
     let accept = AcceptCounterOfferRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone() };
     desk.admin.plans().accept_counter_offer(accept).await.unwrap();
     let approved = mails_of(&desk.owner, MailKind::PlanApproved, 1).await.remove(0);
-    assert!(text(&desk.owner, &approved).await.contains("taken from your saved payment method"));
+    assert!(text(&desk.owner, &approved).await.contains("no saved payment method can be used for that"));
     mails_of(&desk.owner, MailKind::PlanAnswered, 2).await;
     let cancel = CancelPlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "By mistake.".into() };
     staff.plans().cancel_plan(cancel).await.unwrap();

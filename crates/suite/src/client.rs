@@ -1,5 +1,7 @@
 //! A caller of the gateway: one channel, one token, fresh request ids.
 
+pub use crate::request_ids::request_id;
+
 use crate::credentials::Credentials;
 use payterms_proto::{
     common::{peers::v1::inbox_service_client::InboxServiceClient, v1::operations_service_client::OperationsServiceClient},
@@ -379,12 +381,6 @@ impl Session {
     pub fn holds(&self) -> HoldServiceClient<Caller> {
         HoldServiceClient::new(self.caller())
     }
-}
-
-/// A fresh request id.
-#[must_use]
-pub fn request_id() -> String {
-    uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
 }
 
 /// An amount of whole units and cents, `("USD", 20, 50)` for 20.50 USD.

@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod demo;
 pub mod operate;
 pub mod programs;
+pub mod request_ids;
 pub mod sandbox;
 pub mod shop;
 pub mod start;

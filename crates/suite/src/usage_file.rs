@@ -76,6 +76,7 @@ impl<R: Read> UsageFile<R> {
             quantity: Some(Decimal { value: quantity.to_owned() }),
             unit_price: Some(money(&self.target.currency, price).map_err(|why| format!("unit_price {price}: {why}"))?),
             usage_time: Some(timestamp(self.moved(time)?)),
+            ..Default::default()
         })
     }
 

@@ -9,7 +9,7 @@ mod source;
 pub use claims::ClaimsMap;
 pub use source::KeyOptions;
 
-use crate::{api_keys::SUBJECT, callers::Known};
+use crate::{api_keys::SUBJECT, callers::Checked};
 use clap::Args;
 use jsonwebtoken::Validation;
 use key_set::Keys;
@@ -87,7 +87,7 @@ pub struct KeySet {
     options: TokenOptions,
     claims: ClaimsMap,
     /// Callers by token, with the keys with which the token was checked: after a change of the keys it is checked again.
-    verified: TtlCache<String, (Arc<Keys>, Arc<Known>)>,
+    verified: TtlCache<String, (Arc<Keys>, Arc<Checked>)>,
 }
 
 impl KeySet {
@@ -121,7 +121,7 @@ impl KeySet {
     ///
     /// # Errors
     /// UNAUTHENTICATED with `TOKEN_EXPIRED` or `TOKEN_INVALID`; UNAVAILABLE while there are no keys.
-    pub async fn caller(&self, token: &str) -> Result<Arc<Known>, Box<Status>> {
+    pub async fn caller(&self, token: &str) -> Result<Arc<Checked>, Box<Status>> {
         let verified = match self.verify(token) {
             Err(fault @ TokenFault::NotSigned(UNKNOWN_KEY)) => match self.source.keys() {
                 // Its key may have been published a moment ago.
@@ -137,7 +137,7 @@ impl KeySet {
     ///
     /// # Errors
     /// The fault of the token.
-    pub fn verify(&self, token: &str) -> Result<Arc<Known>, TokenFault> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Checked>, TokenFault> {
         let now = SystemClock.now();
         let keys = self.source.keys().ok_or(TokenFault::NoKeys)?;
         if let Some((checked_with, known)) = self.verified.get(token, now)
@@ -150,7 +150,7 @@ impl KeySet {
         let standing = self.claims.standing(&claims.others).map_err(|fault| fault.logged("a caller's"))?;
         let caller =
             Caller { subject: claims.sub, roles: standing.roles, tenant: standing.tenant, customer: standing.customer, run_id: None };
-        let known = Arc::new(Known::new(caller));
+        let known = Arc::new(Checked::new(caller));
         self.verified.insert(token.to_owned(), (keys, known.clone()), believed_until(claims.exp, now));
         Ok(known)
     }

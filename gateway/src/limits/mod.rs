@@ -159,7 +159,7 @@ pub(crate) fn show_in_metrics() {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, LimitOptions, Limits, rates::OwnRates};
+    use super::{Kind, LimitOptions, Limits, rates::TenantRates};
     use payterms_chassis::call::Caller;
 
     fn caller(number: usize) -> Caller {
@@ -187,14 +187,18 @@ mod tests {
         let admitted = |number| (0..100).filter(|_| limits.standing_of(&caller(number)).take_call().is_ok()).count();
         let (early, before) = (limits.standing_of(&caller(1)), admitted(1));
         assert!((20..=21).contains(&before));
-        register.register(std::slice::from_ref(&acme), &[(acme.clone(), OwnRates { caller: Some(40), ..OwnRates::default() })].into());
+        register
+            .register(std::slice::from_ref(&acme), &[(acme.clone(), TenantRates { caller: Some(40), ..TenantRates::default() })].into());
         assert!(early.take_call().is_ok(), "known callers have it too");
         assert!((80..=100).contains(&admitted(2)));
         let generation = register.generation();
-        register.register(std::slice::from_ref(&acme), &[(acme.clone(), OwnRates { caller: Some(40), ..OwnRates::default() })].into());
-        assert_eq!(register.generation(), generation, "nothing has changed");
         register
-            .register(&[acme, "globex".to_owned()], &[("globex".to_owned(), OwnRates { tenant: Some(1), ..OwnRates::default() })].into());
+            .register(std::slice::from_ref(&acme), &[(acme.clone(), TenantRates { caller: Some(40), ..TenantRates::default() })].into());
+        assert_eq!(register.generation(), generation, "nothing has changed");
+        register.register(
+            &[acme, "globex".to_owned()],
+            &[("globex".to_owned(), TenantRates { tenant: Some(1), ..TenantRates::default() })].into(),
+        );
         assert!((20..=21).contains(&admitted(3)), "the configured rates hold again, and another tenant's do not count");
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 /// Calls a second of the accounts of one tenant; none: as configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct OwnRates {
+pub(super) struct TenantRates {
     pub caller: Option<u32>,
     pub customer: Option<u32>,
     pub tenant: Option<u32>,
@@ -20,16 +20,16 @@ pub(super) struct OwnRates {
 /// The rates of all accounts.
 #[derive(Debug)]
 pub(super) struct Rates {
-    configured: OwnRates,
+    configured: TenantRates,
     /// By the tenants' slugs, those that have some.
-    registered: RwLock<HashMap<String, OwnRates>>,
+    registered: RwLock<HashMap<String, TenantRates>>,
     /// Counts the changes of what is registered, so that an account sees at a glance whether it is up to date.
     generation: AtomicU64,
 }
 
 impl Rates {
     pub(super) fn new(options: &LimitOptions) -> Self {
-        let configured = OwnRates {
+        let configured = TenantRates {
             caller: Some(options.caller_calls_per_second),
             customer: Some(options.customer_calls_per_second),
             tenant: Some(options.tenant_calls_per_second),
@@ -44,7 +44,7 @@ impl Rates {
     /// The rate of an account.
     pub(super) fn of(&self, holder: Holder, tenant: &str) -> u32 {
         let own = self.registered.read().unwrap_or_else(PoisonError::into_inner).get(tenant).copied().unwrap_or_default();
-        let rate = |rates: OwnRates| match holder {
+        let rate = |rates: TenantRates| match holder {
             Holder::Caller => rates.caller,
             Holder::Customer => rates.customer,
             Holder::Tenant => rates.tenant,
@@ -53,7 +53,7 @@ impl Rates {
     }
 
     /// Takes what the register says of these tenants, of which `found` have rates of their own.
-    pub(super) fn register(&self, asked: &[String], found: &HashMap<String, OwnRates>) {
+    pub(super) fn register(&self, asked: &[String], found: &HashMap<String, TenantRates>) {
         let mut registered = self.registered.write().unwrap_or_else(PoisonError::into_inner);
         let mut has_changed = false;
         for tenant in asked {

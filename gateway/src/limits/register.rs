@@ -1,7 +1,7 @@
 //! Asks invoicing, which has the register of tenants, for the rates of those tenants that call. No call waits for it: a tenant's first calls
 //! count against the configured rates.
 
-use super::{Limits, rates::OwnRates};
+use super::{Limits, rates::TenantRates};
 use payterms_chassis::{AppError, access::PEER, call::Caller, peers::Peers};
 use payterms_proto::invoicing::{
     peers::v1::{GetCallLimitsRequest, call_limit_service_client::CallLimitServiceClient},
@@ -46,17 +46,17 @@ pub(super) async fn follow(limits: Arc<Limits>, peers: Peers, stop: Cancellation
     }
 }
 
-async fn ask(peers: &Peers, tenants: &[String]) -> Result<HashMap<String, OwnRates>, AppError> {
+async fn ask(peers: &Peers, tenants: &[String]) -> Result<HashMap<String, TenantRates>, AppError> {
     let own = Caller { subject: "service:gateway".to_owned(), roles: vec![PEER.to_owned()], tenant: None, customer: None, run_id: None };
     let request = peers.request("invoicing", &own, GetCallLimitsRequest { tenants: tenants.to_vec() }, BUDGET)?;
     let answer = CallLimitServiceClient::new(peers.channel("invoicing")?).get_call_limits(request).await?.into_inner();
-    let limited = answer.limited_tenants.into_iter().map(|limited| (limited.tenant, own_rates(limited.call_limits.unwrap_or_default())));
+    let limited = answer.limited_tenants.into_iter().map(|limited| (limited.tenant, tenant_rates(limited.call_limits.unwrap_or_default())));
     Ok(limited.collect())
 }
 
-fn own_rates(limits: CallLimits) -> OwnRates {
+fn tenant_rates(limits: CallLimits) -> TenantRates {
     let rate = |rate: i32| u32::try_from(rate).ok().filter(|rate| *rate > 0);
-    OwnRates {
+    TenantRates {
         caller: rate(limits.caller_calls_per_second),
         customer: rate(limits.customer_calls_per_second),
         tenant: rate(limits.tenant_calls_per_second),

@@ -52,5 +52,6 @@ pub fn all(app: &App) -> Jobs {
         follow_method::JOB => follow_method::collect_from_new_method,
     };
     // The register may hang.
-    all.apart(check_tax_number::JOB)
+    // A method that was chosen before a collection is no reason to try again when that fails.
+    all.first(follow_method::JOB).apart(check_tax_number::JOB)
 }

@@ -8,7 +8,8 @@ use crate::{
         health::Health,
         options::DatabaseOptions,
         pool::{Limits, Pool},
-        server_checks, sql, tenants,
+        server_checks, sql,
+        tenants::{self, Turn},
         transaction::{Transaction, Witness},
         tx::WriteTx,
     },
@@ -260,36 +261,27 @@ impl Db {
         let txn = self.transaction().await?;
         let state = tenants::enter(&txn, &call.tenant).await?.ok_or_else(tenants::unknown_yet)?;
         state.admits(call)?;
-        let id_time = tenants::rising_time(&txn, &call.tenant, &state).await?;
+        let (state, id_time) = tenants::take_turn(&txn, (&call.tenant, Turn::of(call)), state).await?;
         Ok(self.open_tx(txn, call, Some(state), id_time))
     }
 
-    /// Begins a write that is allowed in any state of the tenant: a due row, a step of an open flow, a change of the register
-    /// itself. A refusal would leave such work half done.
+    /// Begins a write that is allowed in any state of the tenant: a due row, a step of an open flow, a change of the register itself. A
+    /// refusal would leave such work half done.
     pub async fn begin_forward(&self, call: &Call) -> Result<WriteTx, AppError> {
-        let txn = self.transaction().await?;
-        let state = tenants::enter(&txn, &call.tenant).await?;
-        let id_time = match &state {
-            Some(state) => tenants::rising_time(&txn, &call.tenant, state).await?,
-            None => None,
-        };
-        Ok(self.open_tx(txn, call, state, id_time))
+        self.begin_in_any_state(call, Turn::of(call)).await
     }
 
-    /// Begins a write that is allowed in any state, like [`Self::begin_forward`], but whose order among a test clock's other
-    /// writes differs from run to run: an event's, or a driver's that nobody waits for. It does not advance the time part of
-    /// ids, so that the same story on a test clock gives the same ids.
+    /// Begins a write that is allowed in any state, like [`Self::begin_forward`], but whose order among a test clock's other writes
+    /// differs from run to run: an event's, or a driver's that nobody waits for. A request id may make ids once at an instant.
     pub async fn begin_apart(&self, call: &Call) -> Result<WriteTx, AppError> {
+        self.begin_in_any_state(call, Turn::with_cause(call)).await
+    }
+
+    async fn begin_in_any_state(&self, call: &Call, turn: Turn) -> Result<WriteTx, AppError> {
         let txn = self.transaction().await?;
-        let mut state = tenants::enter(&txn, &call.tenant).await?;
-        if self.is_postgres() && state.as_ref().is_some_and(|state| state.clock_now.is_some()) {
-            // Every other write of such a tenant locks this row first (in `rising_time`). The same order here avoids deadlocks.
-            let lock = "SELECT tenant FROM tenant_states WHERE tenant = $1 FOR UPDATE";
-            sql::one(&txn, lock, vec![call.tenant.as_str().into()]).await?;
-            // The clock may have advanced while this waited for the lock.
-            state = tenants::state(&txn, &call.tenant).await?;
-        }
-        Ok(self.open_tx(txn, call, state, None))
+        let Some(state) = tenants::enter(&txn, &call.tenant).await? else { return Ok(self.open_tx(txn, call, None, None)) };
+        let (state, id_time) = tenants::take_turn(&txn, (&call.tenant, turn), state).await?;
+        Ok(self.open_tx(txn, call, Some(state), id_time))
     }
 
     fn open_tx(&self, txn: Transaction, call: &Call, state: Option<tenants::TenantState>, id_time: Option<DateTime<Utc>>) -> WriteTx {

@@ -14,6 +14,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{Kind, Refusal, TenantId};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
+use uuid::Uuid;
 
 /// The row of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct TenantState {
     pub clock_seed: Option<Vec<u8>>,
     /// The run that is advancing the clock; `None` while the clock stands. Only this run may write meanwhile.
     pub clock_run: Option<String>,
+    /// The time part of the ids of the last write of a test clock that was the next one.
+    last_id_millis: i64,
 }
 
 impl TenantState {
@@ -60,7 +63,8 @@ pub fn unknown_yet() -> AppError {
 
 /// The row of a tenant.
 pub async fn state<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Option<TenantState>, DbErr> {
-    let query = "SELECT suspended, time_zone, day_reached, clock_now, clock_seed, clock_run FROM tenant_states WHERE tenant = $1";
+    let query = "SELECT suspended, time_zone, day_reached, clock_now, clock_seed, clock_run, last_id_millis FROM tenant_states \
+                 WHERE tenant = $1";
     sql::one(conn, query, vec![tenant.as_str().into()]).await?.as_ref().map(read).transpose()
 }
 
@@ -70,7 +74,7 @@ pub async fn enter<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Op
         return state(conn, tenant).await;
     }
     let query = "SELECT set_config('payterms.tenants', $1, true), tenant, suspended, time_zone, day_reached, clock_now, clock_seed, \
-                 clock_run FROM (SELECT 1) AS one LEFT JOIN tenant_states ON tenant = $1";
+                 clock_run, last_id_millis FROM (SELECT 1) AS one LEFT JOIN tenant_states ON tenant = $1";
     let Some(row) = sql::one(conn, query, vec![tenant.as_str().into()]).await? else { return Ok(None) };
     // The join yields a row of nulls for an unregistered tenant.
     let registered: Option<String> = row.try_get("", "tenant")?;
@@ -86,19 +90,66 @@ fn read(row: &QueryResult) -> Result<TenantState, DbErr> {
         clock_now: row.try_get("", "clock_now")?,
         clock_seed: row.try_get("", "clock_seed")?,
         clock_run: row.try_get("", "clock_run")?,
+        last_id_millis: row.try_get("", "last_id_millis")?,
     })
 }
 
-/// The time part of the ids that a transaction makes for a tenant with a test clock. It is the clock's time, or one
-/// millisecond more than in the previous transaction: ids must rise in the order of writes even while the clock stands.
-/// `None` for tenants without a test clock.
-pub async fn rising_time<C: ConnectionTrait>(conn: &C, tenant: &TenantId, state: &TenantState) -> Result<Option<DateTime<Utc>>, DbErr> {
-    let Some(now) = state.clock_now else { return Ok(None) };
-    let next = "UPDATE tenant_states SET last_id_millis = CASE WHEN last_id_millis >= $2 THEN last_id_millis + 1 ELSE $2 END \
-                WHERE tenant = $1 RETURNING last_id_millis";
-    let row = sql::one(conn, next, vec![tenant.as_str().into(), now.timestamp_millis().into()]).await?;
-    let millis: Option<i64> = row.map(|row| row.try_get("", "last_id_millis")).transpose()?;
-    Ok(millis.and_then(DateTime::from_timestamp_millis))
+/// Where a write stands among the others of a tenant with a test clock. The ids that it makes show it, so the same story has the same
+/// ids although flows and events run side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// After all writes before it: a caller's, who waits for each answer, or a due row's or flow's, of which one is done at a time.
+    Next,
+    /// With what caused it, an intent or an event, whose id tells when that was. A service that is called by another one does not know it.
+    Caused(Option<DateTime<Utc>>),
+}
+
+impl Turn {
+    /// The turn of a write. What another service calls for it makes once: its request id is that of a step.
+    pub(crate) fn of(call: &Call) -> Self {
+        if call.caused_by.is_none() && call.caller.has("PEER") { Self::Caused(None) } else { Self::Next }
+    }
+
+    /// The turn of a write that comes at any moment after its cause.
+    pub(crate) fn with_cause(call: &Call) -> Self {
+        Self::Caused(call.caused_by.and_then(instant_of))
+    }
+}
+
+/// The instant that an id of ours holds.
+fn instant_of(id: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = id.get_timestamp().filter(|_| id.get_version_num() == 7)?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
+/// Takes a write's turn among the others of a tenant with a test clock: locks the tenant's row and returns it as it is then, with the
+/// time part of the ids that the write makes. Ids must rise in the order of writes even while the clock stands, and be the same
+/// each time the story is played. `None` for tenants without a test clock, whose row is not locked.
+pub async fn take_turn<C: ConnectionTrait>(
+    conn: &C,
+    (tenant, turn): (&TenantId, Turn),
+    entered: TenantState,
+) -> Result<(TenantState, Option<DateTime<Utc>>), DbErr> {
+    let Some(now) = entered.clock_now else { return Ok((entered, None)) };
+    let Turn::Caused(at) = turn else {
+        let next = "UPDATE tenant_states SET last_id_millis = CASE WHEN last_id_millis >= $2 THEN last_id_millis + 1 ELSE $2 END \
+                    WHERE tenant = $1 RETURNING last_id_millis";
+        let row = sql::one(conn, next, vec![tenant.as_str().into(), now.timestamp_millis().into()]).await?;
+        let millis: Option<i64> = row.map(|row| row.try_get("", "last_id_millis")).transpose()?;
+        return Ok((entered, millis.and_then(DateTime::from_timestamp_millis)));
+    };
+    let mut locked = entered;
+    if conn.get_database_backend() == DbBackend::Postgres {
+        // The next write locks this row first (above). The same order here avoids deadlocks.
+        sql::one(conn, "SELECT tenant FROM tenant_states WHERE tenant = $1 FOR UPDATE", vec![tenant.as_str().into()]).await?;
+        // The clock may have advanced while this waited for the lock.
+        locked = state(conn, tenant).await?.unwrap_or(locked);
+    }
+    let now = locked.clock_now.unwrap_or(now);
+    // While the clock stands, whoever waits for this write has made the last one. While it advances, flows run side by side.
+    let last = DateTime::from_timestamp_millis(locked.last_id_millis).filter(|_| locked.clock_run.is_none());
+    let instant = at.or(last).map_or(now, |instant| instant.max(now));
+    Ok((locked, Some(instant)))
 }
 
 /// The zone of a tenant as the register names it; none while the register has not been heard.

@@ -30,7 +30,7 @@ pub struct DueRow {
     pub due: DateTime<Utc>,
     /// The run of the test clock that executes it, if there is one.
     pub run_id: Option<String>,
-    /// Distinguishes the rows that a test clock makes for one instant; 0 for tenants without a test clock.
+    /// Distinguishes the rows of a subject that a test clock makes for one instant, by what made them; 0 for tenants without a test clock.
     pub ordinal: i64,
 }
 
@@ -51,6 +51,7 @@ type Execute = Arc<dyn Fn(DueRow) -> BoxFuture<'static, Result<(), AppError>> + 
 pub struct Jobs {
     by_name: HashMap<&'static str, Execute>,
     apart: Vec<&'static str>,
+    first: Vec<&'static str>,
 }
 
 /// Rows are executed in two lanes, side by side. A round of a lane ends with its slowest row, so what asks somebody outside, who may hang,
@@ -106,6 +107,20 @@ impl Jobs {
         self
     }
 
+    /// Begins with the rows of a job among those of one instant: others may depend on what it has done.
+    #[must_use]
+    pub fn first(mut self, name: &'static str) -> Self {
+        self.first.push(name);
+        self
+    }
+
+    /// The order of due rows: names of jobs are ours, and no text of a request.
+    pub(crate) fn order(&self) -> String {
+        let names: Vec<_> = self.first.iter().map(|name| format!("'{name}'")).collect();
+        let first = if names.is_empty() { String::new() } else { format!("CASE WHEN job IN ({}) THEN 0 ELSE 1 END, ", names.join(", ")) };
+        format!("due_at, {first}job, subject")
+    }
+
     /// Whether any rows are in a lane.
     pub(crate) fn has(&self, lane: Lane) -> bool {
         lane == Lane::Common || !self.apart.is_empty()
@@ -149,16 +164,9 @@ async fn upsert(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)], c
         return Ok(());
     }
     let tenant = tx.call().tenant.as_str();
-    let many = i64::try_from(subjects.len()).unwrap_or_default();
-    let mut ordinal = 0_i64;
-    if tx.time().tested {
-        let count = "UPDATE tenant_states SET due_count = due_count + $2 WHERE tenant = $1 RETURNING due_count";
-        let row = sql::one(tx.conn(), count, vec![tenant.into(), many.into()]).await?;
-        ordinal = row.map(|row| row.try_get::<i64>("", "due_count")).transpose()?.unwrap_or_default().saturating_sub(many);
-    }
+    let ordinal = if tx.time().tested { ordinal_of(tx.call().request_id) } else { 0 };
     let (mut rows, mut values) = (Vec::new(), vec![tenant.into(), job.into()]);
     for (subject, due) in subjects {
-        ordinal = ordinal.saturating_add(i64::from(tx.time().tested));
         let bound = values.len();
         rows.push(format!("($1, $2, ${}, ${}, ${})", bound.saturating_add(1), bound.saturating_add(2), bound.saturating_add(3)));
         values.extend::<[sea_orm::Value; 3]>([subject.clone().into(), (*due).into(), ordinal.into()]);
@@ -169,6 +177,12 @@ async fn upsert(tx: &WriteTx, job: &str, subjects: &[(String, DateTime<Utc>)], c
         rows.join(", ")
     );
     sql::exec(tx.conn(), &upsert, values).await.map(|_| ())
+}
+
+/// A number of what schedules a row. A write schedules a job of a subject once.
+fn ordinal_of(request_id: Uuid) -> i64 {
+    let (high, low) = request_id.as_u64_pair();
+    i64::try_from((high ^ low) >> 1).unwrap_or_default()
 }
 
 /// Schedules a job for a subject unless it is scheduled already, so that repeated calls do not postpone it again and again.
@@ -281,8 +295,9 @@ async fn claim(db: &Db, jobs: &Jobs, lane: Lane) -> Result<Vec<DueRow>, AppError
     let select = format!(
         "SELECT due.tenant AS tenant, job, subject, due_at, ordinal FROM due JOIN tenant_states ON tenant_states.tenant = due.tenant \
          WHERE due_at <= $1 AND clock_now IS NULL AND NOT suspended AND (claimed_until IS NULL OR claimed_until < $1){} \
-         ORDER BY due_at, job, subject LIMIT $2{skip}",
-        jobs.of_lane(lane)
+         ORDER BY {} LIMIT $2{skip}",
+        jobs.of_lane(lane),
+        jobs.order()
     );
     let rows = sql::all(&txn, &select, vec![now.into(), lane.claims().into()]).await?;
     let rows = rows.iter().map(|row| row_of(row, None)).collect::<Result<Vec<_>, _>>()?;

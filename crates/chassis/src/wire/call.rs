@@ -101,6 +101,8 @@ pub struct Call {
     pub method: String,
     /// SHA-256 of the request: the same id with other content is refused.
     pub input_hash: Vec<u8>,
+    /// The intent or event that caused a write that no caller requested.
+    pub caused_by: Option<Uuid>,
 }
 
 impl Call {
@@ -113,6 +115,7 @@ impl Call {
             request_id: step_id(intent, cause),
             method: cause.to_owned(),
             input_hash: Vec::new(),
+            caused_by: Some(intent),
         }
     }
 

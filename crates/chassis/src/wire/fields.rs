@@ -91,6 +91,7 @@ impl Fields {
             request_id,
             method: self.scope.method.clone(),
             input_hash: self.input_hash.clone(),
+            caused_by: None,
         };
         self.finish()?;
         Ok(call)

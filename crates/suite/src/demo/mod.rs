@@ -111,6 +111,19 @@ pub async fn play(options: &DemoOptions, postgres: Option<String>, broker: Broke
     Ok(())
 }
 
+/// Plays the stories on a stage whose suite runs, without the usage and the bank files, of which much is taken side by side.
+///
+/// # Errors
+/// A sentence that says which step failed.
+pub async fn one_by_one(stage: &mut Stage) -> Result<(), String> {
+    stage.open().await?;
+    stage.import(CUSTOMERS).await?;
+    Box::pin(s4::play(stage)).await?;
+    Box::pin(s3::play(stage)).await?;
+    Box::pin(s2::play(stage)).await?;
+    Box::pin(account::play(stage)).await
+}
+
 /// Plays all stories on a stage whose suite runs, with the usage of this file.
 ///
 /// # Errors

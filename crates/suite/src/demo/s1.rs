@@ -54,7 +54,7 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
     refused(stage, &later).await?;
     let line = approved(stage, &later).await?;
     let bought = Box::pin(buys(stage, &later, &line)).await?;
-    due(stage, &later, &line, &bought).await
+    Box::pin(due(stage, &later, &line, &bought)).await
 }
 
 /// The clock goes to a day in Sydney.

@@ -30,9 +30,9 @@ pub struct TokenOptions {
     /// Id of the customer that a member acts for.
     #[arg(long)]
     pub customer: Option<uuid::Uuid>,
-    /// Subject of the token.
-    #[arg(long, default_value = "dev:person")]
-    pub subject: String,
+    /// Subject of the token; `dev:` and the first role if not given. Where two people are needed, two subjects are.
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub subject: Option<String>,
     /// How long it lives; the gateway takes no longer ones.
     #[arg(long, default_value_t = 3_600, value_parser = clap::value_parser!(i64).range(1..=LONGEST_TOKEN_SECONDS))]
     pub seconds: i64,
@@ -54,8 +54,9 @@ pub fn mint(options: &TokenOptions, data: &Path) -> Result<String, String> {
         return Err(faults.join("\n"));
     }
     let tenant = options.tenant.as_deref().map(str::parse).transpose().map_err(|_| "the tenant is no slug".to_owned())?;
-    let caller =
-        Caller { subject: options.subject.clone(), roles: options.roles.clone(), tenant, customer: options.customer, run_id: None };
+    let first_role = options.roles.first().map(|role| role.to_lowercase()).unwrap_or_default();
+    let subject = options.subject.clone().unwrap_or_else(|| format!("dev:{first_role}"));
+    let caller = Caller { subject, roles: options.roles.clone(), tenant, customer: options.customer, run_id: None };
     let keys = options.keys.clone().unwrap_or_else(|| data.join("keys"));
     signed_token(&keys, &options.issuer, &caller, options.seconds)
 }
@@ -107,7 +108,7 @@ mod tests {
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             tenant: tenant.map(str::to_owned),
             customer: customer.map(uuid::Uuid::from_u128),
-            subject: "ann".to_owned(),
+            subject: Some("ann".to_owned()),
             seconds: 60,
             keys: None,
             issuer: "development".to_owned(),

@@ -21,7 +21,7 @@ pub(super) async fn wallet(owner: &Session, tenant: &str, customer: &str) -> Res
         return Ok(wallet.name);
     }
     let request_id = step(tenant, &format!("wallet of {customer}"));
-    let open = OpenWalletRequest { request_id, parent: customer.to_owned(), currency_code: CURRENCY.to_owned() };
+    let open = OpenWalletRequest { request_id, parent: customer.to_owned(), currency_code: CURRENCY.to_owned(), ..Default::default() };
     let opened = patient("OpenWallet", async || owner.wallets().open_wallet(open.clone()).await).await?;
     Ok(opened.wallet.unwrap_or_default().name)
 }

@@ -99,7 +99,7 @@ pub async fn customer(owner: &Session, tenant: &str) -> Result<String, String> {
     let parent = format!("tenants/{tenant}");
     let mut page_token = String::new();
     loop {
-        let list = ListCustomersRequest { parent: parent.clone(), page_size: 500, page_token };
+        let list = ListCustomersRequest { parent: parent.clone(), page_size: 500, page_token, ..Default::default() };
         let page = patient("ListCustomers", async || owner.customers().list_customers(list.clone()).await).await?;
         if let Some(known) = page.customers.into_iter().find(|customer| customer.legal_name == CUSTOMER) {
             return Ok(known.name);

@@ -250,16 +250,19 @@ pub async fn announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice:
     Ok(whole(conn, tenant, rows).await?.into_iter().filter(Payment::is_announced).collect())
 }
 
-/// The payments under way of an invoice, the oldest first.
-async fn processing_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Select<Entity>, AppError> {
-    let ids: Vec<Uuid> = allocations::Entity::find()
+/// The ids of the payments of these invoices.
+async fn ids_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
+    let query = allocations::Entity::find()
         .select_only()
         .column(allocations::Column::PaymentId)
         .filter(allocations::Column::Tenant.eq(tenant.as_str()))
-        .filter(allocations::Column::InvoiceId.eq(invoice.uuid()))
-        .into_tuple()
-        .all(conn)
-        .await?;
+        .filter(allocations::Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())));
+    Ok(query.into_tuple().all(conn).await?)
+}
+
+/// The payments under way of an invoice, the oldest first.
+async fn processing_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Select<Entity>, AppError> {
+    let ids = ids_of(conn, tenant, &[invoice]).await?;
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::Id.is_in(ids))
@@ -273,14 +276,7 @@ pub async fn oldest_pending<C: ConnectionTrait>(
     tenant: &TenantId,
     invoices: &[Id<Invoice>],
 ) -> Result<Option<(Id<Customer>, Id<Payment>)>, AppError> {
-    let ids: Vec<Uuid> = allocations::Entity::find()
-        .select_only()
-        .column(allocations::Column::PaymentId)
-        .filter(allocations::Column::Tenant.eq(tenant.as_str()))
-        .filter(allocations::Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())))
-        .into_tuple()
-        .all(conn)
-        .await?;
+    let ids = ids_of(conn, tenant, invoices).await?;
     let found: Option<(Uuid, Uuid)> = Entity::find()
         .select_only()
         .columns([Column::CustomerId, Column::Id])
