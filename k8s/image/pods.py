@@ -84,13 +84,17 @@ def volume(pod, spec, group):
     return folder
 
 
-def variable(entry):
-    """A variable of a container, NAME=value."""
-    if "value" in entry:
-        return f"{entry['name']}={entry['value']}"
-    (reference,) = entry["valueFrom"].items()
-    kind = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}[reference[0]]
-    return f"{entry['name']}={content(kind, reference[1]['name'])[reference[1]['key']].decode()}"
+def variables(entries):
+    """The variables of a container, each NAME=value; an optional one whose key is missing is left out."""
+    for entry in entries:
+        value = entry.get("value")
+        if "valueFrom" in entry:
+            ((kind, reference),) = entry["valueFrom"].items()
+            keys = content({"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}[kind], reference["name"])
+            if reference["key"] not in keys and reference.get("optional"):
+                continue
+            value = keys[reference["key"]].decode()
+        yield f"{entry['name']}={value}"
 
 
 def start(pod, template, more=()):
@@ -116,7 +120,7 @@ def start(pod, template, more=()):
         run("mount", "--bind", volumes[mount["name"]], root + mount["mountPath"])
         if mount.get("readOnly"):
             run("mount", "-o", "remount,bind,ro", root + mount["mountPath"])
-    environment = [variable(entry) for entry in container.get("env", [])] + list(more)
+    environment = [*variables(container.get("env", [])), *more]
     identity = f"--userspec={user['runAsUser']}:{user['runAsGroup']}"
     command = ["env", "-i", *environment, shutil.which("setpriv"), "--no-new-privs", shutil.which("chroot"), identity, root]
     return subprocess.Popen([*command, *container["command"], *container.get("args", [])])
