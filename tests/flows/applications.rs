@@ -343,7 +343,7 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
     let update = UpdateProgrammeRequest { request_id: request_id(), programme: Some(programme), update_mask };
     desk.owner.programmes().update_programme(update).await.unwrap();
     let replayed = desk.owner.applications().replay_decision(ReplayDecisionRequest { name: name.clone() }).await.unwrap().into_inner();
-    assert_eq!((replayed.identical, replayed.kept.unwrap().policy), (true, desk.programme.policy.clone()));
+    assert_eq!((replayed.identical, replayed.stored.unwrap().policy), (true, desk.programme.policy.clone()));
     let list = ListPoliciesRequest { parent: "tenants/acme".into(), ..Default::default() };
     assert_eq!(
         desk.owner.policies().list_policies(list).await.unwrap().into_inner().policies.len(),

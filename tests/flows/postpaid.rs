@@ -19,9 +19,9 @@ use payterms_proto::{
         ListPaymentsRequest, Tenant, UpdateTenantRequest, WriteOffInvoiceRequest, invoice::State, refund_part::Destination,
     },
     wallet::v1::{
-        AskPostpaidRequest, AutoRecharge, DecidePostpaidRequest, GetBalanceRequest, GetPostpaidAgreementRequest,
-        ListPostpaidAgreementsRequest, PostFeeRequest, PostpaidAgreement, RecordUsageRequest, TerminatePostpaidRequest,
-        UpdateAutoRechargeRequest, postpaid_agreement,
+        AutoRecharge, DecidePostpaidRequest, GetBalanceRequest, GetPostpaidAgreementRequest, ListPostpaidAgreementsRequest, PostFeeRequest,
+        PostpaidAgreement, RecordUsageRequest, RequestPostpaidRequest, TerminatePostpaidRequest, UpdateAutoRechargeRequest,
+        postpaid_agreement,
     },
 };
 use payterms_suite::{
@@ -103,8 +103,8 @@ pub(crate) async fn posted(session: &Session, wallet: &str) -> Option<Money> {
 }
 
 impl Desk {
-    fn ask(&self, commitment: i64, limit: i64) -> AskPostpaidRequest {
-        AskPostpaidRequest {
+    fn ask(&self, commitment: i64, limit: i64) -> RequestPostpaidRequest {
+        RequestPostpaidRequest {
             request_id: request_id(),
             parent: self.wallet.clone(),
             monthly_commitment: amount("AUD", commitment, 0),
@@ -113,7 +113,7 @@ impl Desk {
     }
 
     pub(crate) async fn asked(&self) -> PostpaidAgreement {
-        let asked = self.admin.postpaid().ask_postpaid(self.ask(1_000, 3_000)).await.unwrap();
+        let asked = self.admin.postpaid().request_postpaid(self.ask(1_000, 3_000)).await.unwrap();
         asked.into_inner().postpaid_agreement.unwrap()
     }
 
@@ -302,11 +302,11 @@ pub(crate) async fn a_termination_invoices_the_rest_of_the_commitment(world: &Wo
 
 async fn somebody_decides_and_figures_must_fit(world: &World) {
     let desk = desk(world).await;
-    let why = async |request: AskPostpaidRequest| reason(&desk.admin.postpaid().ask_postpaid(request).await.unwrap_err());
+    let why = async |request: RequestPostpaidRequest| reason(&desk.admin.postpaid().request_postpaid(request).await.unwrap_err());
     assert_eq!(why(desk.ask(999, 3_000)).await, "BELOW_MINIMUM");
     assert_eq!(why(desk.ask(2_000, 1_999)).await, "FIELD_OUT_OF_RANGE");
-    let foreign = AskPostpaidRequest { parent: desk.wallet.replace("acme", "other"), ..desk.ask(1_000, 3_000) };
-    assert_eq!(reason(&desk.owner.postpaid().ask_postpaid(foreign).await.unwrap_err()), "RESOURCE_NOT_FOUND");
+    let foreign = RequestPostpaidRequest { parent: desk.wallet.replace("acme", "other"), ..desk.ask(1_000, 3_000) };
+    assert_eq!(reason(&desk.owner.postpaid().request_postpaid(foreign).await.unwrap_err()), "RESOURCE_NOT_FOUND");
     let asked = desk.asked().await;
     assert_eq!(why(desk.ask(1_000, 3_000)).await, "POSTPAID_STATE", "one at a time");
     for role in ["STAFF", "SERVICE"] {

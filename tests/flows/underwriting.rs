@@ -256,7 +256,7 @@ async fn what_a_file_holds_is_described_before_it_is_read(world: &World) {
     let described = describe(case!("bal-dttm.xml")).await.unwrap();
     let own = &described.statements[0];
     assert_eq!((described.format.as_str(), described.finding_count, own.currency_code.as_str()), ("CAMT_053", 0, "USD"));
-    assert_eq!((own.booking_count, own.whole, own.tells_returns), (30, true, true));
+    assert_eq!((own.booking_count, own.whole, own.reports_returns), (30, true, true));
     assert_eq!((own.inflow.clone(), own.outflow.clone(), own.closing_balance.clone()), (usd(60_000), usd(48_000), usd(32_000)));
     assert_eq!(own.to_date, Some(Date { year: 2026, month: 6, day: 30 }));
     assert_eq!(reason(&describe(b"PK\x03\x04").await.unwrap_err()), "BANK_FILE_INVALID");

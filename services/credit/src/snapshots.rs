@@ -82,7 +82,10 @@ fn applications_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
                 continue;
             };
             let credit_application = Some(credit_application(tenant, &application, &ApplicationParts::default(), false));
-            states.push((application.id.to_string(), ApplicationChanged { credit_application, asked_for_more: false }.encode_to_vec()));
+            states.push((
+                application.id.to_string(),
+                ApplicationChanged { credit_application, information_requested: false }.encode_to_vec(),
+            ));
         }
         Ok(states)
     })

@@ -16,8 +16,8 @@ use payterms_proto::{
         RaiseTransferTopUpRequest, Tenant, TransferTopUp, UpdateCustomerRequest, UpdateTenantRequest, credit_note::Reason, invoice::State,
     },
     wallet::v1::{
-        AskPostpaidRequest, CreateRecurringFeeRequest, DecidePostpaidRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest,
-        RecordUsageRequest, TaxKind, UpdateWalletSettingsRequest, WalletSettings, postpaid_agreement,
+        CreateRecurringFeeRequest, DecidePostpaidRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest, RecordUsageRequest,
+        RequestPostpaidRequest, TaxKind, UpdateWalletSettingsRequest, WalletSettings, postpaid_agreement,
     },
 };
 use prost_types::FieldMask;
@@ -165,13 +165,14 @@ fn midnight(stage: &Stage, months: u32) -> DateTime<Utc> {
 
 /// S5.3, S5.4: asked, decided; usage and fees from one balance; a month at its commitment.
 async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, String> {
-    let ask = AskPostpaidRequest {
+    let ask = RequestPostpaidRequest {
         request_id: request_id(),
         parent: account.wallet.clone(),
         monthly_commitment: amount("AUD", 1_000, 0),
         limit: amount("AUD", 3_000, 0),
     };
-    let asked = account.staff.postpaid().ask_postpaid(ask).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
+    let asked =
+        account.staff.postpaid().request_postpaid(ask).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
     let decide = DecidePostpaidRequest { request_id: request_id(), name: asked.name, approve: true, ..Default::default() };
     let active =
         account.owner.postpaid().decide_postpaid(decide).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();

@@ -50,7 +50,7 @@ pub struct Application {
     /// When it expires, while the applicant is to go on.
     pub expires_at: Option<DateTime<Utc>>,
     /// Whether the applicant has been asked for more since it was loaded.
-    pub asked_for_more: bool,
+    pub information_requested: bool,
     /// The tenant's own id of it, and labels.
     pub marks: Marks,
     /// Counts its changes.
@@ -104,7 +104,7 @@ impl Application {
             line: None,
             reapply_at: None,
             expires_at: Some(now + TimeDelta::days(EXPIRY_DAYS)),
-            asked_for_more: false,
+            information_requested: false,
             marks: Marks::default(),
             version: 1,
             created_at: now,
@@ -301,7 +301,7 @@ impl Application {
         self.must_be_claimed_by(subject)?;
         explanation.clone_into(&mut self.explanation);
         self.state = ApplicationState::MoreInformation;
-        self.asked_for_more = true;
+        self.information_requested = true;
         self.expires_at = Some(now + TimeDelta::days(EXPIRY_DAYS));
         self.touch(now);
         Ok(())

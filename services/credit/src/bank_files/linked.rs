@@ -97,5 +97,5 @@ pub fn pulled(
     bookings: Vec<Booking>,
 ) -> Statement {
     let (source, id) = (Source::Link, StatementId::default());
-    Statement { account, currency, source, id, covers, whole: true, closing, tells_returns: true, bookings }
+    Statement { account, currency, source, id, covers, whole: true, closing, reports_returns: true, bookings }
 }

@@ -95,7 +95,7 @@ fn statement(format: Format, own: &files::Statement, (account, mapping): (String
         covers,
         whole,
         closing,
-        tells_returns: matches!(format, Format::Camt052 | Format::Camt053 | Format::Camt054 | Format::Mt940),
+        reports_returns: matches!(format, Format::Camt052 | Format::Camt053 | Format::Camt054 | Format::Mt940),
         bookings,
     })
 }

@@ -85,7 +85,7 @@ fn a_camt_file_is_read_with_its_period_its_balance_and_its_returns() {
     let bookings: Vec<_> = statement.bookings.iter().map(|booking| (booking.amount, booking.party.as_str(), booking.returned)).collect();
     assert_eq!(bookings, [(10_000_000, "Globex", None), (-7_000_000, "", Some(Returned::Deposit))], "what is pending is not booked");
     assert_eq!((statement.closing, statement.covers.1), (Some(-50_250_000), NaiveDate::from_ymd_opt(2026, 5, 31).unwrap()));
-    assert!(statement.whole && statement.tells_returns);
+    assert!(statement.whole && statement.reports_returns);
     assert!(read(b"<Document/>", None).is_err());
     assert!(read(b"%PDF-1.4", None).unwrap_err().message.contains("PDF"));
 }

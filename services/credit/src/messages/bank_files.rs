@@ -126,7 +126,7 @@ pub fn description(read: &ReadFile) -> pb::DescribeBankFileResponse {
             inflow: amount(sum(1)),
             outflow: amount(sum(-1).saturating_neg()),
             closing_balance: own.closing.and_then(amount),
-            tells_returns: own.tells_returns,
+            reports_returns: own.reports_returns,
         }
     };
     pb::DescribeBankFileResponse {

@@ -71,7 +71,7 @@ fn application(row: &Model) -> Result<Application, AppError> {
         line: row.line_id,
         reapply_at: row.reapply_at,
         expires_at: row.expires_at,
-        asked_for_more: false,
+        information_requested: false,
         marks: marks::stored(row.external_id.clone(), &row.labels)?,
         version: row.version,
         created_at: row.created_at,

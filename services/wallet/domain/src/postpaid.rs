@@ -44,7 +44,7 @@ impl AgreementState {
         match self {
             Self::Requested => &["DecidePostpaid"],
             Self::Active => &["TerminatePostpaid"],
-            Self::Refused | Self::Ended | Self::Terminated => &["AskPostpaid"],
+            Self::Refused | Self::Ended | Self::Terminated => &["RequestPostpaid"],
         }
     }
 }

@@ -4,17 +4,17 @@ use super::Api;
 use crate::{messages::postpaid as messages, use_cases::postpaid};
 use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
-    AskPostpaidRequest, AskPostpaidResponse, DecidePostpaidRequest, DecidePostpaidResponse, GetPostpaidAgreementRequest,
-    GetPostpaidAgreementResponse, ListPostpaidAgreementsRequest, ListPostpaidAgreementsResponse, TerminatePostpaidRequest,
-    TerminatePostpaidResponse, postpaid_service_server::PostpaidService,
+    DecidePostpaidRequest, DecidePostpaidResponse, GetPostpaidAgreementRequest, GetPostpaidAgreementResponse,
+    ListPostpaidAgreementsRequest, ListPostpaidAgreementsResponse, RequestPostpaidRequest, RequestPostpaidResponse,
+    TerminatePostpaidRequest, TerminatePostpaidResponse, postpaid_service_server::PostpaidService,
 };
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl PostpaidService for Api {
-    async fn ask_postpaid(&self, request: Request<AskPostpaidRequest>) -> Result<Response<AskPostpaidResponse>, Status> {
-        let (call, command) = messages::ask_postpaid(request)?;
-        handler::write(&self.app.flows, &call, || postpaid::ask::ask_postpaid(&self.app, &call, &command)).await
+    async fn request_postpaid(&self, request: Request<RequestPostpaidRequest>) -> Result<Response<RequestPostpaidResponse>, Status> {
+        let (call, command) = messages::request_postpaid(request)?;
+        handler::write(&self.app.flows, &call, || postpaid::request::request_postpaid(&self.app, &call, &command)).await
     }
 
     async fn decide_postpaid(&self, request: Request<DecidePostpaidRequest>) -> Result<Response<DecidePostpaidResponse>, Status> {

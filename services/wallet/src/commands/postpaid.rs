@@ -15,7 +15,7 @@ pub struct AgreementRef {
 
 /// Asks for an agreement.
 #[derive(Debug, Clone)]
-pub struct AskPostpaid {
+pub struct RequestPostpaid {
     /// For which wallet.
     pub wallet: WalletRef,
     /// Under which terms.

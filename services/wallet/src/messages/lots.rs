@@ -85,7 +85,12 @@ pub fn lot(wallet: &str, lot: &Lot) -> pb::Lot {
 
 /// Bought credit of the wallet of that name that expires.
 #[must_use]
-pub fn expiring_credit_changed<'a>(wallet: &str, lots: impl Iterator<Item = &'a Lot>, zone: Tz, told: bool) -> pb::ExpiringCreditChanged {
+pub fn expiring_credit_changed<'a>(
+    wallet: &str,
+    lots: impl Iterator<Item = &'a Lot>,
+    zone: Tz,
+    notified: bool,
+) -> pb::ExpiringCreditChanged {
     let expiring = |lot: &Lot| {
         let expiry = lot.expires_at?;
         Some(pb::ExpiringLot {
@@ -97,7 +102,7 @@ pub fn expiring_credit_changed<'a>(wallet: &str, lots: impl Iterator<Item = &'a 
             tax_kind: tax_kind(lot.tax_kind).into(),
         })
     };
-    pb::ExpiringCreditChanged { wallet: wallet.to_owned(), lots: lots.filter_map(expiring).collect(), told }
+    pb::ExpiringCreditChanged { wallet: wallet.to_owned(), lots: lots.filter_map(expiring).collect(), notified }
 }
 
 /// Granted credit of the wallet of that name that was voided.

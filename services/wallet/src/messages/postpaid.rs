@@ -2,7 +2,7 @@
 
 use super::names::{WALLET, list_of_wallet, wallet_ref};
 use crate::commands::{
-    postpaid::{AgreementRef, AskPostpaid, DecidePostpaid, TerminatePostpaid},
+    postpaid::{AgreementRef, DecidePostpaid, RequestPostpaid, TerminatePostpaid},
     wallets::WalletRef,
 };
 use payterms_chassis::{
@@ -24,13 +24,13 @@ fn agreement_ref(name: &Name) -> AgreementRef {
 }
 
 /// Requests an agreement.
-pub fn ask_postpaid(request: Request<pb::AskPostpaidRequest>) -> Result<(Call, AskPostpaid), AppError> {
+pub fn request_postpaid(request: Request<pb::RequestPostpaidRequest>) -> Result<(Call, RequestPostpaid), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.name("parent", &message.parent, WALLET);
     let commitment = fields.money("monthly_commitment", message.monthly_commitment.as_ref(), Digits::MinorUnit);
     let limit = fields.money("limit", message.limit.as_ref(), Digits::MinorUnit);
     let call = fields.write(&message.request_id, name.tenant.clone())?;
-    Ok((call, AskPostpaid { wallet: wallet_ref(&name), terms: Terms { commitment, limit } }))
+    Ok((call, RequestPostpaid { wallet: wallet_ref(&name), terms: Terms { commitment, limit } }))
 }
 
 /// Approves or refuses an agreement.

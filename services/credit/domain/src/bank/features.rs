@@ -135,7 +135,7 @@ impl Account {
     /// Whether its statements say which payments came back, on all days of these that they cover.
     fn tells_returns_since(&self, since: NaiveDate, until: NaiveDate) -> bool {
         let covered = self.covers.iter().map(|(from, to)| (*from.max(&since), *to.min(&until))).filter(|(from, to)| from <= to);
-        covered.into_iter().all(|(from, to)| self.tells_returns.iter().any(|(first, last)| *first <= from && to <= *last))
+        covered.into_iter().all(|(from, to)| self.reports_returns.iter().any(|(first, last)| *first <= from && to <= *last))
     }
 }
 

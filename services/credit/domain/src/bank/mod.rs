@@ -153,7 +153,7 @@ pub struct Statement {
     /// The balance at the end of the last day, in millionths; none where the file does not say.
     pub closing: Option<i64>,
     /// Whether its format says which payments came back.
-    pub tells_returns: bool,
+    pub reports_returns: bool,
     /// Its bookings.
     pub bookings: Vec<Booking>,
 }
@@ -163,7 +163,7 @@ pub struct Statement {
 struct Account {
     bookings: Vec<MergedBooking>,
     covers: Vec<(NaiveDate, NaiveDate)>,
-    tells_returns: Vec<(NaiveDate, NaiveDate)>,
+    reports_returns: Vec<(NaiveDate, NaiveDate)>,
     closing: Option<(NaiveDate, i64)>,
 }
 
@@ -220,7 +220,7 @@ fn account(statements: &[&Statement]) -> Account {
     Account {
         bookings: identity::merge(statements),
         covers: covers(&|_| true),
-        tells_returns: covers(&|own| own.tells_returns),
+        reports_returns: covers(&|own| own.reports_returns),
         closing: statements.iter().filter_map(|own| Some((own.covers.1, own.closing?))).max(),
     }
 }

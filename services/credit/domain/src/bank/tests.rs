@@ -34,7 +34,7 @@ pub(super) fn statement(account: &str, covers: (&str, &str), closing: Option<i64
         covers: (day(covers.0), day(covers.1)),
         whole: true,
         closing: closing.map(|units| units * UNIT),
-        tells_returns: true,
+        reports_returns: true,
         bookings,
     }
 }
@@ -261,7 +261,7 @@ fn a_circle_between_own_accounts_is_told_and_is_no_inflow() {
 
 #[test]
 fn what_a_format_cannot_say_is_missing() {
-    let csv = Statement { tells_returns: false, ..may(vec![booking("2026-05-04", 100, "Globex")]) };
+    let csv = Statement { reports_returns: false, ..may(vec![booking("2026-05-04", 100, "Globex")]) };
     let features = known(std::slice::from_ref(&csv));
     for feature in [Feature::ReturnedPayments, Feature::ReturnedOwnPayments, Feature::ReturnedDeposits, Feature::LowestBalance] {
         assert_eq!(features.get(&feature), None, "{feature:?}");

@@ -27,5 +27,5 @@ pub async fn replay_decision(app: &App, named: &ApplicationRef) -> Result<Replay
     let again = decision(&named.tenant, &Advice { decided, ..stored.clone() });
     let kept = decision(&named.tenant, &stored);
     let identical = kept.encode_to_vec() == again.encode_to_vec();
-    Ok(ReplayDecisionResponse { kept: Some(kept), replayed: Some(again), identical })
+    Ok(ReplayDecisionResponse { stored: Some(kept), replayed: Some(again), identical })
 }

@@ -29,8 +29,9 @@ pub(crate) async fn publish_application(
         schedule_many(tx, forget::JOB, &opened).await?;
     }
     let mut parts = ApplicationParts { files: Vec::new(), advice, links };
-    let asked_for_more = application.asked_for_more;
-    let event = ApplicationChanged { credit_application: Some(credit_application(&tenant, application, &parts, false)), asked_for_more };
+    let information_requested = application.information_requested;
+    let event =
+        ApplicationChanged { credit_application: Some(credit_application(&tenant, application, &parts, false)), information_requested };
     let id = application.id.to_string();
     tx.emit("credit_application", &id, &event).await?;
     match application.expires_at {

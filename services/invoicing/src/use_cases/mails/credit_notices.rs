@@ -109,7 +109,7 @@ pub async fn mail_credit_application(tx: &mut WriteTx, event: &ApplicationChange
     let Some(own) = &event.credit_application else { return Ok(()) };
     let kind = match own.state() {
         ApplicationState::Declined => MailKind::CreditDeclined,
-        ApplicationState::MoreInformation if event.asked_for_more => MailKind::CreditInformation,
+        ApplicationState::MoreInformation if event.information_requested => MailKind::CreditInformation,
         _ => return Ok(()),
     };
     let name = names::parse(&own.name, &["customers", "creditApplications"]);

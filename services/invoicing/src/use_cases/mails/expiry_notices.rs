@@ -16,7 +16,7 @@ use serde_json::json;
 /// # Errors
 /// `Fault` for a name that is none.
 pub async fn mail_expiring_credit(tx: &mut WriteTx, event: &ExpiringCreditChanged) -> Result<(), AppError> {
-    if !event.told {
+    if !event.notified {
         return Ok(());
     }
     let fault = || AppError::Fault(format!("expiring credit of {:?}", event.wallet));

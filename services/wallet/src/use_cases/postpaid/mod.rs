@@ -1,7 +1,7 @@
 //! Postpaid agreements: asked for, decided, ended early, read.
 
-pub mod ask;
 pub mod decide;
 pub mod read;
+pub mod request;
 pub mod save;
 pub mod terminate;

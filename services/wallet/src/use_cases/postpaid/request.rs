@@ -3,20 +3,20 @@
 use super::save::publish_agreement;
 use crate::{
     app::App,
-    commands::postpaid::AskPostpaid,
+    commands::postpaid::RequestPostpaid,
     store::{postpaid, settings},
     use_cases::wallets::load::lock_wallet,
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
-use payterms_proto::wallet::v1::AskPostpaidResponse;
+use payterms_proto::wallet::v1::RequestPostpaidResponse;
 use payterms_wallet_domain::postpaid::Agreement;
 
 /// Requests an agreement.
 ///
 /// # Errors
 /// As [`Agreement::ask`]; `POSTPAID_STATE` if the wallet has an agreement; `RESOURCE_NOT_FOUND`.
-pub async fn ask_postpaid(app: &App, call: &Call, command: &AskPostpaid) -> Result<Answer<AskPostpaidResponse>, AppError> {
+pub async fn request_postpaid(app: &App, call: &Call, command: &RequestPostpaid) -> Result<Answer<RequestPostpaidResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let locked = lock_wallet(&tx, &command.wallet).await?;
     if let Some(answer) = tx.replay().await? {
@@ -29,5 +29,5 @@ pub async fn ask_postpaid(app: &App, call: &Call, command: &AskPostpaid) -> Resu
     let (id, now) = (tx.id(), tx.now());
     let agreement = Agreement::ask(id, &locked.wallet, &settings, command.terms, now)?;
     let postpaid_agreement = Some(publish_agreement(&mut tx, &locked, &agreement).await?);
-    tx.commit(AskPostpaidResponse { postpaid_agreement }).await
+    tx.commit(RequestPostpaidResponse { postpaid_agreement }).await
 }
