@@ -54,6 +54,7 @@ impl MigratorTrait for Invoicing {
             Box::new(billing::PLANS_AND_METHODS),
             Box::new(billing::METHODS_BEFORE),
             Box::new(register::CALL_LIMITS),
+            Box::new(billing::MAIL_TRACES),
         ]
     }
 }

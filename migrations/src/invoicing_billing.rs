@@ -204,3 +204,11 @@ pub const METHODS_BEFORE: DataStep = DataStep {
     },
     unguarded: &["customers", "collection_methods"],
 };
+
+/// Which trace a mail belongs to.
+pub const MAIL_TRACES: Step = Step {
+    name: "invoicing_0033_mail_traces",
+    postgres: &[],
+    statements: &["ALTER TABLE mails ADD COLUMN trace_parent text NOT NULL DEFAULT ''"],
+    tables: &[],
+};

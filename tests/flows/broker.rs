@@ -31,7 +31,7 @@ use std::{
 use tokio::task::JoinSet;
 
 /// Every subscriber has the version of each aggregate that its owner has, and nothing waits in an inbox.
-async fn copies_agree(rig: &Rig) {
+pub(crate) async fn copies_agree(rig: &Rig) {
     let topology = payterms_chassis::topology::load().unwrap();
     for (subscriber, relations) in &topology {
         let (inbox, s) = invariants::rows_of(subscriber, rig.data(), rig.postgres.as_deref()).await;
@@ -56,7 +56,7 @@ async fn copies_agree(rig: &Rig) {
 }
 
 /// All is delivered, copies agree, and the books are in order.
-async fn all_is_well(rig: &Rig) {
+pub(crate) async fn all_is_well(rig: &Rig) {
     all_is_delivered(rig).await;
     copies_agree(rig).await;
     invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
@@ -77,7 +77,7 @@ async fn the_stories_are_told_by_processes_of_their_own_on_postgres() {
 }
 
 /// Writers that go on until they are stopped. Nobody may fail, whatever becomes of the broker.
-struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     written: Arc<AtomicUsize>,
     writers: JoinSet<()>,
@@ -85,7 +85,7 @@ struct Load {
 
 impl Load {
     /// Customers are added and changed, and credit is bought: events of invoicing and of the wallet.
-    fn start(owner: &Session, buyer: &Session, changed: &str, wallet: &str) -> Self {
+    pub(crate) fn start(owner: &Session, buyer: &Session, changed: &str, wallet: &str) -> Self {
         let mut load = Self { stop: Arc::default(), written: Arc::default(), writers: JoinSet::new() };
         let (session, customer) = (owner.clone(), changed.to_owned());
         load.write(move || {
@@ -121,7 +121,7 @@ impl Load {
     }
 
     /// Waits until there are more writes.
-    async fn goes_on(&mut self) {
+    pub(crate) async fn goes_on(&mut self) {
         let before = self.written.load(Ordering::Relaxed);
         while self.written.load(Ordering::Relaxed) < before + 8 {
             if let Some(ended) = self.writers.try_join_next() {
@@ -131,7 +131,7 @@ impl Load {
         }
     }
 
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.writers.join_next().await {
             ended.unwrap();
@@ -140,7 +140,7 @@ impl Load {
 }
 
 /// Waits until an inbox has events that it did not have.
-async fn more_arrives(rig: &Rig, subscriber: &str) {
+pub(crate) async fn more_arrives(rig: &Rig, subscriber: &str) {
     let (conn, s) = invariants::rows_of(subscriber, rig.data(), rig.postgres.as_deref()).await;
     let count = format!("SELECT CAST(count(*) AS text) AS told FROM {s}inbox");
     let before = invariants::told(&conn, &count).await;

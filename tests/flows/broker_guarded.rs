@@ -10,10 +10,11 @@ use payterms_chassis::{
 };
 use payterms_testkit::{
     broker::{Broker, Guarded},
+    broker_users::Asking,
     certificates::Authority,
     world::customer_of,
 };
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 fn options_of(guarded: &Guarded) -> BrokerOptions {
     BrokerOptions {
@@ -31,13 +32,7 @@ async fn each_service_shows_a_certificate_and_its_own_user() {
     let Some(guarded) = Broker::guarded(&Authority::new("brokers")).await else { return };
     let rig = rig::start(false).await.unwrap();
     rig.prepare("tok_visa").await;
-    let options = [
-        format!("--bus=tls://{}", guarded.broker.at),
-        format!("--bus-credentials={}/{{part}}.nk", guarded.seeds.display()),
-        format!("--bus-ca={}", guarded.ca.display()),
-        format!("--bus-tls={}", guarded.client.display()),
-    ];
-    let services = Services::with(rig, options.to_vec()).await;
+    let services = Services::with(rig, guarded.options()).await;
     let rig = services.rig();
     // It waits until the wallet has heard of the customer.
     customer_of(&rig.someone("OWNER", None), "acme", "AU").await;
@@ -100,7 +95,56 @@ async fn files_that_cannot_be_used_are_named() {
     let bus = ["tls://127.0.0.1:1"];
     let credentials = BrokerOptions { bus_credentials: Some(file), ..of(&bus) };
     assert!(said(credentials).await.contains("user.creds: it holds neither"));
+    assert!(said(of(&["tls://payterms:canary@127.0.0.1:1"])).await.contains("not in the address"));
     assert!(said(BrokerOptions { bus_ca: Some(folder.path().join("none.crt")), ..of(&bus) }).await.contains("none.crt"));
     assert!(said(BrokerOptions { bus_tls: Some(folder.path().to_owned()), ..of(&bus) }).await.contains("tls.crt"));
     assert!(said(of(&["tls://127.0.0.1:1", "nats://127.0.0.1:2"])).await.contains("all addresses"));
+}
+
+/// A user's credentials, a password and a token each open the line to a broker that asks for it, and nothing else does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_is_shown_what_it_asks_for() {
+    let all = [Asking::for_credentials().await, Asking::for_password().await, Asking::for_token().await];
+    let [Some(credentials), Some(password), Some(token)] = all else { return };
+    for asking in [&credentials, &password, &token] {
+        let open = async |file: Option<&Path>| {
+            let options = BrokerOptions {
+                bus: vec![asking.broker.url()],
+                bus_credentials: file.map(Path::to_owned),
+                bus_replicas: 1,
+                ..BrokerOptions::default()
+            };
+            options.open("wallet", &mut Objections::new(Mode::Development)).await.unwrap()
+        };
+        let shown = open(Some(&asking.credentials)).await;
+        until(async || Ok(shown.is_connected()), |connected| *connected).await;
+        shown.jetstream().query_account().await.unwrap();
+        for other in [None, [&credentials, &password, &token].into_iter().find(|other| other.broker.at != asking.broker.at)] {
+            let refusals = || asking.broker.log().matches("authentication error").count();
+            let before = refusals();
+            let refused = open(other.map(|other| other.credentials.as_path())).await;
+            until(async || Ok(refusals()), |now| *now > before).await;
+            assert!(!refused.is_connected());
+        }
+    }
+}
+
+/// The users that `k8s/nats-users` makes may do what their services do, and nothing in the name of others.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_of_the_script_are_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/nats-users");
+    for _ in 0..2 {
+        assert!(std::process::Command::new(script).arg(folder.path()).status().unwrap().success(), "twice is as once");
+    }
+    // A broker includes files beside its own; here it has what stands in it.
+    let settings = format!("authorization {{ {} }}\n", fs::read_to_string(folder.path().join("users.conf")).unwrap());
+    let Some(broker) = Broker::with_settings(&settings).await else { return };
+    let rig = rig::start(false).await.unwrap();
+    rig.prepare("tok_visa").await;
+    let credentials = format!("--bus-credentials={}/{{part}}.creds", folder.path().display());
+    let services = Services::with(rig, vec![broker.option(), credentials]).await;
+    customer_of(&services.rig().someone("OWNER", None), "acme", "AU").await;
+    all_is_delivered(services.rig()).await;
+    assert_eq!(broker.log().matches("Violation").count(), 0, "{}", broker.log());
 }

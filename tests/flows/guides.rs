@@ -37,9 +37,9 @@ guides!(
 );
 
 /// A block of shell, and what a reader may expect of it.
-struct Block {
-    shell: String,
-    expected: Vec<String>,
+pub(crate) struct Block {
+    pub(crate) shell: String,
+    pub(crate) expected: Vec<String>,
 }
 
 fn folder() -> PathBuf {
@@ -47,7 +47,12 @@ fn folder() -> PathBuf {
 }
 
 fn blocks(page: &str) -> Vec<Block> {
-    let text = fs::read_to_string(folder().join(page)).unwrap();
+    blocks_of(&folder().join(page))
+}
+
+/// The blocks of a page.
+pub(crate) fn blocks_of(page: &Path) -> Vec<Block> {
+    let text = fs::read_to_string(page).unwrap();
     let (mut blocks, mut lines) = (Vec::<Block>::new(), text.lines());
     while let Some(line) = lines.next() {
         let Some(kind) = line.strip_prefix("```") else { continue };
@@ -55,7 +60,7 @@ fn blocks(page: &str) -> Vec<Block> {
         if kind == "sh" {
             blocks.push(Block { shell: block, expected: Vec::new() });
         } else {
-            assert_eq!(kind, "text", "{page}: blocks are sh, and text after it");
+            assert_eq!(kind, "text", "{}: blocks are sh, and text after it", page.display());
             blocks.last_mut().unwrap().expected.push(block);
         }
     }

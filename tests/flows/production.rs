@@ -41,9 +41,12 @@ async fn everything_of_development_is_named_at_once() {
     let sqlite = |name: &str| format!("--database-url=sqlite:{}", data.join(format!("other-{name}.db")).display());
     let of_all = ["lines between the parts are plain text", "are development keys"];
     let secret = format!("--simulator-secret={}", guessable.display());
-    let bus = "--bus=nats://payterms:changeme@127.0.0.1:1".to_owned();
-    let said = refused(&["service", "wallet"], &[keys(data), sqlite("wallet"), "--simulator=http://127.0.0.1:1".to_owned(), secret, bus]);
-    let of_bus = ["to the broker in plain text", "the password in the broker's address is one that everybody tries first"];
+    let known = data.join("user");
+    fs::write(&known, "payterms:changeme").unwrap();
+    let bus = ["--bus=nats://127.0.0.1:1".to_owned(), format!("--bus-credentials={}", known.display())];
+    let own = [keys(data), sqlite("wallet"), "--simulator=http://127.0.0.1:1".to_owned(), secret];
+    let said = refused(&["service", "wallet"], &[&own[..], &bus].concat());
+    let of_bus = ["to the broker in plain text", "the broker's password is one that everybody tries first"];
     names_all(&said, &[of_all[0], of_all[1], of_bus[0], of_bus[1], "guessable: the secret can be guessed"]);
     let seal = format!("--seal-key={}", guessable.display());
     let said = refused(&["service", "credit"], &[keys(data), sqlite("credit"), "--simulator=http://127.0.0.1:1".to_owned(), seal]);

@@ -1,6 +1,6 @@
-//! The stories of the demo, whole, as a person starts them, on both databases.
+//! The stories of the demo, whole, as a person starts them, on both databases, and on the bus of `TEST_BUS`.
 
-use payterms_testkit::postgres;
+use payterms_testkit::{broker::Broker, postgres};
 use std::process::Command;
 
 fn play(options: &[String]) {
@@ -19,13 +19,20 @@ fn play(options: &[String]) {
     }
 }
 
-#[test]
-fn the_demo_plays_its_stories_and_all_is_as_told() {
-    play(&[]);
+async fn play_on(postgres: Option<String>) {
+    let broker = Broker::of_tests().await;
+    let options: Vec<_> =
+        postgres.map(|place| format!("--postgres={place}")).into_iter().chain(broker.as_ref().map(Broker::option)).collect();
+    tokio::task::spawn_blocking(move || play(&options)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_plays_its_stories_and_all_is_as_told() {
+    play_on(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_plays_its_stories_on_postgres() {
     let Some(place) = postgres::database().await else { return };
-    tokio::task::spawn_blocking(move || play(&[format!("--postgres={place}")])).await.unwrap();
+    play_on(Some(place)).await;
 }

@@ -1,4 +1,4 @@
-//! One trace spans gateway, service, outbox and inbox, and arrives at a collector by OTLP; how many begin is an option.
+//! One trace spans gateway, service, outbox, inbox and mail, and arrives at a collector by OTLP; how many begin is an option.
 
 use payterms_proto::wallet::v1::{CreateTopUpRequest, GetBalanceRequest};
 use payterms_suite::{
@@ -48,7 +48,7 @@ impl Traced {
         CreateTopUpRequest { request_id: request_id(), wallet: self.wallet.clone(), amount: amount("USD", 20, 0), ..Default::default() }
     }
 
-    /// Waits for a trace of a top-up that has the call at gateway and wallet and the event at its consumer.
+    /// Waits for a trace of a top-up that has the call at gateway and wallet, the event at its consumer, and the mail with its receipt.
     async fn arrives(&self) {
         for _ in 0..150 {
             let mut by_trace: HashMap<Vec<u8>, Vec<(String, bool)>> = HashMap::new();
@@ -57,19 +57,20 @@ impl Traced {
                 by_trace.entry(span.trace_id.clone()).or_default().push((span.name.clone(), top_up));
             }
             let whole = |trace: &Vec<(String, bool)>| {
-                trace.iter().filter(|(_, top_up)| *top_up).count() == 2 && trace.iter().any(|(name, _)| name == "inbox")
+                let has = |wanted: &str| trace.iter().any(|(name, _)| name == wanted);
+                trace.iter().filter(|(_, top_up)| *top_up).count() == 2 && has("inbox") && has("mail")
             };
             if by_trace.values().any(whole) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("no trace has the call at gateway and wallet and the event at its consumer: {:?}", self.collector.spans());
+        panic!("no trace has the call at gateway and wallet, the event at its consumer and the mail: {:?}", self.collector.spans());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_trace_spans_gateway_wallet_outbox_and_inbox() {
+async fn one_trace_spans_gateway_wallet_outbox_inbox_and_mail() {
     let own = traced("1").await;
     own.admin.top_ups().create_top_up(own.top_up()).await.unwrap();
     own.arrives().await;

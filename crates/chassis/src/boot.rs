@@ -23,6 +23,7 @@ use crate::{
         rules::{self, Rule},
         run_due::RunDue,
         samples::{Figure, Sampler},
+        shared::Shared,
         snapshots::Snapshots,
         versions::Versions,
     },
@@ -136,6 +137,8 @@ pub struct Parts {
     pub figures: &'static [Figure],
     /// What must always hold in its rows, besides what must in those of every service.
     pub rules: &'static [Rule],
+    /// The sums that it records and another service as well.
+    pub shared: &'static [Shared],
     /// Whether a tenant hides some of its resources from its customers; none: it cannot.
     pub hides: Option<Hides>,
     /// What it does where webhook endpoints are its own and one has failed; none: it tells the service whose they are.
@@ -230,7 +233,7 @@ pub async fn start<S: Service>(
         return Err(format!("others hear {kind}, and {} has no snapshot of it", S::NAME));
     }
     let inbox = Inbox::new(db.clone(), parts.consumers);
-    let checks = Checks::new(db.clone(), rules::COMMON, parts.rules);
+    let checks = Checks::new(db.clone(), rules::COMMON, parts.rules, parts.shared);
     let webhook_pages = pages.clone();
     let subscriber = network.broker.clone().filter(|_| !sources.is_empty());
     let subscriber = subscriber.map(|broker| Subscriber::new(broker, inbox.clone(), db.health().clone(), S::NAME, sources));

@@ -22,7 +22,7 @@ pub mod webhooks;
 pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};
-pub use bus::{copies, inbox, operations, peer_channel, peers, public_events, relay, rules, run_due, samples, snapshots};
+pub use bus::{copies, inbox, operations, peer_channel, peers, public_events, relay, rules, run_due, samples, shared, snapshots};
 pub use db::{Db, WriteTx, batch, columns, committer, keyset, marks, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
 pub use edge::{access, bearer, body, layers, listeners, reflection, scraped, serve};
 pub use flow::{handler, housekeeping, jobs, zones};

@@ -114,10 +114,9 @@ impl Objections {
     }
 
     /// Objects to a password of the broker that everybody tries first.
-    pub fn check_broker(&mut self, url: &str) {
-        let authority = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(credentials, _)| credentials);
-        if authority.and_then(|own| own.split_once(':')).is_some_and(|(user, password)| is_well_known(user, password)) {
-            self.refuse("the password in the broker's address is one that everybody tries first; set another one for the user");
+    pub fn check_broker_password(&mut self, user: &str, password: &str) {
+        if is_well_known(user, password) {
+            self.refuse("the broker's password is one that everybody tries first; set another one for the user");
         }
     }
 

@@ -55,7 +55,7 @@ fn publishes(service: &str, relations: &Relations) -> String {
 
 /// The program, in the folder of `PAYTERMS_PYTHON`, or on the path. In CI it must be there.
 #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
-fn program() -> Option<PathBuf> {
+pub(crate) fn program() -> Option<PathBuf> {
     let python = std::env::var("PAYTERMS_PYTHON").ok().map(PathBuf::from);
     let beside = python.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = std::env::var("PATH").unwrap_or_default();
@@ -68,10 +68,41 @@ fn program() -> Option<PathBuf> {
     found
 }
 
+impl Guarded {
+    /// The options of the services that speak to it, in which `{part}` is the name of each.
+    #[must_use]
+    pub fn options(&self) -> Vec<String> {
+        vec![
+            format!("--bus=tls://{}", self.broker.at),
+            format!("--bus-credentials={}/{{part}}.nk", self.seeds.display()),
+            format!("--bus-ca={}", self.ca.display()),
+            format!("--bus-tls={}", self.client.display()),
+        ]
+    }
+}
+
 impl Broker {
     /// A broker that takes everybody, in plain text; none where there is no nats-server.
     pub async fn start() -> Option<Self> {
-        Some(Self::with(program()?, tempfile::tempdir().unwrap(), "").await)
+        Self::with_settings("").await
+    }
+
+    /// A broker with more settings; none where there is no nats-server.
+    pub async fn with_settings(settings: &str) -> Option<Self> {
+        Some(Self::with(program()?, tempfile::tempdir().unwrap(), settings).await)
+    }
+
+    /// The broker of a test that runs on either bus: one of its own where `TEST_BUS` is `nats`, none where services call each other.
+    ///
+    /// # Panics
+    /// Where it is neither `nats` nor `direct`, or there is no nats-server.
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
+    pub async fn of_tests() -> Option<Self> {
+        match std::env::var("TEST_BUS").as_deref() {
+            Ok("nats") => Some(Self::start().await.expect("TEST_BUS is nats, and there is no nats-server")),
+            Ok("direct") | Err(_) => None,
+            Ok(other) => panic!("TEST_BUS is {other}; nats and direct are buses"),
+        }
     }
 
     /// A broker with TLS that asks for a certificate and for the nkey of a service.
@@ -101,7 +132,7 @@ impl Broker {
         Some(Guarded { broker: Self::with(program, folder, &settings).await, ca, client, seeds })
     }
 
-    async fn with(program: PathBuf, folder: tempfile::TempDir, settings: &str) -> Self {
+    pub(crate) async fn with(program: PathBuf, folder: tempfile::TempDir, settings: &str) -> Self {
         let at = free_address();
         let store = folder.path().join("store");
         let settings = format!("listen: {at}\njetstream {{ store_dir: \"{}\" }}\n{settings}", store.display());
@@ -162,7 +193,7 @@ impl Broker {
         fs::remove_dir_all(self.folder.path().join("store")).unwrap();
     }
 
-    async fn jetstream(&self) -> jetstream::Context {
+    pub(crate) async fn jetstream(&self) -> jetstream::Context {
         jetstream::new(async_nats::connect(self.url()).await.unwrap())
     }
 

@@ -82,7 +82,7 @@ impl Services {
     }
 }
 
-/// Waits until a process has ended by itself.
-pub async fn ended(mut ending: Process) {
-    tokio::task::spawn_blocking(move || ending.wait_for_end()).await.unwrap();
+/// Waits until a process has ended by itself; its exit code, none where a signal ended it.
+pub async fn ended(mut ending: Process) -> Option<i32> {
+    tokio::task::spawn_blocking(move || ending.wait_for_end()).await.unwrap()
 }

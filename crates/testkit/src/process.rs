@@ -131,10 +131,13 @@ impl Process {
         self.0.id()
     }
 
-    /// Waits until the process has ended by itself.
-    pub fn wait_for_end(&mut self) {
+    /// Waits until the process has ended by itself; its exit code, none where a signal ended it.
+    pub fn wait_for_end(&mut self) -> Option<i32> {
         let until = Instant::now() + Duration::from_secs(30);
-        while self.0.try_wait().expect("a child").is_none() {
+        loop {
+            if let Some(status) = self.0.try_wait().expect("a child") {
+                return status.code();
+            }
             assert!(Instant::now() < until, "the process was to kill itself and did not: the point was never reached");
             std::thread::sleep(Duration::from_millis(10));
         }

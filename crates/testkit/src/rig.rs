@@ -1,227 +1,33 @@
 //! A suite in a process of its own that is killed at a point and started again, beside a simulator
 //! that outlives it.
 
+pub use crate::services::Services;
+
 use crate::{
-    faulty_line::FaultyLine,
+    broker::Broker,
     process::{Process, free_address, of_tenant, someone},
-    security::Security,
     world::{customer_of, wallet_of},
 };
 use payterms_proto::{google::r#type::Money, wallet::v1::GetWalletRequest};
 use payterms_suite::{Session, shop};
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 use tonic::Status;
 
 /// Where a suite is killed and started again.
 #[derive(Debug)]
 pub struct Rig {
     /// What is run: the suite, or a service of it after the word `service`.
-    binary: String,
+    pub(crate) binary: String,
     folder: tempfile::TempDir,
     /// Where the gateway serves.
     pub gateway: SocketAddr,
-    provider: SocketAddr,
+    pub(crate) provider: SocketAddr,
     /// The PostgreSQL database, `host:port/name`; none on SQLite.
     pub postgres: Option<String>,
-    options: Vec<String>,
+    pub(crate) options: Vec<String>,
     suite: Option<Process>,
     _simulator: Process,
-}
-
-/// The suite as a process for each service, beside the simulator, after one as a whole has prepared.
-#[derive(Debug)]
-pub struct Services {
-    rig: Rig,
-    options: Vec<String>,
-    /// Environment of processes that are started from now on.
-    pub environment: Vec<(String, String)>,
-    wallet: SocketAddr,
-    invoicing: SocketAddr,
-    credit: SocketAddr,
-    plans: SocketAddr,
-    lines: BTreeMap<(&'static str, &'static str), FaultyLine>,
-    /// Whether each service has a second replica, at another address.
-    twice: bool,
-    pub(crate) security: Option<Security>,
-    pub(crate) others: BTreeMap<&'static str, Process>,
-    pub(crate) running: BTreeMap<&'static str, Process>,
-}
-
-impl Services {
-    /// Starts each service on what a rig has prepared, with a line that can break between each of these pairs, caller
-    /// first.
-    pub async fn on_lines(rig: Rig, pairs: &[(&'static str, &'static str)]) -> Self {
-        Self::between(rig, Vec::new(), pairs, false).await
-    }
-
-    /// Starts each service on what a rig on PostgreSQL has prepared, with a second replica of each behind the gateway.
-    pub async fn twice(rig: Rig) -> Self {
-        Self::between(rig, Vec::new(), &[], true).await
-    }
-
-    /// Starts each service on what a rig has prepared.
-    pub async fn of(rig: Rig) -> Self {
-        Self::with(rig, Vec::new()).await
-    }
-
-    /// The same, with more options for each, in which `{part}` is its name.
-    pub async fn with(rig: Rig, options: Vec<String>) -> Self {
-        Self::between(rig, options, &[], false).await
-    }
-
-    async fn between(rig: Rig, options: Vec<String>, pairs: &[(&'static str, &'static str)], twice: bool) -> Self {
-        Self::start(rig, (options, None), pairs, twice).await
-    }
-
-    pub(crate) async fn start(
-        mut rig: Rig,
-        (options, security): (Vec<String>, Option<Security>),
-        pairs: &[(&'static str, &'static str)],
-        twice: bool,
-    ) -> Self {
-        drop(rig.suite.take());
-        let mut own = Self {
-            rig,
-            options,
-            // Logs are read by what is in them.
-            environment: security.iter().map(|_| ("NO_COLOR".to_owned(), "1".to_owned())).collect(),
-            wallet: free_address(),
-            invoicing: free_address(),
-            credit: free_address(),
-            plans: free_address(),
-            lines: BTreeMap::new(),
-            twice,
-            security,
-            others: BTreeMap::new(),
-            running: BTreeMap::new(),
-        };
-        own.lines = pairs.iter().map(|pair| (*pair, FaultyLine::to(own.at(pair.1)))).collect();
-        for name in ["wallet", "invoicing", "credit", "plans", "gateway"] {
-            own.restart(name, None).await;
-            if twice && name != "gateway" {
-                own.start_other(name).await;
-            }
-        }
-        own
-    }
-
-    /// Where the second replica of a service listens.
-    #[must_use]
-    pub fn other_at(&self, name: &str) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 2], self.at(name).port()))
-    }
-
-    /// Starts the second replica of a service.
-    pub async fn start_other(&mut self, name: &'static str) {
-        let process = Process::service(&self.rig.binary, name, self.other_at(name), &self.arguments(name), &self.environment).await;
-        self.others.insert(name, process);
-    }
-
-    /// What was prepared.
-    #[must_use]
-    pub fn rig(&self) -> &Rig {
-        &self.rig
-    }
-
-    /// Where a service listens.
-    #[must_use]
-    pub fn at(&self, name: &str) -> SocketAddr {
-        match name {
-            "wallet" => self.wallet,
-            "invoicing" => self.invoicing,
-            "credit" => self.credit,
-            "plans" => self.plans,
-            _ => self.rig.gateway,
-        }
-    }
-
-    /// The line between two services that has one.
-    #[must_use]
-    pub fn line(&self, caller: &'static str, callee: &'static str) -> &FaultyLine {
-        &self.lines[&(caller, callee)]
-    }
-
-    /// Where the services are reached by one of them.
-    fn peers(&self, caller: &'static str) -> impl Iterator<Item = String> {
-        let peer = move |callee: &'static str| {
-            let at = self.lines.get(&(caller, callee)).map_or_else(|| self.at(callee), |line| line.at);
-            let other = self.twice.then(|| self.other_at(callee));
-            let scheme = if self.security.is_some() { "https" } else { "http" };
-            std::iter::once(at).chain(other).map(move |at| format!("--peer={callee}={scheme}://{at}"))
-        };
-        ["wallet", "invoicing", "credit", "plans"].into_iter().flat_map(peer)
-    }
-
-    /// The process of a service that runs.
-    #[must_use]
-    pub fn pid(&self, name: &str) -> Option<u32> {
-        self.running.get(name).map(Process::pid)
-    }
-
-    /// Starts a service, killing itself at a point if one is named.
-    pub async fn restart(&mut self, name: &'static str, kill_at: Option<&str>) {
-        drop(self.running.remove(name));
-        let arguments: Vec<_> = self.arguments(name).into_iter().chain(kill_at.map(|point| format!("--kill-at={point}"))).collect();
-        let log = self.security.is_some().then(|| self.log_of(name));
-        let settings = (arguments.as_slice(), self.environment.as_slice());
-        let process = Process::logged_service(&self.rig.binary, name, self.at(name), settings, log.as_deref()).await;
-        self.running.insert(name, process);
-    }
-
-    /// The arguments of a service, besides where it listens.
-    fn arguments(&self, name: &'static str) -> Vec<String> {
-        let (data, provider) = (self.rig.data().display().to_string(), self.rig.provider);
-        let keys = self.security.as_ref().map_or_else(|| format!("{data}/keys"), |security| security.keys().display().to_string());
-        let mut arguments = vec![format!("--keys={keys}")];
-        arguments.extend(self.peers(name));
-        match &self.security {
-            Some(security) => {
-                let folder = |part| security.certificates.folder(part).display().to_string();
-                arguments.push(format!("--tls={}", folder(name)));
-                arguments.push(format!("--probes={}", self.probes_of(name)));
-                arguments.push("--log=info".to_owned());
-                if name == "gateway" {
-                    arguments.push(format!("--door-tls={}", folder("door")));
-                }
-            }
-            None => arguments.extend(["--log=error", "--mode=development"].map(str::to_owned)),
-        }
-        if name == "gateway" {
-            arguments.push(format!("--jwks={keys}/jwks.json"));
-            arguments.extend(self.security.iter().map(|_| "--issuer=callers".to_owned()));
-        } else {
-            arguments.push(match &self.rig.postgres {
-                Some(place) => format!("--database-url=postgres://payterms_{name}@{place}"),
-                None => format!("--database-url=sqlite:{data}/{name}.db"),
-            });
-        }
-        if name == "invoicing" {
-            // In production a folder is refused. Nobody takes mails there, and so they wait.
-            let place = if self.security.is_some() { "smtp://127.0.0.1:1".to_owned() } else { format!("file:{data}/mail") };
-            arguments.push(format!("--mail={place}"));
-        }
-        if matches!(name, "wallet" | "gateway") || name == "credit" && self.security.is_none() {
-            arguments.push(format!("--simulator=http://{provider}"));
-        }
-        if name == "wallet" {
-            arguments.push(format!("--simulator-secret={data}/keys/simulator.secret"));
-        }
-        if name == "credit" {
-            arguments.push(format!("--seal-key={data}/keys/seal.key"));
-        }
-        let options = self.rig.options.iter().filter(|option| option.starts_with("--bus")).chain(&self.options);
-        // Those of the broker are not for the gateway, and those of limits for nobody else.
-        let taken =
-            options.filter(|option| if name == "gateway" { !option.starts_with("--bus") } else { !option.contains("-calls-per-second") });
-        arguments.extend(taken.map(|option| option.replace("{part}", name)));
-        arguments
-    }
-
-    /// Stops all, for a suite on what they leave.
-    #[must_use]
-    pub fn into_rig(self) -> Rig {
-        self.rig
-    }
+    _broker: Option<Broker>,
 }
 
 /// Who is there after `prepare`.
@@ -241,7 +47,10 @@ impl Rig {
         let (binary, folder) = (binary.to_owned(), tempfile::tempdir().unwrap());
         let (gateway, provider) = (free_address(), free_address());
         let simulator = Process::simulator(&binary, folder.path(), provider, gateway).await;
-        let mut rig = Self { binary, folder, gateway, provider, postgres, options: options.to_vec(), suite: None, _simulator: simulator };
+        let has_bus = options.iter().any(|option| option.starts_with("--bus"));
+        let broker = if has_bus { None } else { Broker::of_tests().await };
+        let options = options.iter().cloned().chain(broker.as_ref().map(Broker::option)).collect();
+        let mut rig = Self { binary, folder, gateway, provider, postgres, options, suite: None, _simulator: simulator, _broker: broker };
         rig.restart(None).await;
         rig
     }

@@ -4,6 +4,7 @@ use crate::{
     certificates::{Authority, Certificates, DOOR, channel, client},
     people::person,
     rig::{Rig, Services},
+    services::Layout,
 };
 use payterms_chassis::{call::Caller, identity::Signer};
 use payterms_kernel::SystemClock;
@@ -16,13 +17,13 @@ use std::{
     sync::Arc,
 };
 
-/// How services are secured as in production: certificates, and keys that no suite has made.
+/// How services are secured: certificates, and in production keys that no suite has made.
 #[derive(Debug)]
 pub struct Security {
     /// The folders of certificates.
     pub certificates: Certificates,
-    /// Keys of the parts, and `callers`, which signs callers' tokens.
-    keys: tempfile::TempDir,
+    /// Keys of the parts, and `callers`, which signs callers' tokens; none in development.
+    keys: Option<tempfile::TempDir>,
 }
 
 impl Security {
@@ -32,13 +33,28 @@ impl Security {
         let keys = tempfile::tempdir().unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../k8s/keys");
         assert!(Command::new(script).arg(keys.path()).arg("callers").status().unwrap().success(), "k8s/keys runs");
-        Self { certificates: Certificates::of(authority), keys }
+        Self { certificates: Certificates::of(authority), keys: Some(keys) }
     }
 
-    /// The folder of keys.
+    /// Certificates of an authority for development, with the suite's own keys: the simulator's banks and a folder of mails are taken.
+    #[must_use]
+    pub fn of_lines(authority: &Authority) -> Self {
+        Self { certificates: Certificates::of(authority), keys: None }
+    }
+
+    /// The folder of keys in production.
+    #[must_use]
+    pub(crate) fn production_keys(&self) -> Option<&Path> {
+        self.keys.as_ref().map(tempfile::TempDir::path)
+    }
+
+    /// The folder of keys in production.
+    ///
+    /// # Panics
+    /// In development.
     #[must_use]
     pub fn keys(&self) -> &Path {
-        self.keys.path()
+        self.production_keys().unwrap()
     }
 
     /// Someone who calls at a door with TLS.
@@ -59,7 +75,7 @@ impl Services {
 
     /// The same, with more options for each.
     pub async fn secured_with(rig: Rig, security: Security, options: Vec<String>) -> Self {
-        Self::start(rig, (options, Some(security)), &[], false).await
+        Self::start(rig, Layout { options, security: Some(security), ..Layout::default() }).await
     }
 
     /// How they are secured.

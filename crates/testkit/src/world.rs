@@ -117,7 +117,7 @@ impl World {
             Database::Sqlite => None,
             Database::Postgres => Some(postgres::database().await?),
         };
-        Some(Self::on(tempfile::tempdir().expect("a folder"), postgres, None, limits).await)
+        Some(Self::on(tempfile::tempdir().expect("a folder"), postgres, Broker::of_tests().await, limits).await)
     }
 
     /// Starts a suite on a migrated PostgreSQL, `host:port/name`; embedded where none is named.
@@ -133,7 +133,7 @@ impl World {
 
     /// Starts a suite again on what another one has left.
     pub async fn again(folder: TempDir, postgres: Option<String>) -> Self {
-        Self::on(folder, postgres, None, LimitOptions::highest()).await
+        Self::on(folder, postgres, Broker::of_tests().await, LimitOptions::highest()).await
     }
 
     /// Starts a suite whose events go by a broker; none where that or the database is not to be had.

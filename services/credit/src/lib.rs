@@ -123,6 +123,7 @@ impl Service for Credit {
             consumers: consume::all(),
             figures: store::figures::ALL,
             rules: store::rules::ALL,
+            shared: store::shared::ALL,
             hides: None,
             webhook_failed: None,
         })

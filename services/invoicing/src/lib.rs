@@ -80,7 +80,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0030_call_limits";
+    const SCHEMA_VERSION: &'static str = "invoicing_0033_mail_traces";
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
@@ -141,6 +141,7 @@ impl Service for Invoicing {
             consumers: consume::all(),
             figures: store::figures::ALL,
             rules: store::rules::ALL,
+            shared: store::shared::ALL,
             hides,
             webhook_failed: Some(webhook_endpoints::fail::disable_failed),
         })

@@ -56,6 +56,7 @@ impl Service for Plans {
             consumers: consume::all(),
             figures: store::figures::ALL,
             rules: store::rules::ALL,
+            shared: &[],
             hides: None,
             webhook_failed: None,
         })

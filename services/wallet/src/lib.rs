@@ -106,6 +106,7 @@ impl Service for Wallet {
             snapshots: snapshots::all(),
             figures: store::figures::ALL,
             rules: store::rules::ALL,
+            shared: store::shared::ALL,
             hides: None,
             webhook_failed: None,
         })

@@ -2,7 +2,10 @@
 //! are of one moment, and no statement is long; a piece that is too long all the same is cut smaller, and at last named as not checked.
 
 use crate::{
-    bus::rules::{Rule, took_too_long},
+    bus::{
+        rules::{Rule, took_too_long},
+        shared::Shared,
+    },
     db::{Db, tenants},
     wire::{
         error::AppError,
@@ -10,7 +13,7 @@ use crate::{
         page::{Page, PageSigner},
     },
 };
-use payterms_proto::common::v1::{CheckRequest, CheckResponse, CheckedRule};
+use payterms_proto::common::v1::{CheckRequest, CheckResponse, CheckedRule, SharedAmountKind};
 use sea_orm::{ConnectionTrait, DbErr};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -33,6 +36,7 @@ const MOST_INVARIANTS: usize = 50;
 pub(crate) struct Checks {
     db: Db,
     rules: Arc<[Rule]>,
+    shared: &'static [Shared],
 }
 
 /// What is checked.
@@ -81,9 +85,14 @@ enum Looked {
 }
 
 impl Checks {
-    /// The rules of every service and those of this one.
-    pub(crate) fn new(db: Db, common: &[Rule], special: &[Rule]) -> Self {
-        Self { db, rules: common.iter().chain(special).copied().collect() }
+    /// The rules of every service and those of this one, and the sums that another service has as well.
+    pub(crate) fn new(db: Db, common: &[Rule], special: &[Rule], shared: &'static [Shared]) -> Self {
+        Self { db, rules: common.iter().chain(special).copied().collect(), shared }
+    }
+
+    /// The sums of a kind, if this service has such.
+    pub(crate) fn shared(&self, kind: Option<SharedAmountKind>) -> Option<&Shared> {
+        self.shared.iter().find(|own| Some(own.kind.message()) == kind)
     }
 
     /// Checks a request.

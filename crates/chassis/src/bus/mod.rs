@@ -19,5 +19,6 @@ pub mod relay;
 pub mod rules;
 pub mod run_due;
 pub mod samples;
+pub mod shared;
 pub mod snapshots;
 pub(crate) mod versions;

@@ -1,7 +1,7 @@
 //! The operator's methods in every service: publish snapshots again, look after dead letters, see what waits, check what must hold.
 
 use crate::{
-    bus::{checks::Checks, heads, inbox::Inbox, queues, snapshots::Snapshots},
+    bus::{checks::Checks, heads, inbox::Inbox, queues, shared, snapshots::Snapshots},
     db::{
         Db, sql,
         tx::{AggregateVersion, EventKind},
@@ -20,8 +20,8 @@ use payterms_kernel::{Kind, Refusal};
 use payterms_proto::common::v1::{
     CheckRequest, CheckResponse, DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, ListAggregateVersionsRequest,
     ListAggregateVersionsResponse, ListDeadLettersRequest, ListDeadLettersResponse, ListDueJobsRequest, ListDueJobsResponse,
-    ListOpenFlowsRequest, ListOpenFlowsResponse, RepublishRequest, RepublishResponse, RetryDeadLetterRequest, RetryDeadLetterResponse,
-    operations_service_server::OperationsService,
+    ListOpenFlowsRequest, ListOpenFlowsResponse, ListSharedAmountsRequest, ListSharedAmountsResponse, RepublishRequest, RepublishResponse,
+    RetryDeadLetterRequest, RetryDeadLetterResponse, operations_service_server::OperationsService,
 };
 use prost::Message;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
@@ -173,6 +173,16 @@ impl OperationsService for Operations {
         let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
         fields.finish()?;
         handler::read(heads::list(&self.db, (&self.pages, &page), &tenant, (&source, &aggregate))).await
+    }
+
+    async fn list_shared_amounts(&self, request: Request<ListSharedAmountsRequest>) -> Result<Response<ListSharedAmountsResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let tenant = fields.name("parent", &message.parent, &[]).tenant;
+        let kind = fields.choice("kind", message.kind);
+        let list = format!("{} {}", message.parent, message.kind);
+        let page = Page::parse(&mut fields, &list, message.page_size, &message.page_token);
+        fields.finish()?;
+        handler::read(shared::list(&self.db, (&self.pages, &page), (&tenant, self.checks.shared(kind)))).await
     }
 
     async fn list_dead_letters(&self, request: Request<ListDeadLettersRequest>) -> Result<Response<ListDeadLettersResponse>, Status> {

@@ -25,7 +25,8 @@ pub struct BrokerOptions {
     /// services have the same. Without it they call each other's inboxes.
     #[arg(long, env = "PAYTERMS_BUS", value_delimiter = ',')]
     pub bus: Vec<String>,
-    /// File with what this process shows to the broker: credentials as NATS writes them, or the seed of an nkey.
+    /// File with what this process shows to the broker: credentials as NATS writes them, the seed of an nkey, `USER:PASSWORD`, or
+    /// `:TOKEN`.
     #[arg(long, env = "PAYTERMS_BUS_CREDENTIALS", requires = "bus")]
     pub bus_credentials: Option<PathBuf>,
     /// File with the authorities of the broker's certificate; those of the system if not given. It is read again at every connect.
@@ -55,27 +56,36 @@ impl std::fmt::Debug for Broker {
 
 impl BrokerOptions {
     /// The connection of the part `name`, if there is a broker. It need not be there yet. Objects to plain text, to passwords that
-    /// everybody tries first, and to files that cannot be used.
+    /// everybody tries first or that are in the address, and to files that cannot be used.
     pub async fn open(&self, name: &'static str, objections: &mut Objections) -> Option<Broker> {
         if self.bus.is_empty() {
             return None;
         }
         for url in &self.bus {
-            objections.check_broker(url);
             if !url.starts_with("tls://") {
                 objections.refuse("events go to the broker in plain text; write tls:// in --bus");
             }
         }
-        objections.take(self.connect(name).await)
+        let shown = self.bus_credentials.as_deref().map(Shown::read).transpose();
+        let shown = objections.take(shown)?;
+        if let Some(Shown::Password(user, password)) = &shown {
+            objections.check_broker_password(user, password);
+        }
+        objections.take(self.connect(name, shown).await)
     }
 
-    async fn connect(&self, name: &'static str) -> Result<Broker, String> {
+    async fn connect(&self, name: &'static str, shown: Option<Shown>) -> Result<Broker, String> {
         let with_tls = self.bus.iter().filter(|url| url.starts_with("tls://")).count();
         if with_tls != 0 && with_tls != self.bus.len() {
             return Err("--bus: all addresses of a broker are tls:// or none is".to_owned());
         }
         let addresses = self.bus.iter().map(|url| url.parse().map_err(|error| format!("--bus: {error}")));
         let addresses = addresses.collect::<Result<Vec<ServerAddr>, _>>()?;
+        if addresses.iter().any(ServerAddr::has_user_pass) {
+            return Err(
+                "--bus: users, passwords and tokens are not in the address; write them into the file of --bus-credentials".to_owned()
+            );
+        }
         let mut options = ConnectOptions::new()
             .name(format!("payterms-{name}"))
             .require_tls(with_tls != 0)
@@ -97,8 +107,8 @@ impl BrokerOptions {
             value_in(&certificate).and_then(|_| value_in(&key))?;
             options = options.add_client_certificate(certificate, key);
         }
-        if let Some(file) = &self.bus_credentials {
-            options = with_credentials(options, file)?;
+        if let Some(shown) = shown {
+            options = shown.in_options(options)?;
         }
         let client = options.connect(addresses).await.map_err(|error| format!("--bus: {error}"))?;
         let broker = Broker { client, replicas: usize::from(self.bus_replicas.max(1)) };
@@ -107,16 +117,47 @@ impl BrokerOptions {
     }
 }
 
-/// The options with the user that a file names. No sentence quotes the file.
-fn with_credentials(options: ConnectOptions, file: &Path) -> Result<ConnectOptions, String> {
-    let secret = value_in(file)?;
-    if secret.starts_with(CREDENTIALS) {
-        return options.credentials(&secret).map_err(|_| format!("{}: these are no credentials of NATS", file.display()));
+/// What a process shows to the broker.
+enum Shown {
+    /// Credentials as NATS writes them.
+    Credentials(String),
+    /// The seed of a user's nkey.
+    Seed(String),
+    /// A user and its password.
+    Password(String, String),
+    /// A token that all clients have.
+    Token(String),
+}
+
+impl Shown {
+    /// What a file says. No sentence quotes it.
+    fn read(file: &Path) -> Result<Self, String> {
+        let secret = value_in(file)?;
+        if secret.starts_with(CREDENTIALS) {
+            return Ok(Self::Credentials(secret));
+        }
+        match secret.split_once(':') {
+            Some(("", token)) if !token.is_empty() => Ok(Self::Token(token.to_owned())),
+            Some((user, password)) if !user.is_empty() && !password.is_empty() => Ok(Self::Password(user.to_owned(), password.to_owned())),
+            None if secret.starts_with("SU") => Ok(Self::Seed(secret)),
+            _ => Err(format!(
+                "{}: it holds neither credentials of NATS, nor the seed of a user's nkey, nor USER:PASSWORD, nor :TOKEN",
+                file.display()
+            )),
+        }
     }
-    if !secret.starts_with("SU") {
-        return Err(format!("{}: it holds neither credentials of NATS nor the seed of a user's nkey", file.display()));
+
+    fn in_options(self, options: ConnectOptions) -> Result<ConnectOptions, String> {
+        match self {
+            // It is read up to the end of its last line.
+            Self::Credentials(text) => {
+                options.credentials(&format!("{text}\n")).map_err(|_| "--bus-credentials: these are no credentials of NATS".to_owned())
+            }
+            Self::Seed(seed) => Ok(options.nkey(seed)),
+            Self::Password(user, password) => Ok(options.user_and_password(user, password)),
+            Self::Token(token) => Ok(options.token(token)),
+        }
     }
-    Ok(options.nkey(secret))
 }
 
 fn report(name: &'static str, event: &Event) {

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub const USAGE: &str = include_str!("../../demo/usage.csv");
 
 /// The customers that the tenant brings with it.
-const CUSTOMERS: &str = include_str!("../../demo/customers.csv");
+pub const CUSTOMERS: &str = include_str!("../../demo/customers.csv");
 
 /// How the demo is played.
 #[derive(Debug, Args)]

@@ -20,17 +20,17 @@ use tonic::Status;
 /// The invariant that the comparison belongs to.
 pub(crate) const INVARIANT: &str = "I24";
 /// Tenants and types that are compared at once.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 /// Aggregates in one call.
-const PAGE: i32 = 500;
+pub(super) const PAGE: i32 = 500;
 /// How often, and with which pause, a copy that is behind is looked at again: events are on their way for a moment.
 const LOOKS: u32 = 20;
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 type Versions = HashMap<String, i64>;
 
 /// A page of a list, and the token of the next one.
-type Paged<T> = (T, String);
+pub(super) type Paged<T> = (T, String);
 
 /// Compares the copies that a service has with their owners' aggregates.
 pub(crate) async fn compare(session: &Session, service: Service, tenant: Option<&str>) -> Result<Vec<CheckedRule>, String> {
@@ -118,7 +118,7 @@ async fn versions(session: &Session, asked: Service, owner: Service, tenant: &st
     all(page).await.map_err(|status| sentence_of(asked.name(), &status))
 }
 
-async fn tenants(session: &Session) -> Result<Vec<String>, Status> {
+pub(super) async fn tenants(session: &Session) -> Result<Vec<String>, Status> {
     let page = async |page_token: String| -> Result<Paged<Vec<String>>, Status> {
         let request = ListTenantsRequest { page_size: PAGE, page_token };
         let answer = session.tenants().list_tenants(request).await?.into_inner();
@@ -128,7 +128,7 @@ async fn tenants(session: &Session) -> Result<Vec<String>, Status> {
 }
 
 /// All pages of a list.
-async fn all<T: Default + IntoIterator<Item = I> + Extend<I>, I>(
+pub(super) async fn all<T: Default + IntoIterator<Item = I> + Extend<I>, I>(
     page: impl AsyncFn(String) -> Result<Paged<T>, Status>,
 ) -> Result<T, Status> {
     let (mut all, mut token) = (T::default(), String::new());

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod output;
 pub mod queues;
 pub mod seed;
+mod shared;
 pub mod token;
 pub mod usage;
 pub mod verify;

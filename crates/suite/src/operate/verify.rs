@@ -7,7 +7,7 @@ use crate::{
         connection::ConnectionOptions,
         copies,
         output::{self, Output, json_of},
-        sentence_of,
+        sentence_of, shared,
     },
 };
 use clap::Args;
@@ -98,8 +98,18 @@ pub async fn run(options: &VerifyOptions, data: &Path) -> Result<Outcome, String
     let mut all = Vec::new();
     for service in Service::chosen(&options.services) {
         let mut verified = check(&session, service, options).await;
-        if options.invariants.is_empty() || options.invariants.iter().any(|name| name == copies::INVARIANT) {
-            match copies::compare(&session, service, options.tenant.as_deref()).await {
+        let is_wanted = |invariant: &str| options.invariants.is_empty() || options.invariants.iter().any(|name| name == invariant);
+        let tenant = options.tenant.as_deref();
+        let mut compared = Vec::new();
+        if is_wanted(copies::INVARIANT) {
+            compared.push(copies::compare(&session, service, tenant).await);
+        }
+        // After the copies: what is still on its way was waited for.
+        if is_wanted(shared::INVARIANT) {
+            compared.push(shared::compare(&session, service, tenant).await);
+        }
+        for rules in compared {
+            match rules {
                 Ok(rules) => rules.into_iter().for_each(|rule| verified.add(rule, options.limit)),
                 Err(failure) => verified.failure = verified.failure.or(Some(failure)),
             }

@@ -20,4 +20,5 @@ pub mod policies;
 pub mod programmes;
 mod purchase_column;
 pub mod rules;
+pub mod shared;
 pub mod tax_rules;

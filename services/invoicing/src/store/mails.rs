@@ -1,7 +1,7 @@
 //! Tables `mails` and `mail_templates`.
 
 use super::unknown;
-use payterms_chassis::AppError;
+use payterms_chassis::{AppError, telemetry};
 use payterms_invoicing_domain::{Customer, Mail, MailKind, MailState, mail::Attachment};
 use payterms_kernel::{Id, TenantId};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
@@ -26,6 +26,8 @@ pub struct Model {
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
+    /// The span in which it was written, as W3C writes it; empty where there was none.
+    trace_parent: String,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -125,7 +127,13 @@ pub async fn list<C: ConnectionTrait>(
     query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(mail).collect()
 }
 
-/// Inserts a mail, or saves what became of it.
+/// The trace context in which a mail was written; empty where there was none.
+pub async fn trace_parent<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<Mail>) -> Result<String, AppError> {
+    let found = Entity::find_by_id((tenant.to_string(), id.uuid())).select_only().column(Column::TraceParent);
+    Ok(found.into_tuple().one(conn).await?.unwrap_or_default())
+}
+
+/// Inserts a mail with the trace context of the present span, or saves what became of it.
 pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) -> Result<(), AppError> {
     let fault = |error: serde_json::Error| AppError::Fault(error.to_string());
     let row = ActiveModel {
@@ -143,6 +151,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
         version: Set(mail.version),
         created_at: Set(mail.created_at),
         updated_at: Set(mail.updated_at),
+        trace_parent: Set(telemetry::trace_parent()),
     };
     let changing = [Column::State, Column::Attempts, Column::Failure, Column::Version, Column::UpdatedAt];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();

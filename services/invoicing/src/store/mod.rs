@@ -31,6 +31,7 @@ pub mod receivables;
 pub mod refunds;
 pub mod rules;
 pub mod series;
+pub mod shared;
 pub mod statements;
 pub mod taken_back;
 pub mod tenants;

@@ -28,6 +28,7 @@ pub mod revocations;
 pub mod rules;
 pub mod settings;
 pub mod setups;
+pub mod shared;
 pub mod sources;
 pub mod top_up_refunds;
 pub mod top_ups;

@@ -16,7 +16,7 @@ use payterms_chassis::{
     AppError, Call,
     flow::{self, Lease},
     jobs::schedule,
-    kill,
+    kill, telemetry,
 };
 use payterms_invoicing_domain::{
     Mail, MailState, ReceiptVersion,
@@ -24,6 +24,7 @@ use payterms_invoicing_domain::{
 };
 use payterms_kernel::{Id, TenantId};
 use sea_orm::ConnectionTrait;
+use tracing::Instrument;
 
 /// The kind of flow.
 pub const FLOW: &str = "send_mail";
@@ -35,13 +36,16 @@ pub async fn drive_mail(app: &App, lease: &Lease) -> Result<(), AppError> {
     let Some(mail) = mails::find(&conn, &lease.tenant, id).await? else { return Ok(()) };
     let tried = if mail.state == MailState::Pending {
         let (mut outgoing, printables, language) = outgoing(&conn, &lease.tenant, &mail).await?;
+        // Part of the trace of the call that caused it, whenever it is sent.
+        let span = tracing::info_span!("mail", kind = mail.kind.name(), otel.kind = "client");
+        telemetry::adopt_trace_parent(&span, &mails::trace_parent(&conn, &lease.tenant, id).await?);
         drop(conn);
         let tenant = lease.tenant.clone();
         let print = move || printables.iter().map(|own| own.print(&tenant, language)).collect::<Result<Vec<_>, _>>();
         let printed = tokio::task::spawn_blocking(print).await.map_err(|error| AppError::Fault(format!("printing: {error}")))??;
         outgoing.documents = printed.into_iter().map(|own| (own.file_name, own.content.to_vec())).collect();
         must_hold(app, lease).await?;
-        Some(match app.mailer.send(&outgoing).await {
+        Some(match app.mailer.send(&outgoing).instrument(span).await {
             Ok(()) => Tried::Sent,
             Err(MailError::Refused) => Tried::Refused,
             Err(MailError::Unreachable) => Tried::Unreachable,
