@@ -59,7 +59,11 @@ async fn notification(
 ) -> Response {
     let Some(tenant) = tenant.parse().ok().filter(|_| is_provider(&provider)) else { return StatusCode::NOT_FOUND.into_response() };
     // The body is read within a limit of size and time, so that a half-sent one does not occupy a task for ever.
-    let Ok(request) = body::whole(request, LARGEST).await else { return StatusCode::REQUEST_TIMEOUT.into_response() };
+    let request = match body::whole(request, LARGEST).await {
+        Ok(request) => request,
+        Err(status) if status.code() == tonic::Code::ResourceExhausted => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
     let Ok(body) = axum::body::to_bytes(request.into_body(), LARGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let header = headers.get(format!("{provider}-signature")).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let message = ReceiveNotificationRequest { tenant: format!("tenants/{tenant}"), provider, body, signature: header.to_owned() };

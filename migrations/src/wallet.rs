@@ -43,6 +43,7 @@ impl MigratorTrait for Wallet {
             Box::new(DISPUTED_LOTS),
             Box::new(system::webhooks("wallet_0023_webhooks")),
             Box::new(crate::external_ids::WALLET),
+            Box::new(crate::wallet_stripe::STEP),
         ]
     }
 }

@@ -15,6 +15,7 @@ async fn start(data: &Path) -> Result<Suite, String> {
         mail: None,
         mail_from: "billing@payterms.example".to_owned(),
         plaid: None,
+        stripe: None,
         vies: None,
         cors: CorsOptions::default(),
         limits: LimitOptions::default(),

@@ -43,9 +43,12 @@ async fn listed(world: &World, what: &str) -> Vec<Value> {
     all.filter(|own| if what == "chargebacks" { own["state"] != "won" } else { own["state"] == "succeeded" }).collect()
 }
 
+/// What the simulator and Stripe list: a tenant may have charged by both.
 async fn told_of(world: &World, what: &str) -> Vec<Value> {
     let page = format!("{}/v1/acme/{what}", world.suite.simulator);
-    reqwest::get(page).await.unwrap().json().await.unwrap()
+    let mut all: Vec<Value> = reqwest::get(page).await.unwrap().json().await.unwrap();
+    all.extend(world.stripe.listed(what));
+    all
 }
 
 /// Each chargeback of the provider is a dispute of the wallet with its amount and, once it is decided, its outcome: of a charge that is

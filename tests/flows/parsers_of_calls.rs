@@ -6,6 +6,7 @@ use crate::{
     parsers::{request, scope},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures::FutureExt;
 use hmac::{Hmac, Mac};
 use payterms_chassis::{Fields, identity, layers::parse_timeout, names, page::PageSigner};
 use payterms_gateway::identity::{KeyOptions, KeySet, TokenOptions};
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 #[test]
 fn json_of_providers_and_of_tokens() {
-    let secret = b"secret".to_vec();
+    let (secret, acme): (_, TenantId) = (b"secret".to_vec(), "acme".parse().unwrap());
     let provider = Simulator::new("http://localhost", secret.clone()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     identity::ensure_key(folder.path(), "gateway").unwrap();
@@ -74,8 +75,8 @@ fn json_of_providers_and_of_tokens() {
     ];
     feed(&samples, &words, &nests, |body| {
         let mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap().chain_update(body).finalize().into_bytes();
-        provider.read_notification(body, &hex::encode(mac)).unwrap();
-        let _ = provider.read_notification(body, &String::from_utf8_lossy(body));
+        provider.read_notification(&acme, body, &hex::encode(mac)).now_or_never().unwrap().unwrap();
+        let _ = provider.read_notification(&acme, body, &String::from_utf8_lossy(body)).now_or_never().unwrap();
         let part = URL_SAFE_NO_PAD.encode(body);
         let [header, payload] = [token.split('.').next().unwrap(), token.split('.').nth(1).unwrap()];
         let plain = String::from_utf8_lossy(body).into_owned();

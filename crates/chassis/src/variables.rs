@@ -3,7 +3,7 @@
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 61] = [
+pub const VARIABLES: [&str; 62] = [
     "PAYTERMS_AUDIENCE",
     "PAYTERMS_BUS",
     "PAYTERMS_BUS_CA",
@@ -59,6 +59,7 @@ pub const VARIABLES: [&str; 61] = [
     "PAYTERMS_SERVER_NAME",
     "PAYTERMS_SIMULATOR",
     "PAYTERMS_SIMULATOR_SECRET",
+    "PAYTERMS_STRIPE",
     "PAYTERMS_TENANT_CALLS_PER_SECOND",
     "PAYTERMS_TLS",
     "PAYTERMS_TOKEN_FILE",

@@ -87,6 +87,9 @@ struct RunOptions {
     /// simulator's banks if not given.
     #[arg(long, env = "PAYTERMS_PLAID")]
     plaid: Option<String>,
+    /// Address of Stripe, which tenants connect their accounts at.
+    #[arg(long, env = "PAYTERMS_STRIPE", default_value = "https://api.stripe.com", hide_env_values = true)]
+    stripe: String,
     /// Address of VIES, `https://ec.europa.eu/taxation_customs/vies`, where tax numbers of the European Union are verified; people
     /// verify them if not given.
     #[arg(long, env = "PAYTERMS_VIES")]
@@ -263,6 +266,7 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         mail: run.mail.clone(),
         mail_from: run.mail_from.clone(),
         plaid: run.plaid.clone(),
+        stripe: Some(run.stripe.clone()),
         vies: run.vies.clone(),
         cors: run.cors.clone(),
         limits: run.limits.clone(),

@@ -56,6 +56,8 @@ pub struct SuiteOptions {
     pub mail_from: String,
     /// Address of Plaid; none: the simulator's banks are linked.
     pub plaid: Option<String>,
+    /// Address of Stripe; none: tenants cannot connect accounts there.
+    pub stripe: Option<String>,
     /// Address of VIES; none: people verify tax numbers.
     pub vies: Option<String>,
     /// Which browsers' pages may call.
@@ -129,7 +131,8 @@ impl Suite {
         let mut running = Vec::new();
         if let Some(listener) = listeners.remove("wallet") {
             let db = open("wallet", options).await?;
-            let own = payterms_wallet::Options { simulator: Some(simulator.clone()), simulator_secret: secret };
+            let own =
+                payterms_wallet::Options { simulator: Some(simulator.clone()), stripe: options.stripe.clone(), simulator_secret: secret };
             running.push(boot::start::<Wallet>(db, &keys, &network, listener, own, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("invoicing") {

@@ -33,6 +33,7 @@ pub mod rig;
 pub mod security;
 pub mod services;
 pub mod slow_line;
+pub mod stripe;
 pub mod vies;
 pub mod world;
 

@@ -17,7 +17,7 @@ struct Known {
 }
 
 /// A running stand-in; it ends with the test's runtime.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Vies {
     /// Where it listens.
     pub at: SocketAddr,

@@ -1,6 +1,8 @@
 //! A suite in this process, on a database of its own, with a tenant and a customer.
 
-use crate::{broker::Broker, crowd::Crowd, json_line::JsonLine, people::person, postgres, slow_line::SlowLine, vies::Vies};
+use crate::{
+    broker::Broker, crowd::Crowd, json_line::JsonLine, people::person, postgres, slow_line::SlowLine, stripe::StripeServer, vies::Vies,
+};
 use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, identity::Signer, net::broker::BrokerOptions};
 use payterms_gateway::{CorsOptions, limits::LimitOptions};
 use payterms_kernel::SystemClock;
@@ -44,6 +46,8 @@ pub struct World {
     pub postgres: Option<String>,
     /// Where tax numbers are looked up.
     pub vies: Vies,
+    /// Where cards are charged by tenants that have connected it.
+    pub stripe: StripeServer,
     /// Where events go by; none: the direct bus.
     pub broker: Option<Broker>,
     crowds: Vec<Crowd>,
@@ -51,7 +55,17 @@ pub struct World {
     replica: Option<Suite>,
 }
 
+/// Servers of others that a suite asks.
+struct Outside {
+    vies: Vies,
+    stripe: StripeServer,
+}
+
 impl World {
+    fn outside(&self) -> Outside {
+        Outside { vies: self.vies.clone(), stripe: self.stripe.clone() }
+    }
+
     /// Starts a suite with a crowd before its gateway and before each service's own port: every write arrives many times
     /// at once, at two replicas where they are asked for.
     pub async fn crowded(database: Database, replicas: bool) -> Option<Self> {
@@ -147,15 +161,16 @@ impl World {
     }
 
     async fn on(folder: TempDir, postgres: Option<String>, broker: Option<Broker>, limits: LimitOptions) -> Self {
-        let vies = Vies::start().await;
-        let suite = Self::suite(&folder, postgres.clone(), (vies.at, broker.as_ref()), limits).await;
-        Self { suite, folder, postgres, vies, broker, crowds: Vec::new(), _json: None, replica: None }
+        let outside = Outside { vies: Vies::start().await, stripe: StripeServer::start().await };
+        let suite = Self::suite(&folder, postgres.clone(), (&outside, broker.as_ref()), limits).await;
+        let Outside { vies, stripe } = outside;
+        Self { suite, folder, postgres, vies, stripe, broker, crowds: Vec::new(), _json: None, replica: None }
     }
 
     async fn suite(
         folder: &TempDir,
         postgres: Option<String>,
-        (vies, broker): (SocketAddr, Option<&Broker>),
+        (outside, broker): (&Outside, Option<&Broker>),
         limits: LimitOptions,
     ) -> Suite {
         let listen = "127.0.0.1:0".parse().expect("an address");
@@ -167,7 +182,8 @@ impl World {
             mail: None,
             mail_from: "billing@payterms.example".to_owned(),
             plaid: None,
-            vies: Some(format!("http://{vies}")),
+            stripe: Some(outside.stripe.url()),
+            vies: Some(format!("http://{}", outside.vies.at)),
             cors: CorsOptions::default(),
             limits,
             jwks: None,
@@ -181,7 +197,7 @@ impl World {
     /// A second suite on the same PostgreSQL: two replicas of every service.
     pub async fn replica(&self) -> Suite {
         assert!(self.postgres.is_some(), "replicas need PostgreSQL");
-        Self::suite(&self.folder, self.postgres.clone(), (self.vies.at, self.broker.as_ref()), LimitOptions::highest()).await
+        Self::suite(&self.folder, self.postgres.clone(), (&self.outside(), self.broker.as_ref()), LimitOptions::highest()).await
     }
 
     /// A second suite on the same PostgreSQL, whose answers reach it `delay` late.
@@ -190,7 +206,7 @@ impl World {
         let server = tokio::net::lookup_host(place).await.expect("a host").next().expect("an address");
         let line = SlowLine::open(server, delay).await;
         let place = Some(format!("{}/{name}", line.address));
-        Self::suite(&self.folder, place, (self.vies.at, self.broker.as_ref()), LimitOptions::highest()).await
+        Self::suite(&self.folder, place, (&self.outside(), self.broker.as_ref()), LimitOptions::highest()).await
     }
 
     /// Stops the suite; a replica of it goes on.

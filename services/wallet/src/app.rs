@@ -1,6 +1,12 @@
 //! The means of the use cases.
 
-use crate::{commands::batch::BatchCommitter, provider::PaymentProvider};
+use crate::{
+    commands::batch::BatchCommitter,
+    provider::{
+        PaymentProvider,
+        stripe::{self, Stripe},
+    },
+};
 use payterms_chassis::{AppError, Db, flow::Flows, page::PageSigner};
 use payterms_kernel::Refusal;
 use std::sync::Arc;
@@ -18,6 +24,10 @@ pub struct App {
     pub batches: BatchCommitter,
     /// The payment simulator, if one is connected.
     pub(crate) simulator: Option<Arc<dyn PaymentProvider>>,
+    /// Stripe, measured.
+    pub(crate) stripe: Option<Arc<dyn PaymentProvider>>,
+    /// What connects tenants to Stripe; it is there where Stripe is.
+    pub(crate) stripe_accounts: Option<Stripe>,
 }
 
 impl App {
@@ -26,9 +36,23 @@ impl App {
     /// # Errors
     /// `METHOD_NOT_OFFERED` if this installation has none of that name.
     pub fn provider(&self, name: &str) -> Result<&Arc<dyn PaymentProvider>, AppError> {
-        self.simulator.as_ref().filter(|_| name == "simulator").ok_or_else(|| {
+        let provider = match name {
+            "simulator" => self.simulator.as_ref(),
+            stripe::NAME => self.stripe.as_ref(),
+            _ => None,
+        };
+        provider.ok_or_else(|| {
             Refusal::precondition("METHOD_NOT_OFFERED", "No payment provider of that name is connected.").with("provider", name).into()
         })
+    }
+
+    /// What connects tenants to Stripe.
+    ///
+    /// # Errors
+    /// `FEATURE_DISABLED` where this installation has no key to seal theirs with.
+    pub fn stripe_accounts(&self) -> Result<&Stripe, AppError> {
+        let message = "Stripe cannot be connected here: there is no key to seal the tenant's key with.";
+        Ok(self.stripe_accounts.as_ref().ok_or_else(|| Refusal::precondition("FEATURE_DISABLED", message))?)
     }
 }
 

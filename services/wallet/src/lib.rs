@@ -28,7 +28,12 @@ use payterms_proto::wallet::{
         top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
     },
 };
-use provider::{PaymentProvider, measured::Measured, simulator::Simulator};
+use provider::{
+    PaymentProvider,
+    measured::Measured,
+    simulator::Simulator,
+    stripe::{self, Stripe, client::Client},
+};
 use std::{path::PathBuf, sync::Arc};
 use tonic::service::Routes;
 use use_cases::{batch, charges, payments, setups, top_ups};
@@ -39,6 +44,9 @@ pub struct Options {
     /// Address of the payment simulator, `http://host:port`; none: no simulator.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
+    /// Address of Stripe, which tenants connect their accounts at. Their keys are sealed with the key of webhooks, and without that none can.
+    #[arg(long, env = "PAYTERMS_STRIPE", default_value = "https://api.stripe.com")]
+    pub stripe: Option<String>,
     /// File with the secret that the simulator signs its notifications with.
     #[arg(long, env = "PAYTERMS_SIMULATOR_SECRET", default_value = "keys/simulator.secret")]
     pub simulator_secret: PathBuf,
@@ -54,32 +62,41 @@ fn simulator(options: &Options) -> Result<Option<Arc<dyn PaymentProvider>>, Stri
     simulator.transpose()
 }
 
+/// The client of Stripe; none where the options name no address.
+fn stripe_client(options: &Options) -> Result<Option<Client>, String> {
+    options.stripe.as_deref().map(Client::new).transpose()
+}
+
 /// The wallet service.
 #[derive(Debug, Clone, Copy)]
 pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0024_external_ids";
+    const SCHEMA_VERSION: &'static str = "wallet_0028_stripe";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
         if options.simulator.is_some() {
             objections.check_secret(&options.simulator_secret);
-            // There is no adapter of a real provider yet, so nobody could start without it.
-            objections.warn("cards and bank debits are charged by a simulator: no money moves");
+            objections
+                .warn("cards and bank debits are charged by a simulator where a tenant chooses it: no money moves; leave --simulator out");
         }
     }
 
     fn check_files(options: &Options, objections: &mut Objections) {
         objections.take(simulator(options).map(drop));
+        objections.take(stripe_client(options).map(drop));
     }
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
         let simulator = simulator(&options)?;
         let batches = batch::committer(&runtime.db);
-        let app = App { batches, db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator };
+        let accounts =
+            stripe_client(&options)?.zip(runtime.webhooks.seal).map(|(client, seal)| Stripe::new(client, runtime.db.clone(), seal));
+        let stripe = accounts.clone().map(|accounts| Arc::new(Measured::new(stripe::NAME, accounts)) as Arc<dyn PaymentProvider>);
+        let app = App { batches, db: runtime.db, pages: runtime.pages, flows: runtime.flows, simulator, stripe, stripe_accounts: accounts };
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(WalletServiceServer::new(api.clone()))
             .add_service(LotServiceServer::new(api.clone()))

@@ -88,6 +88,7 @@ pub async fn play(options: &DemoOptions, postgres: Option<String>, broker: Broke
         mail: None,
         mail_from: "billing@payterms.example".to_owned(),
         plaid: None,
+        stripe: None,
         vies: None,
         cors: CorsOptions::default(),
         limits: LimitOptions::default(),

@@ -1,6 +1,6 @@
 //! A tenant's settings for selling credit, and the switch of prepayment (docs/domain/wallet.md#prepayment).
 
-use crate::{lot::TaxKind, method::MethodKind};
+use crate::{lot::TaxKind, method::MethodKind, stripe_connection::StripeConnection};
 use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{
@@ -33,6 +33,8 @@ pub struct WalletSettings {
     pub approval_limits: Vec<Money>,
     /// Days after which purchased credit expires; 0 means never.
     pub purchased_expire_days: u32,
+    /// The account at Stripe, if one is connected.
+    pub stripe: Option<StripeConnection>,
     /// Counts changes.
     pub version: i64,
 }
@@ -56,8 +58,20 @@ impl WalletSettings {
             invoices_hidden: false,
             approval_limits: Vec::new(),
             purchased_expire_days: 0,
+            stripe: None,
             version: 1,
         }
+    }
+
+    /// Refuses a provider at which the tenant has no account (docs/domain/wallet.md#stripe-connection).
+    ///
+    /// # Errors
+    /// `STRIPE_NOT_CONNECTED`.
+    pub fn must_be_connected_to(&self, provider: &str) -> Result<(), Refusal> {
+        if provider == "stripe" && self.stripe.is_none() {
+            return Err(Refusal::precondition("STRIPE_NOT_CONNECTED", "Connect an account at Stripe first, with ConnectStripe."));
+        }
+        Ok(())
     }
 
     /// Refuses an amount above the tenant's limit to one person who is no owner (docs/domain/wallet.md#second-person).

@@ -4,9 +4,9 @@ use super::Api;
 use crate::{messages::settings as messages, use_cases::settings};
 use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
-    GetPrepaymentOptionsRequest, GetPrepaymentOptionsResponse, GetWalletSettingsRequest, GetWalletSettingsResponse,
-    TurnOffPrepaymentRequest, TurnOffPrepaymentResponse, TurnOnPrepaymentRequest, TurnOnPrepaymentResponse, UpdateWalletSettingsRequest,
-    UpdateWalletSettingsResponse, settings_service_server::SettingsService,
+    ConnectStripeRequest, ConnectStripeResponse, GetPrepaymentOptionsRequest, GetPrepaymentOptionsResponse, GetWalletSettingsRequest,
+    GetWalletSettingsResponse, TurnOffPrepaymentRequest, TurnOffPrepaymentResponse, TurnOnPrepaymentRequest, TurnOnPrepaymentResponse,
+    UpdateWalletSettingsRequest, UpdateWalletSettingsResponse, settings_service_server::SettingsService,
 };
 use tonic::{Request, Response, Status};
 
@@ -23,6 +23,11 @@ impl SettingsService for Api {
     ) -> Result<Response<UpdateWalletSettingsResponse>, Status> {
         let (call, update) = messages::update_wallet_settings(request)?;
         handler::write(&self.app.flows, &call, || settings::update::update_wallet_settings(&self.app, &call, &update)).await
+    }
+
+    async fn connect_stripe(&self, request: Request<ConnectStripeRequest>) -> Result<Response<ConnectStripeResponse>, Status> {
+        let (call, command) = messages::connect_stripe(request)?;
+        handler::write(&self.app.flows, &call, || settings::connect_stripe::connect_stripe(&self.app, &call, &command)).await
     }
 
     async fn turn_on_prepayment(&self, request: Request<TurnOnPrepaymentRequest>) -> Result<Response<TurnOnPrepaymentResponse>, Status> {

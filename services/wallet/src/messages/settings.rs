@@ -5,11 +5,22 @@ use super::{
     methods::{kind, method_kind},
     names::{CUSTOMER, customer_ref},
 };
-use crate::commands::{customers::CustomerRef, settings::UpdateSettings};
-use payterms_chassis::{AppError, Call, Fields, etag, fields::Digits, render::money};
+use crate::commands::{
+    customers::CustomerRef,
+    settings::{ConnectStripe, UpdateSettings},
+};
+use payterms_chassis::{
+    AppError, Call, Fields, etag,
+    fields::Digits,
+    net::outside::AddressRules,
+    render::{money, timestamp},
+};
 use payterms_kernel::{Money, TenantId};
 use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
-use payterms_wallet_domain::{MethodKind, TaxKind, WalletSettings};
+use payterms_wallet_domain::{
+    MethodKind, StripeConnection, TaxKind, WalletSettings,
+    stripe_connection::{is_account, is_webhook_secret, key_kind},
+};
 use tonic::Request;
 
 const SETTINGS: &str = "walletSettings";
@@ -31,8 +42,8 @@ pub fn update_wallet_settings(request: Request<pb::UpdateWalletSettingsRequest>)
     let used = |path: &str| paths.iter().any(|named| named == path);
     let new = message.wallet_settings.unwrap_or_default();
     let tenant = fields.singleton("wallet_settings.name", &new.name, &[], SETTINGS).tenant;
-    if used("provider") && !matches!(new.provider.as_str(), "" | "simulator") {
-        fields.wrong("wallet_settings.provider", "FIELD_INVALID_CHARS", "Use simulator, or nothing.");
+    if used("provider") && !matches!(new.provider.as_str(), "" | "simulator" | "stripe") {
+        fields.wrong("wallet_settings.provider", "FIELD_INVALID_CHARS", "Use stripe, simulator, or nothing.");
     }
     let tax = used("top_up_tax_kind").then(|| fields.choice::<pb::TaxKind>("wallet_settings.top_up_tax_kind", new.top_up_tax_kind));
     let update = UpdateSettings {
@@ -98,6 +109,34 @@ fn parse_commitments(fields: &mut Fields, messages: &[MoneyMessage]) -> Vec<Mone
     parsed
 }
 
+/// Connects an account at Stripe.
+pub fn connect_stripe(request: Request<pb::ConnectStripeRequest>) -> Result<(Call, ConnectStripe), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
+    let secret_key = fields.token("secret_key", &message.secret_key, 1, 255);
+    let kind = key_kind(&secret_key);
+    if kind.is_none() && !secret_key.is_empty() {
+        fields.wrong("secret_key", "FIELD_INVALID_CHARS", "Use a secret or restricted key: it begins with sk_ or rk_.");
+    }
+    let webhook_secret = fields.token("webhook_secret", &message.webhook_secret, 1, 255);
+    if !webhook_secret.is_empty() && !is_webhook_secret(&webhook_secret) {
+        fields.wrong("webhook_secret", "FIELD_INVALID_CHARS", "Use the signing secret of the endpoint: it begins with whsec_.");
+    }
+    let connected_account = fields.token("connected_account", &message.connected_account, 0, 100);
+    if !connected_account.is_empty() && !is_account(&connected_account) {
+        fields.wrong("connected_account", "FIELD_INVALID_CHARS", "Use the id of a connected account, such as acct_1A2b, or nothing.");
+    }
+    let return_url = fields.token("return_url", &message.return_url, 1, 500);
+    if !return_url.is_empty()
+        && let Err(sentence) = AddressRules::default().check(&return_url)
+    {
+        fields.wrong("return_url", "FIELD_INVALID_CHARS", sentence);
+    }
+    let call = fields.write(&message.request_id, tenant)?;
+    let (live, key_ending) = kind.map(|kind| (kind.live, kind.ending)).unwrap_or_default();
+    Ok((call, ConnectStripe { secret_key, live, key_ending, webhook_secret, connected_account, return_url }))
+}
+
 /// Turns prepayment on.
 pub fn turn_on_prepayment(request: Request<pb::TurnOnPrepaymentRequest>) -> Result<(Call, Vec<MethodKind>), AppError> {
     let (mut fields, message) = Fields::open(request)?;
@@ -149,5 +188,18 @@ pub fn wallet_settings(tenant: &TenantId, settings: &WalletSettings) -> pb::Wall
         etag: etag::etag(settings.version),
         purchased_expire_days: i32::try_from(settings.purchased_expire_days).unwrap_or_default(),
         warnings: settings.warnings().into_iter().map(str::to_owned).collect(),
+        stripe: settings.stripe.as_ref().map(|own| stripe_connection(tenant, own)),
+    }
+}
+
+fn stripe_connection(tenant: &TenantId, own: &StripeConnection) -> pb::StripeConnection {
+    pb::StripeConnection {
+        account: own.account.clone(),
+        connected_account: own.on_behalf,
+        live: own.live,
+        key_ending: own.key_ending.clone(),
+        return_url: own.return_url.clone(),
+        notification_path: format!("/notifications/stripe/{tenant}"),
+        connect_time: Some(timestamp(own.connected_at)),
     }
 }

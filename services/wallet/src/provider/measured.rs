@@ -1,6 +1,6 @@
 //! A provider whose calls are measured: how long each took, and whether its answer is known.
 
-use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder, Unknown};
+use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder, SetupOrder, Unknown, Unread};
 use chrono::{DateTime, Utc};
 use payterms_chassis::telemetry::metrics::{self, Histogram, KeyValue};
 use payterms_kernel::TenantId;
@@ -20,7 +20,20 @@ impl<P: PaymentProvider> Measured<P> {
     /// Measures the calls to `provider`, which metrics call `name`.
     pub fn new(name: &'static str, provider: P) -> Self {
         let durations = metrics::durations("payterms.provider.call.duration", "How long calls to payment providers took.");
-        Self { provider, name, durations }
+        let measured = Self { provider, name, durations };
+        // Counters begin at 0, so that the first of a kind is seen as a rise.
+        for outcome in ["read", "ignored", "forged", "unknown"] {
+            measured.count_notification(outcome, 0);
+        }
+        measured
+    }
+
+    fn count_notification(&self, outcome: &'static str, count: u64) {
+        let labels = [KeyValue::new("payterms.provider", self.name), KeyValue::new("payterms.outcome", outcome)];
+        let (meter, description) = (metrics::meter(), "Notifications of payment providers, by what was made of them.");
+        let counter =
+            meter.u64_counter("payterms.provider.notifications").with_unit("{notification}").with_description(description).build();
+        counter.add(count, &labels);
     }
 
     async fn measure<T>(&self, operation: &'static str, work: impl Future<Output = Result<T, Unknown>>) -> Result<T, Unknown> {
@@ -39,8 +52,12 @@ impl<P: PaymentProvider> Measured<P> {
 
 #[tonic::async_trait]
 impl<P: PaymentProvider> PaymentProvider for Measured<P> {
-    async fn create_setup(&self, tenant: &TenantId, key: Uuid, kind: MethodKind) -> Result<HostedPage, Unknown> {
-        self.measure("create_setup", self.provider.create_setup(tenant, key, kind)).await
+    fn takes(&self, kind: MethodKind) -> bool {
+        self.provider.takes(kind)
+    }
+
+    async fn create_setup(&self, order: &SetupOrder) -> Result<HostedPage, Unknown> {
+        self.measure("create_setup", self.provider.create_setup(order)).await
     }
 
     async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown> {
@@ -63,7 +80,15 @@ impl<P: PaymentProvider> PaymentProvider for Measured<P> {
         self.measure("find_dispute", self.provider.find_dispute(tenant, charge_id)).await
     }
 
-    fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<News>, String> {
-        self.provider.read_notification(body, signature)
+    async fn read_notification(&self, tenant: &TenantId, body: &[u8], signature: &str) -> Result<Option<News>, Unread> {
+        let read = self.provider.read_notification(tenant, body, signature).await;
+        let outcome = match &read {
+            Ok(Some(_)) => "read",
+            Ok(None) => "ignored",
+            Err(Unread::Forged(_)) => "forged",
+            Err(Unread::Unknown(_)) => "unknown",
+        };
+        self.count_notification(outcome, 1);
+        read
     }
 }

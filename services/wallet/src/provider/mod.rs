@@ -2,11 +2,12 @@
 
 pub mod measured;
 pub mod simulator;
+pub mod stripe;
 
 use chrono::{DateTime, Utc};
 use payterms_chassis::{AppError, error::not_yet};
-use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{MethodKind, dispute::ProviderDispute, method_setup::SavedCard, refund::Refunded};
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_wallet_domain::{Customer, MethodKind, MethodSetup, dispute::ProviderDispute, method_setup::SavedCard, refund::Refunded};
 use uuid::Uuid;
 
 /// The provider did not answer, or its answer does not show what happened.
@@ -14,12 +15,41 @@ use uuid::Uuid;
 #[error("the provider's answer is unknown: {0}")]
 pub struct Unknown(pub String);
 
+/// Why nothing is taken in of a notification.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Unread {
+    /// It is not the provider's, or is not of now.
+    #[error("{0}")]
+    Forged(String),
+    /// It could not be checked.
+    #[error(transparent)]
+    Unknown(Unknown),
+}
+
+/// The decline code of a charge that the provider refuses to accept at all.
+const REJECTED: &str = "rejected_by_provider";
+
 /// The refusal while the provider's answer is unknown. The flow stays open and its recovery asks again.
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 pub fn unanswered(unknown: Unknown) -> AppError {
     tracing::warn!(error = %unknown, "the payment provider does not answer");
     not_yet("PROVIDER_UNAVAILABLE", "The payment provider does not answer. Retry with the same request id.")
+}
+
+/// A hosted page to make.
+#[derive(Debug, Clone)]
+pub struct SetupOrder {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The same key makes one page.
+    pub key: Uuid,
+    /// The set-up.
+    pub setup: Id<MethodSetup>,
+    /// For whom a method is saved.
+    pub customer: Id<Customer>,
+    /// What is saved.
+    pub kind: MethodKind,
 }
 
 /// A hosted page.
@@ -75,6 +105,8 @@ pub struct ProviderRefund {
 pub enum News {
     /// A person has saved a method: the provider's id of the set-up.
     Setup(String),
+    /// A charge may have ended: the provider's id of the charge.
+    Charge(String),
     /// An issuer has taken a charge back, or the dispute of it is decided: the provider's id of the charge.
     Dispute(String),
 }
@@ -82,8 +114,11 @@ pub enum News {
 /// A payment provider.
 #[tonic::async_trait]
 pub trait PaymentProvider: Send + Sync + 'static {
+    /// Whether it saves and charges methods of a kind.
+    fn takes(&self, kind: MethodKind) -> bool;
+
     /// Makes a hosted page, once per key.
-    async fn create_setup(&self, tenant: &TenantId, key: Uuid, kind: MethodKind) -> Result<HostedPage, Unknown>;
+    async fn create_setup(&self, order: &SetupOrder) -> Result<HostedPage, Unknown>;
 
     /// The card that the person saved, or none yet.
     async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown>;
@@ -103,6 +138,6 @@ pub trait PaymentProvider: Send + Sync + 'static {
     /// The subject of a notification whose signature is the provider's; `Ok(None)` if the wallet does not need it.
     ///
     /// # Errors
-    /// A sentence if the signature is not the provider's.
-    fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<News>, String>;
+    /// `Forged` if the signature is not the provider's.
+    async fn read_notification(&self, tenant: &TenantId, body: &[u8], signature: &str) -> Result<Option<News>, Unread>;
 }

@@ -1,6 +1,8 @@
 //! The adapter of the payment simulator: HTTP and JSON.
 
-use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder, Unknown};
+use super::{
+    ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, REJECTED, RefundOrder, SetupOrder, Unknown, Unread,
+};
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, Mac};
 use payterms_kernel::{Currency, Money, TenantId};
@@ -89,9 +91,6 @@ impl Simulator {
     }
 }
 
-/// The decline code of a charge that the provider refuses to accept at all.
-const REJECTED: &str = "rejected_by_provider";
-
 /// Whether a status is a final refusal: nothing was charged, and a retry would not change that.
 fn is_final_refusal(status: StatusCode) -> bool {
     let temporary = [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
@@ -134,8 +133,12 @@ fn told(message: DisputeMessage) -> Result<ProviderDispute, Unknown> {
 
 #[tonic::async_trait]
 impl PaymentProvider for Simulator {
-    async fn create_setup(&self, tenant: &TenantId, key: Uuid, kind: MethodKind) -> Result<HostedPage, Unknown> {
-        let kind = if kind == MethodKind::BankDebit { "bank_debit" } else { "card" };
+    fn takes(&self, kind: MethodKind) -> bool {
+        matches!(kind, MethodKind::Card | MethodKind::BankDebit)
+    }
+
+    async fn create_setup(&self, SetupOrder { tenant, key, kind, .. }: &SetupOrder) -> Result<HostedPage, Unknown> {
+        let kind = if *kind == MethodKind::BankDebit { "bank_debit" } else { "card" };
         let request = self.client.post(format!("{}/v1/{tenant}/setups", self.base)).json(&json!({ "key": key, "kind": kind }));
         let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unknown(&error))?;
         let made: SetupMessage = response.json().await.map_err(|error| unknown(&error))?;
@@ -208,10 +211,11 @@ impl PaymentProvider for Simulator {
         told(response.json().await.map_err(|error| unknown(&error))?).map(Some)
     }
 
-    fn read_notification(&self, body: &[u8], signature: &str) -> Result<Option<News>, String> {
+    async fn read_notification(&self, _: &TenantId, body: &[u8], signature: &str) -> Result<Option<News>, Unread> {
         let signature_bytes = hex::decode(signature).unwrap_or_default();
-        let mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(|error| error.to_string())?;
-        mac.chain_update(body).verify_slice(&signature_bytes).map_err(|_| "the signature is not the simulator's".to_owned())?;
+        let mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(|error| Unread::Forged(error.to_string()))?;
+        let forged = |_| Unread::Forged("the signature is not the simulator's".to_owned());
+        mac.chain_update(body).verify_slice(&signature_bytes).map_err(forged)?;
         let message = serde_json::from_slice::<Notification>(body).ok();
         Ok(message.and_then(|message| match message.kind.as_str() {
             "setup.completed" => Some(News::Setup(message.id)),

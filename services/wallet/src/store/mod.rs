@@ -30,6 +30,7 @@ pub mod settings;
 pub mod setups;
 pub mod shared;
 pub mod sources;
+pub mod stripe;
 pub mod top_up_refunds;
 pub mod top_ups;
 pub mod transfers;

@@ -3,11 +3,12 @@
 use super::{amount, amounts_text, lots, methods, money, unknown};
 use payterms_chassis::AppError;
 use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{MethodKind, WalletSettings};
+use payterms_wallet_domain::{MethodKind, StripeConnection, WalletSettings};
 use sea_orm::{ActiveValue::Set, Iterable, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "wallet_settings")]
+#[expect(clippy::struct_excessive_bools, reason = "columns are what they are")]
 /// A row. Lists are words with a space between; a minimum is `KIND:CODE:millionths`, a
 /// commitment `CODE:millionths`.
 pub struct Model {
@@ -25,6 +26,14 @@ pub struct Model {
     purchased_expire_days: i64,
     version: i64,
     approval_limits: String,
+    stripe_account: String,
+    stripe_on_behalf: bool,
+    stripe_live: bool,
+    stripe_key_ending: String,
+    stripe_return_url: String,
+    stripe_key: Option<Vec<u8>>,
+    stripe_webhook_secret: Option<Vec<u8>>,
+    stripe_connected_at: Option<ChronoDateTimeUtc>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -53,7 +62,22 @@ fn settings(row: &Model) -> Result<WalletSettings, AppError> {
         invoices_hidden: row.invoices_hidden,
         approval_limits: row.approval_limits.split_whitespace().map(amount).collect::<Result<_, _>>()?,
         purchased_expire_days: u32::try_from(row.purchased_expire_days).unwrap_or_default(),
+        stripe: stripe(row),
         version: row.version,
+    })
+}
+
+/// The account at Stripe; none while nothing is sealed.
+fn stripe(row: &Model) -> Option<StripeConnection> {
+    Some(StripeConnection {
+        account: row.stripe_account.clone(),
+        on_behalf: row.stripe_on_behalf,
+        live: row.stripe_live,
+        key_ending: row.stripe_key_ending.clone(),
+        return_url: row.stripe_return_url.clone(),
+        sealed_key: row.stripe_key.clone()?,
+        sealed_webhook_secret: row.stripe_webhook_secret.clone()?,
+        connected_at: row.stripe_connected_at?,
     })
 }
 
@@ -74,6 +98,8 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Wal
 fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
     let kinds = |kinds: &[MethodKind]| kinds.iter().map(|kind| methods::kind_name(*kind)).collect::<Vec<_>>().join(" ");
     let minimum = |(kind, least): &(MethodKind, Money)| format!("{}:{}:{}", methods::kind_name(*kind), least.currency(), least.micros());
+    let stripe = settings.stripe.as_ref();
+    let text = |of: fn(&StripeConnection) -> &String| Set(stripe.map(of).cloned().unwrap_or_default());
     ActiveModel {
         tenant: Set(tenant.to_string()),
         provider: Set(settings.provider.clone()),
@@ -88,6 +114,14 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
         purchased_expire_days: Set(settings.purchased_expire_days.into()),
         version: Set(settings.version),
         approval_limits: Set(amounts_text(&settings.approval_limits)),
+        stripe_account: text(|own| &own.account),
+        stripe_on_behalf: Set(stripe.is_some_and(|own| own.on_behalf)),
+        stripe_live: Set(stripe.is_some_and(|own| own.live)),
+        stripe_key_ending: text(|own| &own.key_ending),
+        stripe_return_url: text(|own| &own.return_url),
+        stripe_key: Set(stripe.map(|own| own.sealed_key.clone())),
+        stripe_webhook_secret: Set(stripe.map(|own| own.sealed_webhook_secret.clone())),
+        stripe_connected_at: Set(stripe.map(|own| own.connected_at)),
     }
 }
 

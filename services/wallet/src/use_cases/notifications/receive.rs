@@ -3,8 +3,9 @@
 use crate::{
     app::App,
     commands::notifications::Notification,
-    provider::News,
+    provider::{News, Unread, unanswered},
     use_cases::{
+        charges::ask_again::ask_for_charge,
         disputes::follow::{Followed, follow_dispute, unrecorded},
         setups::settle::settle_notified_setup,
     },
@@ -20,12 +21,17 @@ use payterms_proto::wallet::peers::v1::ReceiveNotificationResponse;
 pub async fn receive_notification(app: &App, notification: &Notification) -> Result<ReceiveNotificationResponse, AppError> {
     let wrong = |text: &str| AppError::from(Refusal::new(Kind::Denied, "PROVIDER_SIGNATURE", text));
     let provider = app.provider(&notification.provider).map_err(|_| wrong("There is no such provider."))?;
-    let news = provider.read_notification(&notification.body, &notification.signature).map_err(|error| {
-        tracing::warn!(provider = %notification.provider, %error, "a notification was refused");
-        wrong("The signature is not the provider's.")
+    let read = provider.read_notification(&notification.tenant, &notification.body, &notification.signature).await;
+    let news = read.map_err(|unread| match unread {
+        Unread::Forged(why) => {
+            tracing::warn!(provider = %notification.provider, why, "a notification was refused");
+            wrong("The signature is not the provider's.")
+        }
+        Unread::Unknown(unknown) => unanswered(unknown),
     })?;
     match news {
         Some(News::Setup(id)) => Box::pin(settle_notified_setup(app, &notification.tenant, &notification.provider, &id)).await?,
+        Some(News::Charge(charge)) => ask_for_charge(app, &notification.tenant, &charge).await?,
         Some(News::Dispute(charge)) => {
             // It is asked for again in any case; the provider may tell sooner that what it waits for has ended.
             let followed = Box::pin(follow_dispute(app, &notification.tenant, &notification.provider, &charge)).await?;

@@ -8,7 +8,7 @@ use payterms_proto::wallet::v1::UpdateWalletSettingsResponse;
 /// Changes the fields that the mask names. If a condition of prepayment no longer holds, it is turned off.
 ///
 /// # Errors
-/// `ETAG_MISMATCH`; `METHOD_NOT_OFFERED` for a provider that this installation does not have.
+/// `ETAG_MISMATCH`; `METHOD_NOT_OFFERED` for a provider that this installation does not have; `STRIPE_NOT_CONNECTED`.
 pub async fn update_wallet_settings(
     app: &App,
     call: &Call,
@@ -25,6 +25,7 @@ pub async fn update_wallet_settings(
             "provider" if new.provider.is_empty() => settings.provider.clear(),
             "provider" => {
                 app.provider(&new.provider)?;
+                settings.must_be_connected_to(&new.provider)?;
                 settings.provider.clone_from(&new.provider);
             }
             "provider_default" => settings.provider_default = new.provider_default,

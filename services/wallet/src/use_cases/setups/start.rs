@@ -5,7 +5,7 @@ use crate::{
     app::App,
     commands::{customers::CustomerRef, methods::StartMethodSetup},
     messages::setups as messages,
-    provider::unanswered,
+    provider::{SetupOrder, unanswered},
     store::{customers, methods, settings, setups},
 };
 use payterms_chassis::{
@@ -38,7 +38,10 @@ pub async fn start_method_setup(
         return app.flows.answer(call, true).await;
     }
     let settings = settings::find(tx.conn(), &call.tenant).await?;
-    app.provider(&settings.provider)?;
+    if !app.provider(&settings.provider)?.takes(*kind) {
+        let message = "The tenant's payment provider does not save this kind of method.";
+        return Err(Refusal::precondition("METHOD_NOT_OFFERED", message).with("provider", &settings.provider).into());
+    }
     let now = tx.now();
     let setup = MethodSetup::start(tx.id(), &customer, *kind, &settings.provider, now)?;
     setups::save(&tx, &setup).await?;
@@ -61,8 +64,14 @@ pub async fn drive_method_setup(app: &App, lease: &Lease) -> Result<(), AppError
     let setup = setups::find(&conn, &lease.tenant, id).await?;
     drop(conn);
     let Some(setup) = setup else { return Ok(()) };
-    let page =
-        app.provider(&setup.provider)?.create_setup(&lease.tenant, step_id(lease.intent, "page"), setup.kind).await.map_err(unanswered)?;
+    let order = SetupOrder {
+        tenant: lease.tenant.clone(),
+        key: step_id(lease.intent, "page"),
+        setup: setup.id,
+        customer: setup.customer,
+        kind: setup.kind,
+    };
+    let page = app.provider(&setup.provider)?.create_setup(&order).await.map_err(unanswered)?;
     kill::point("method_setup.before_record");
     let call = Call::internal("wallet", &lease.tenant, "page_made", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;

@@ -1,0 +1,122 @@
+//! `PaymentIntents`.
+
+use super::{
+    Card, StripeServer,
+    state::{Answer, Command, State},
+};
+use serde_json::{Value, json};
+
+/// The least amount that is charged.
+const LEAST: i64 = 50;
+
+fn unexpected_state() -> Answer {
+    Answer::invalid("its status allows no such thing", Some("payment_intent_unexpected_state"), None)
+}
+
+fn card_error(code: &str, decline_code: &str) -> Value {
+    json!({ "type": "card_error", "code": code, "decline_code": decline_code, "message": "Your card was declined." })
+}
+
+/// What becomes of a confirmed intent, and the error that is answered.
+fn confirm(intent: &mut Value, card: Card) -> Option<Value> {
+    let error = match card {
+        Card::Declined(decline_code) => card_error("card_declined", decline_code),
+        Card::Authenticates => card_error("authentication_required", "authentication_required"),
+        Card::RequiresAction => {
+            intent["status"] = "requires_action".into();
+            return None;
+        }
+        Card::Slow => {
+            intent["status"] = "processing".into();
+            return None;
+        }
+        Card::Good | Card::Discover | Card::RefundFails | Card::RefundSlow => {
+            succeed(intent);
+            return None;
+        }
+    };
+    decline(intent, &error);
+    Some(error)
+}
+
+fn succeed(intent: &mut Value) {
+    intent["status"] = "succeeded".into();
+    intent["amount_received"] = intent["amount"].clone();
+}
+
+fn decline(intent: &mut Value, error: &Value) {
+    intent["status"] = "requires_payment_method".into();
+    intent["payment_method"] = Value::Null;
+    intent["last_payment_error"] = error.clone();
+}
+
+impl State {
+    pub(super) fn create_intent(&mut self, account: &str, command: &Command) -> Answer {
+        let (customer, method) = (command.field("customer"), command.field("payment_method"));
+        let Ok(amount) = command.field("amount").parse::<i64>() else { return Answer::invalid("amount", None, Some("amount")) };
+        if amount < LEAST {
+            return Answer::invalid("amount", Some("amount_too_small"), Some("amount"));
+        }
+        if self.find(account, "customer", customer).is_none() {
+            return Answer::missing(400, "customer");
+        }
+        if self.find(account, "payment_method", method).is_none_or(|method| method["customer"] != customer) {
+            return Answer::missing(400, "payment_method");
+        }
+        let intent = json!({
+            "object": "payment_intent", "status": "requires_confirmation", "amount": amount, "amount_received": 0,
+            "currency": command.field("currency"), "customer": customer, "payment_method": method, "metadata": command.metadata(),
+            "last_payment_error": null, "cancellation_reason": null, "made_with": method,
+        });
+        Answer::ok(self.add(account, "pi", intent))
+    }
+
+    pub(super) fn intent(&mut self, account: &str, id: &str) -> Answer {
+        self.find(account, "payment_intent", id).map_or_else(|| Answer::missing(404, "intent"), |intent| Answer::ok(intent.clone()))
+    }
+
+    pub(super) fn list_intents(&self, account: &str, command: &Command) -> Answer {
+        let since: i64 = command.field("created[gte]").parse().unwrap_or_default();
+        let fits = |own: &Value| own["customer"] == command.field("customer") && own["created"].as_i64().unwrap_or_default() >= since;
+        self.page(account, "payment_intent", command, fits)
+    }
+
+    pub(super) fn confirm_intent(&mut self, account: &str, id: &str) -> Answer {
+        let cards = self.cards.clone();
+        let Some(intent) = self.find(account, "payment_intent", id) else { return Answer::missing(404, "intent") };
+        if intent["status"] != "requires_confirmation" {
+            return unexpected_state();
+        }
+        let card = cards.get(intent["payment_method"].as_str().unwrap_or_default()).copied().unwrap_or(Card::Declined("generic_decline"));
+        match confirm(intent, card) {
+            None => Answer::ok(intent.clone()),
+            Some(mut error) => {
+                error["payment_intent"] = intent.clone();
+                Answer { status: 402, body: json!({ "error": error }) }
+            }
+        }
+    }
+
+    pub(super) fn cancel_intent(&mut self, account: &str, id: &str, command: &Command) -> Answer {
+        let Some(intent) = self.find(account, "payment_intent", id) else { return Answer::missing(404, "intent") };
+        if ["succeeded", "canceled", "processing"].iter().any(|status| intent["status"] == *status) {
+            return unexpected_state();
+        }
+        intent["status"] = "canceled".into();
+        intent["cancellation_reason"] = Some(command.field("cancellation_reason")).filter(|reason| !reason.is_empty()).into();
+        Answer::ok(intent.clone())
+    }
+}
+
+impl StripeServer {
+    /// The network decides all charges that it is at: they succeed, or are declined with a code.
+    pub fn settle(&self, declined: Option<&str>) {
+        let mut state = self.state();
+        for own in state.objects.iter_mut().filter(|own| own.value["object"] == "payment_intent" && own.value["status"] == "processing") {
+            match declined {
+                None => succeed(&mut own.value),
+                Some(code) => decline(&mut own.value, &card_error("card_declined", code)),
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Disputes of charges.
+
+use super::{
+    super::Unknown,
+    Stripe, minor_units,
+    objects::{DisputeMessage, List},
+    stored,
+};
+use crate::store::stripe as store;
+use chrono::DateTime;
+use payterms_kernel::TenantId;
+use payterms_wallet_domain::dispute::{Outcome, ProviderDispute};
+
+/// Whether an issuer has taken something back. An inquiry, by which it asks first, takes nothing.
+fn takes_money(dispute: &DisputeMessage) -> bool {
+    !dispute.status.starts_with("warning_") && dispute.status != "prevented"
+}
+
+impl Stripe {
+    /// The last dispute of a charge, by the id of its intent.
+    pub(super) async fn dispute_of_charge(&self, tenant: &TenantId, intent: &str) -> Result<Option<ProviderDispute>, Unknown> {
+        let conn = self.db.read(tenant).await.map_err(stored)?;
+        let own = store::intent_at_stripe(&conn, tenant, intent).await.map_err(stored)?;
+        drop(conn);
+        let Some(own) = own else { return Ok(None) };
+        let (access, _) = self.access(tenant).await?;
+        let page: List<DisputeMessage> =
+            self.client.get(&access, &format!("/v1/disputes?payment_intent={intent}&limit=100")).await?.must()?;
+        let Some(last) = page.data.into_iter().filter(takes_money).max_by_key(|dispute| dispute.created) else { return Ok(None) };
+        let amount = minor_units::to_money(&last.currency, last.amount)?;
+        if amount.currency() != own.amount.currency() {
+            return Err(Unknown(format!("a dispute in {}", amount.currency())));
+        }
+        let outcome = match last.status.as_str() {
+            "needs_response" | "under_review" => None,
+            "won" => Some(Outcome::Won),
+            "lost" => Some(Outcome::Lost),
+            other => return Err(Unknown(format!("a dispute that is {other:?}"))),
+        };
+        let due_by = last.evidence_details.and_then(|details| details.due_by).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let evidence_due = due_by.map(|instant| instant.date_naive());
+        Ok(Some(ProviderDispute { id: last.id, amount, reason: last.reason, evidence_due, is_final: false, outcome }))
+    }
+}

@@ -1,0 +1,151 @@
+//! Stripe's objects, as far as they are read. Fields that are added later change nothing.
+
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Why something was refused.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Failure {
+    /// The kind of error.
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) code: Option<String>,
+    #[serde(default)]
+    pub(super) decline_code: Option<String>,
+    #[serde(default)]
+    pub(super) advice_code: Option<String>,
+    #[serde(default)]
+    pub(super) param: Option<String>,
+}
+
+impl Failure {
+    /// Its codes; its message may hold what belongs into no log.
+    #[must_use]
+    pub fn codes(&self) -> String {
+        let codes = [Some(self.kind.as_str()), self.code.as_deref(), self.decline_code.as_deref(), self.param.as_deref()];
+        codes.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether something that the request names is not there.
+    pub(super) fn misses(&self, param: &str) -> bool {
+        self.code.as_deref() == Some("resource_missing") && self.param.as_deref() == Some(param)
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct List<T> {
+    pub(super) data: Vec<T>,
+    #[serde(default)]
+    pub(super) has_more: bool,
+}
+
+/// What has an id, and nothing else that is read.
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    pub(super) id: String,
+}
+
+/// A `PaymentIntent`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct IntentMessage {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) amount: i64,
+    #[serde(default)]
+    pub(super) amount_received: i64,
+    pub(super) currency: String,
+    #[serde(default)]
+    pub(super) metadata: HashMap<String, String>,
+    #[serde(default)]
+    pub(super) last_payment_error: Option<Failure>,
+    #[serde(default)]
+    pub(super) cancellation_reason: Option<String>,
+}
+
+/// A Checkout Session that was just made.
+#[derive(Debug, Deserialize)]
+pub(super) struct OpenedSession {
+    pub(super) id: String,
+    pub(super) url: Option<String>,
+}
+
+/// A Checkout Session with what was saved on it.
+#[derive(Debug, Deserialize)]
+pub(super) struct SessionMessage {
+    pub(super) status: Option<String>,
+    pub(super) setup_intent: Option<SetupIntentMessage>,
+}
+
+/// A `SetupIntent` with its payment method.
+#[derive(Debug, Deserialize)]
+pub(super) struct SetupIntentMessage {
+    pub(super) status: String,
+    pub(super) payment_method: Option<MethodMessage>,
+}
+
+/// A `PaymentMethod`.
+#[derive(Debug, Deserialize)]
+pub(super) struct MethodMessage {
+    pub(super) id: String,
+    pub(super) customer: Option<String>,
+    pub(super) card: Option<CardMessage>,
+}
+
+/// What is shown of a card.
+#[derive(Debug, Deserialize)]
+pub(super) struct CardMessage {
+    pub(super) brand: String,
+    pub(super) last4: String,
+    pub(super) exp_month: u32,
+    pub(super) exp_year: i32,
+}
+
+/// A Refund.
+#[derive(Debug, Deserialize)]
+pub(super) struct RefundMessage {
+    pub(super) id: String,
+    pub(super) status: Option<String>,
+    #[serde(default)]
+    pub(super) metadata: HashMap<String, String>,
+}
+
+/// A Dispute.
+#[derive(Debug, Deserialize)]
+pub(super) struct DisputeMessage {
+    pub(super) id: String,
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    pub(super) reason: String,
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) created: i64,
+    #[serde(default)]
+    pub(super) evidence_details: Option<EvidenceDetails>,
+}
+
+/// Until when evidence is taken.
+#[derive(Debug, Deserialize)]
+pub(super) struct EvidenceDetails {
+    pub(super) due_by: Option<i64>,
+}
+
+/// An Event.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventMessage {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) livemode: bool,
+    /// The connected account, where a platform is told.
+    #[serde(default)]
+    pub(super) account: Option<String>,
+    pub(super) data: EventData,
+}
+
+/// What an Event is of.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventData {
+    pub(super) object: Value,
+}

@@ -1,0 +1,117 @@
+//! Tables `stripe_customers` and `stripe_intents`: what is kept of Stripe, so that it is asked for by id and never asked to charge twice.
+
+use super::money;
+use chrono::{DateTime, Utc};
+use payterms_chassis::{AppError, sql};
+use payterms_kernel::{Id, Money, TenantId};
+use payterms_wallet_domain::Customer;
+use sea_orm::{ConnectionTrait, QueryResult};
+use uuid::Uuid;
+
+/// A charge that Stripe was asked for, or is about to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StripeIntent {
+    /// The step that charges: the key of the request, and the mark of the intent.
+    pub step: Uuid,
+    /// Stripe's id of the intent; empty while it is not known.
+    pub stripe_id: String,
+    /// Stripe's id of the customer.
+    pub stripe_customer: String,
+    /// Stripe's id of the payment method.
+    pub stripe_method: String,
+    /// How much.
+    pub amount: Money,
+    /// When Stripe was first asked to make it, in real time.
+    pub first_asked_at: DateTime<Utc>,
+}
+
+const COLUMNS: &str = "step_id, stripe_id, stripe_customer, stripe_method, amount, currency, first_asked_at";
+
+fn intent(row: &QueryResult) -> Result<StripeIntent, AppError> {
+    let currency: String = row.try_get("", "currency")?;
+    Ok(StripeIntent {
+        step: row.try_get("", "step_id")?,
+        stripe_id: row.try_get("", "stripe_id")?,
+        stripe_customer: row.try_get("", "stripe_customer")?,
+        stripe_method: row.try_get("", "stripe_method")?,
+        amount: money(&currency, row.try_get("", "amount")?)?,
+        first_asked_at: row.try_get("", "first_asked_at")?,
+    })
+}
+
+/// The charge of a step; `None` if Stripe was never asked for it.
+pub async fn intent_of_step<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid) -> Result<Option<StripeIntent>, AppError> {
+    let select = format!("SELECT {COLUMNS} FROM stripe_intents WHERE tenant = $1 AND step_id = $2");
+    let row = sql::one(conn, &select, vec![tenant.as_str().into(), step.into()]).await?;
+    row.as_ref().map(intent).transpose()
+}
+
+/// The charge by Stripe's id of its intent; `None` for an intent that the tenant makes elsewhere.
+pub async fn intent_at_stripe<C: ConnectionTrait>(conn: &C, tenant: &TenantId, stripe_id: &str) -> Result<Option<StripeIntent>, AppError> {
+    // The second condition lets the index, which has known ids alone, serve.
+    let select = format!("SELECT {COLUMNS} FROM stripe_intents WHERE tenant = $1 AND stripe_id = $2 AND stripe_id <> ''");
+    let row = sql::one(conn, &select, vec![tenant.as_str().into(), stripe_id.into()]).await?;
+    row.as_ref().map(intent).transpose()
+}
+
+/// Stores that Stripe is about to be asked for a charge, unless that is stored.
+pub async fn begin_intent<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &StripeIntent) -> Result<(), AppError> {
+    let insert = "INSERT INTO stripe_intents (tenant, step_id, stripe_id, stripe_customer, stripe_method, amount, currency, first_asked_at) \
+                  VALUES ($1, $2, '', $3, $4, $5, $6, $7) ON CONFLICT (tenant, step_id) DO NOTHING";
+    let values = vec![
+        tenant.as_str().into(),
+        own.step.into(),
+        own.stripe_customer.as_str().into(),
+        own.stripe_method.as_str().into(),
+        own.amount.micros().into(),
+        own.amount.currency().code().into(),
+        own.first_asked_at.into(),
+    ];
+    sql::exec(conn, insert, values).await?;
+    Ok(())
+}
+
+/// Stores Stripe's id of an intent. The first that is stored stays: it alone is ever confirmed.
+pub async fn name_intent<C: ConnectionTrait>(conn: &C, tenant: &TenantId, step: Uuid, stripe_id: &str) -> Result<(), AppError> {
+    let update = "UPDATE stripe_intents SET stripe_id = $3 WHERE tenant = $1 AND step_id = $2 AND stripe_id = ''";
+    sql::exec(conn, update, vec![tenant.as_str().into(), step.into(), stripe_id.into()]).await?;
+    Ok(())
+}
+
+/// Stripe's id of a customer at an account.
+pub async fn customer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customer, account): (Id<Customer>, &str),
+) -> Result<Option<String>, AppError> {
+    let select = "SELECT stripe_id FROM stripe_customers WHERE tenant = $1 AND customer_id = $2 AND account = $3";
+    let row = sql::one(conn, select, vec![tenant.as_str().into(), customer.uuid().into(), account.into()]).await?;
+    Ok(row.map(|row| row.try_get("", "stripe_id")).transpose()?)
+}
+
+/// Stores Stripe's id of a customer, unless one is stored.
+pub async fn save_customer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customer, account): (Id<Customer>, &str),
+    stripe_id: &str,
+) -> Result<(), AppError> {
+    let insert = "INSERT INTO stripe_customers (tenant, customer_id, account, stripe_id) VALUES ($1, $2, $3, $4) \
+                  ON CONFLICT (tenant, customer_id, account) DO NOTHING";
+    sql::exec(conn, insert, vec![tenant.as_str().into(), customer.uuid().into(), account.into(), stripe_id.into()]).await?;
+    Ok(())
+}
+
+/// Forgets a customer that somebody has deleted at Stripe.
+pub async fn forget_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, stripe_id: &str) -> Result<(), AppError> {
+    let delete = "DELETE FROM stripe_customers WHERE tenant = $1 AND stripe_id = $2";
+    sql::exec(conn, delete, vec![tenant.as_str().into(), stripe_id.into()]).await?;
+    Ok(())
+}
+
+/// Whether methods are saved at Stripe, or are being saved.
+pub async fn is_used<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<bool, AppError> {
+    let select = "SELECT 1 AS found WHERE EXISTS (SELECT 1 FROM payment_methods WHERE tenant = $1 AND provider = 'stripe') \
+                  OR EXISTS (SELECT 1 FROM method_setups WHERE tenant = $1 AND provider = 'stripe' AND state IN ('CREATED', 'PENDING'))";
+    Ok(sql::one(conn, select, vec![tenant.as_str().into()]).await?.is_some())
+}

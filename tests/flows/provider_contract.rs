@@ -1,0 +1,322 @@
+//! What the wallet relies on at every payment provider: the same stories over each adapter, at what answers as that provider does.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use payterms_chassis::{Call, Db, db::DatabaseOptions, seal::Seal};
+use payterms_kernel::{Clock, Currency, Id, Money, SystemClock, TenantId};
+use payterms_testkit::{
+    Database, postgres,
+    process::free_address,
+    stripe::{self as there, Card, StripeServer},
+};
+use payterms_wallet::{
+    provider::{
+        ChargeOrder, PaymentProvider, RefundOrder, SetupOrder, Unread,
+        simulator::Simulator,
+        stripe::{Stripe, client::Client},
+    },
+    store::settings,
+};
+use payterms_wallet_domain::{MethodKind, StripeConnection, dispute::Outcome, refund::Refunded, top_up::Charged};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A card, in the words of each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TestCard {
+    token: &'static str,
+    pub(crate) card: Card,
+}
+
+pub(crate) const GOOD: TestCard = TestCard { token: "tok_visa", card: Card::Good };
+pub(crate) const DECLINED: TestCard = TestCard { token: "tok_stolen", card: Card::Declined("stolen_card") };
+const AUTHENTICATES: TestCard = TestCard { token: "tok_authenticate", card: Card::Authenticates };
+const SLOW: TestCard = TestCard { token: "tok_slow", card: Card::Slow };
+const REFUND_FAILS: TestCard = TestCard { token: "tok_refund_fails", card: Card::RefundFails };
+
+/// An adapter, and what it talks to.
+pub(crate) struct Bench {
+    pub(crate) provider: Box<dyn PaymentProvider>,
+    pub(crate) tenant: TenantId,
+    now: DateTime<Utc>,
+    pub(crate) stripe: Option<StripeServer>,
+    simulator: String,
+    pub(crate) db: Option<Db>,
+    pub(crate) folder: TempDir,
+    stop: CancellationToken,
+}
+
+fn usd(text: &str) -> Money {
+    Money::parse(Currency::parse("USD").unwrap(), text).unwrap()
+}
+
+async fn with_simulator() -> Bench {
+    let (folder, at, stop) = (tempfile::tempdir().unwrap(), free_address(), CancellationToken::new());
+    let listener = TcpListener::bind(at).await.unwrap();
+    // Nobody takes its notifications.
+    let options =
+        payterms_simulator::Options { file: folder.path().join("s.db"), notify: "http://127.0.0.1:1".to_owned(), secret: vec![7; 32] };
+    tokio::spawn(payterms_simulator::serve(listener, options, stop.clone()));
+    let simulator = format!("http://{at}");
+    Bench {
+        provider: Box::new(Simulator::new(&simulator, vec![7; 32]).unwrap()),
+        tenant: "acme".parse().unwrap(),
+        now: SystemClock.now(),
+        stripe: None,
+        simulator,
+        db: None,
+        folder,
+        stop,
+    }
+}
+
+/// A clock that a test moves.
+#[derive(Debug)]
+pub(crate) struct Later(pub(crate) TimeDelta);
+
+impl Clock for Later {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + self.0
+    }
+}
+
+pub(crate) async fn wallet_of(folder: &TempDir, database: Database, clock: Arc<dyn Clock>) -> Option<Db> {
+    if database == Database::Postgres {
+        let place = postgres::database().await?;
+        return Db::open_with(&format!("postgres://payterms_wallet@{place}"), "wallet", clock, &DatabaseOptions::default()).await.ok();
+    }
+    let file = format!("sqlite:{}", folder.path().join("wallet.db").display());
+    let db = Db::open_with(&file, "wallet", clock, &DatabaseOptions::default()).await.unwrap();
+    let schema = db.schema_connection().await.unwrap();
+    payterms_migrations::migrate_sqlite(&schema, "wallet").await.unwrap();
+    schema.close().await.unwrap();
+    Some(db)
+}
+
+pub(crate) async fn with_stripe(database: Database, late: TimeDelta) -> Option<Bench> {
+    let (folder, stripe) = (tempfile::tempdir().unwrap(), StripeServer::start().await);
+    let db = wallet_of(&folder, database, Arc::new(Later(late))).await?;
+    let key = folder.path().join("webhooks.key");
+    std::fs::write(&key, [9; 32]).unwrap();
+    let provider = Stripe::new(Client::new(&stripe.url()).unwrap(), db.clone(), Seal::read(&key).unwrap());
+    let tenant: TenantId = "acme".parse().unwrap();
+    let (sealed_key, sealed_webhook_secret) = provider.seal_secrets(&tenant, there::KEY, there::WEBHOOK_SECRET).unwrap();
+    let connection = StripeConnection {
+        account: there::ACCOUNT.to_owned(),
+        on_behalf: false,
+        live: false,
+        key_ending: "acme".to_owned(),
+        return_url: "https://shop.example/back?a=b".to_owned(),
+        sealed_key,
+        sealed_webhook_secret,
+        connected_at: SystemClock.now(),
+    };
+    let tx = db.begin_forward(&Call::internal("wallet", &tenant, "connect", Uuid::max(), None)).await.unwrap();
+    let mut own = settings::lock(tx.conn(), &tenant).await.unwrap();
+    own.stripe = Some(connection);
+    settings::save(tx.conn(), &tenant, &own).await.unwrap();
+    tx.commit_rows().await.unwrap();
+    let (now, simulator, stop) = (SystemClock.now(), String::new(), CancellationToken::new());
+    Some(Bench { provider: Box::new(provider), tenant, now, stripe: Some(stripe), simulator, db: Some(db), folder, stop })
+}
+
+impl Bench {
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        if let Some(db) = &self.db {
+            db.close().await;
+        }
+    }
+
+    fn setup(&self) -> SetupOrder {
+        let key = Uuid::from_u128(rand::random());
+        SetupOrder {
+            tenant: self.tenant.clone(),
+            key,
+            setup: Id::from_uuid(key),
+            customer: Id::from_uuid(Uuid::max()),
+            kind: MethodKind::Card,
+        }
+    }
+
+    /// A person saves a card on a page.
+    async fn write_card(&self, page: &str, card: TestCard) {
+        if let Some(stripe) = &self.stripe {
+            let (back, _) = stripe.save_card(page, card.card);
+            assert!(back.starts_with("https://shop.example/back?a=b&setup=") && back.ends_with("&outcome=saved"), "{back}");
+            return;
+        }
+        let form = reqwest::Client::new()
+            .post(format!("{}{page}", self.simulator))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("token={}", card.token));
+        form.send().await.unwrap().error_for_status().unwrap();
+    }
+
+    pub(crate) async fn saved(&self, card: TestCard) -> String {
+        let page = self.provider.create_setup(&self.setup()).await.unwrap();
+        self.write_card(&page.url, card).await;
+        self.provider.saved_card(&self.tenant, &page.setup_id).await.unwrap().unwrap().token
+    }
+
+    pub(crate) fn order(&self, token: &str, amount: &str) -> ChargeOrder {
+        ChargeOrder {
+            tenant: self.tenant.clone(),
+            key: Uuid::from_u128(rand::random()),
+            token: token.to_owned(),
+            amount: usd(amount),
+            now: self.now,
+        }
+    }
+
+    pub(crate) fn refund(&self, charge_id: &str, amount: &str) -> RefundOrder {
+        RefundOrder {
+            tenant: self.tenant.clone(),
+            key: Uuid::from_u128(rand::random()),
+            charge_id: charge_id.to_owned(),
+            amount: usd(amount),
+        }
+    }
+
+    /// What the provider lists, charges that succeeded alone.
+    pub(crate) async fn listed(&self, what: &str) -> usize {
+        let all = match &self.stripe {
+            Some(stripe) => stripe.listed(what),
+            None => reqwest::get(format!("{}/v1/acme/{what}", self.simulator)).await.unwrap().json().await.unwrap(),
+        };
+        all.iter().filter(|own| own["state"] == "succeeded").count()
+    }
+
+    /// The issuer takes a charge back, and the network decides; the provider does not tell.
+    async fn issuer(&self, charge_id: &str, outcome: Option<&str>) {
+        match (&self.stripe, outcome) {
+            (Some(stripe), None) => drop(stripe.dispute(charge_id, 2_000, "needs_response")),
+            (Some(stripe), Some(outcome)) => {
+                let dispute = stripe.objects("dispute").into_iter().find(|own| own["payment_intent"] == charge_id).unwrap();
+                drop(stripe.decide_dispute(&dispute, outcome));
+            }
+            (None, outcome) => {
+                let act = outcome.map_or_else(|| "chargeback".to_owned(), |outcome| format!("dispute/{outcome}"));
+                let url = format!("{}/simulator/acme/charges/{charge_id}/{act}?silent=true", self.simulator);
+                reqwest::Client::new().post(url).send().await.unwrap().error_for_status().unwrap();
+            }
+        }
+    }
+}
+
+/// Every story over every adapter, Stripe's on both databases.
+macro_rules! contract {
+    ($($story:ident),+ $(,)?) => {
+        mod simulator {
+            $(#[tokio::test]
+            async fn $story() {
+                let bench = super::with_simulator().await;
+                super::$story(&bench).await;
+                bench.end().await;
+            })+
+        }
+        mod stripe_sqlite {
+            $(#[tokio::test]
+            async fn $story() {
+                let Some(bench) = super::with_stripe(super::Database::Sqlite, super::TimeDelta::zero()).await else { return };
+                super::$story(&bench).await;
+                bench.end().await;
+            })+
+        }
+        mod stripe_postgres {
+            $(#[tokio::test]
+            async fn $story() {
+                let Some(bench) = super::with_stripe(super::Database::Postgres, super::TimeDelta::zero()).await else { return };
+                super::$story(&bench).await;
+                bench.end().await;
+            })+
+        }
+    };
+}
+
+contract!(a_method_is_saved_on_a_page, a_charge_is_made_once_per_key, a_refund_is_made_once_per_key, a_dispute_is_found_as_it_stands);
+
+async fn a_method_is_saved_on_a_page(bench: &Bench) {
+    assert!(bench.provider.takes(MethodKind::Card) && !bench.provider.takes(MethodKind::CreditLine));
+    let order = bench.setup();
+    let page = bench.provider.create_setup(&order).await.unwrap();
+    assert_eq!(bench.provider.create_setup(&order).await.unwrap(), page, "one page per key");
+    assert_eq!(bench.provider.saved_card(&bench.tenant, &page.setup_id).await.unwrap(), None);
+    bench.write_card(&page.url, GOOD).await;
+    let card = bench.provider.saved_card(&bench.tenant, &page.setup_id).await.unwrap().unwrap();
+    assert_eq!((card.brand.as_str(), card.last_four.as_str(), card.expire_month, card.expire_year), ("visa", "4242", 12, 2099));
+    assert_eq!(bench.listed("charges").await, 0, "it charges nothing");
+    assert!(bench.provider.saved_card(&bench.tenant, "cs_test_nobody").await.is_err());
+    let forged = bench.provider.read_notification(&bench.tenant, b"{}", "t=1,v1=00").await;
+    assert!(matches!(forged, Err(Unread::Forged(_))), "{forged:?}");
+}
+
+async fn a_charge_is_made_once_per_key(bench: &Bench) {
+    let (provider, tenant) = (&bench.provider, &bench.tenant);
+    let order = bench.order(&bench.saved(GOOD).await, "20.00");
+    assert_eq!(provider.find_charge(tenant, order.key, bench.now).await.unwrap(), None, "it was never asked for");
+    let made = provider.charge(&order).await.unwrap();
+    assert_eq!(made.outcome, Charged::Succeeded);
+    assert_eq!(provider.charge(&order).await.unwrap(), made);
+    assert_eq!(provider.find_charge(tenant, order.key, bench.now).await.unwrap(), Some(made));
+    assert_eq!(bench.listed("charges").await, 1);
+    for (card, outcome) in [(DECLINED, Charged::Declined("stolen_card".to_owned())), (AUTHENTICATES, Charged::RequiresAction)] {
+        let order = bench.order(&bench.saved(card).await, "20.00");
+        let made = provider.charge(&order).await.unwrap();
+        assert_eq!(made.outcome, outcome);
+        assert_eq!(provider.charge(&order).await.unwrap(), made, "a decline stays one");
+        assert_eq!(provider.find_charge(tenant, order.key, bench.now).await.unwrap(), Some(made));
+    }
+    let order = bench.order(&bench.saved(SLOW).await, "20.00");
+    let Charged::Processing(ready_at) = provider.charge(&order).await.unwrap().outcome else { panic!("it takes time") };
+    assert!(ready_at > bench.now);
+    if let Some(stripe) = &bench.stripe {
+        stripe.settle(None);
+    }
+    let later = provider.find_charge(tenant, order.key, ready_at).await.unwrap().unwrap();
+    assert_eq!(later.outcome, Charged::Succeeded);
+    assert_eq!(bench.listed("charges").await, 2);
+}
+
+async fn a_refund_is_made_once_per_key(bench: &Bench) {
+    let charge = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
+    let order = bench.refund(&charge.id, "5.00");
+    let made = bench.provider.refund(&order).await.unwrap();
+    assert_eq!(made.outcome, Refunded::Succeeded);
+    if let Some(stripe) = &bench.stripe {
+        stripe.forget_keys();
+    }
+    assert_eq!(bench.provider.refund(&order).await.unwrap(), made, "also when the provider has forgotten the key");
+    assert_eq!(
+        bench.provider.refund(&bench.refund(&charge.id, "5.00")).await.unwrap().outcome,
+        Refunded::Succeeded,
+        "another key, another refund"
+    );
+    assert_eq!(bench.listed("refunds").await, 2);
+    let charge = bench.provider.charge(&bench.order(&bench.saved(REFUND_FAILS).await, "20.00")).await.unwrap();
+    let order = bench.refund(&charge.id, "5.00");
+    for _ in 0..2 {
+        assert_eq!(bench.provider.refund(&order).await.unwrap().outcome, Refunded::Failed);
+    }
+    assert_eq!(bench.listed("refunds").await, 2);
+}
+
+async fn a_dispute_is_found_as_it_stands(bench: &Bench) {
+    let charge = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
+    let found = async || bench.provider.find_dispute(&bench.tenant, &charge.id).await.unwrap();
+    assert_eq!(found().await, None);
+    bench.issuer(&charge.id, None).await;
+    let open = found().await.unwrap();
+    assert_eq!((open.amount, open.reason.as_str(), open.outcome, open.is_final), (usd("20.00"), "fraudulent", None, false));
+    assert_eq!(bench.provider.refund(&bench.refund(&charge.id, "5.00")).await.unwrap().outcome, Refunded::Failed, "the issuer has it");
+    bench.issuer(&charge.id, Some("won")).await;
+    let won = found().await.unwrap();
+    assert_eq!((won.id, won.outcome), (open.id, Some(Outcome::Won)));
+    let charge = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
+    bench.issuer(&charge.id, None).await;
+    bench.issuer(&charge.id, Some("lost")).await;
+    assert_eq!(bench.provider.find_dispute(&bench.tenant, &charge.id).await.unwrap().unwrap().outcome, Some(Outcome::Lost));
+    assert_eq!(bench.provider.find_dispute(&bench.tenant, "ch_nobody").await.unwrap(), None);
+}
