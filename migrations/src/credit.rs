@@ -1,6 +1,9 @@
 //! The schema of the credit service.
 
-use crate::{ddl::Step, system};
+use crate::{
+    ddl::{SchemaStep, Step},
+    system,
+};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// All migrations of credit, in order.
@@ -20,6 +23,14 @@ const PLANS: Step = Step {
 
 impl MigratorTrait for Credit {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        Self::steps().into_iter().map(|step| step as Box<dyn MigrationTrait>).collect()
+    }
+}
+
+impl Credit {
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps() -> Vec<Box<dyn SchemaStep>> {
         vec![
             Box::new(system::STEP),
             Box::new(system::CLOCKS),

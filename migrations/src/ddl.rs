@@ -39,6 +39,42 @@ pub struct Step {
     pub tables: &'static [Table],
 }
 
+/// A step of a schema.
+pub trait SchemaStep: MigrationTrait {
+    /// All text that the step is made of. A step that a release has never changes: a test compares its hash.
+    fn text(&self) -> String;
+}
+
+impl SchemaStep for Step {
+    fn text(&self) -> String {
+        let tables = self
+            .tables
+            .iter()
+            .flat_map(|table| [table.name, table.columns, table.guard.name()].into_iter().chain(table.indexes.iter().copied()));
+        let texts: Vec<_> = self.postgres.iter().copied().chain(["then"]).chain(self.statements.iter().copied()).chain(tables).collect();
+        texts.join(";\n")
+    }
+}
+
+impl SchemaStep for DataStep {
+    fn text(&self) -> String {
+        format!("{};\n{}", self.step.text(), self.unguarded.join(";\n"))
+    }
+}
+
+impl SchemaStep for CheckStep {
+    fn text(&self) -> String {
+        [self.step.text().as_str(), self.table, self.constraint, self.before, self.after].join(";\n")
+    }
+}
+
+impl SchemaStep for RebuildStep {
+    fn text(&self) -> String {
+        let indexes = self.indexes.iter().chain(self.new_indexes).copied();
+        [self.step.text().as_str(), self.table, self.without].into_iter().chain(indexes).collect::<Vec<_>>().join(";\n")
+    }
+}
+
 impl MigrationName for Step {
     fn name(&self) -> &str {
         self.name
@@ -229,10 +265,20 @@ pub enum Guard {
     System,
 }
 
+impl Guard {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::AppendOnly => "append only",
+            Self::System => "system",
+        }
+    }
+}
+
 /// Creates tables.
 ///
 /// # Errors
-/// The database's.
+/// The error of the statement that failed.
 pub async fn create(manager: &SchemaManager<'_>, tables: &[Table]) -> Result<(), DbErr> {
     let conn = manager.get_connection();
     let postgres = manager.get_database_backend() == DbBackend::Postgres;

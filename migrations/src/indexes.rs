@@ -41,7 +41,7 @@ pub(crate) fn check(step: &str, statement: &str) -> Result<(), DbErr> {
 /// Builds the indexes of a service that are missing. Several runs at once build each once, and what a killed one left is built anew.
 ///
 /// # Errors
-/// The database's.
+/// The error of the statement that failed.
 pub async fn build(db: &DatabaseConnection, service: &str, indexes: &[Index], postgres: bool) -> Result<(), DbErr> {
     for index in indexes.iter().filter(|index| index.service == service) {
         if postgres {

@@ -1,7 +1,7 @@
 //! The schema of the invoicing service.
 
 use crate::{
-    ddl::Step,
+    ddl::{SchemaStep, Step},
     invoicing_bank::{bank, days},
     invoicing_billing as billing, invoicing_lists,
     invoicing_tax::{discounts, tax_numbers},
@@ -18,6 +18,14 @@ const ZONES: Step = Step { name: "invoicing_0017_zones", postgres: &[], statemen
 
 impl MigratorTrait for Invoicing {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        Self::steps().into_iter().map(|step| step as Box<dyn MigrationTrait>).collect()
+    }
+}
+
+impl Invoicing {
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps() -> Vec<Box<dyn SchemaStep>> {
         vec![
             Box::new(system::STEP),
             Box::new(register::STEP),

@@ -193,8 +193,8 @@ pub const PLANS_AND_METHODS: Step = Step {
     ],
 };
 
-/// Who was a customer before is believed to have a method that can be charged until the wallet tells of their methods again: nobody is told
-/// wrongly that there is none.
+/// Existing customers count as having a chargeable method until the wallet reports their methods again, so no mail says wrongly that
+/// no method is saved.
 pub const METHODS_BEFORE: DataStep = DataStep {
     step: Step {
         name: "invoicing_0028_methods_before",

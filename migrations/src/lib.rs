@@ -22,6 +22,7 @@ pub mod system;
 pub mod wallet;
 mod wallet_credit;
 mod wallet_lists;
+pub mod wallet_single_call;
 mod wallet_stripe;
 
 pub use run::{migrate_postgres, migrate_sqlite};

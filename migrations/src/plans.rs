@@ -1,6 +1,9 @@
 //! The schema of the plans service.
 
-use crate::{ddl::Step, system};
+use crate::{
+    ddl::{SchemaStep, Step},
+    system,
+};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// All migrations of plans, in order.
@@ -12,6 +15,14 @@ const ZONES: Step = Step { name: "plans_0006_periods", postgres: &[], statements
 
 impl MigratorTrait for Plans {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        Self::steps().into_iter().map(|step| step as Box<dyn MigrationTrait>).collect()
+    }
+}
+
+impl Plans {
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps() -> Vec<Box<dyn SchemaStep>> {
         vec![
             Box::new(system::STEP),
             Box::new(system::CLOCKS),

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Brings the embedded database of a service up to date.
 ///
 /// # Errors
-/// The database's.
+/// The error of the statement that failed.
 pub async fn migrate_sqlite(db: &DatabaseConnection, service: &str) -> Result<(), DbErr> {
     match service {
         "wallet" => Wallet::up(db, None).await,

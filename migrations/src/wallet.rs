@@ -1,11 +1,12 @@
 //! The schema of the wallet service.
 
 use crate::{
+    ddl::SchemaStep,
     system,
     wallet_credit::{
         CLOSING_ENDS, DISPUTED_AGAIN, DISPUTED_LOTS, SPANS, UNMOVED, ZONES, debts, disputes, expiry_notices, refunds, reversals,
     },
-    wallet_lists,
+    wallet_lists, wallet_single_call as single_call,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -15,6 +16,14 @@ pub struct Wallet;
 
 impl MigratorTrait for Wallet {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        Self::steps().into_iter().map(|step| step as Box<dyn MigrationTrait>).collect()
+    }
+}
+
+impl Wallet {
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps() -> Vec<Box<dyn SchemaStep>> {
         vec![
             Box::new(system::STEP),
             Box::new(ledger::STEP),
@@ -374,22 +383,4 @@ mod hot {
     ];
 
     pub const STEP: Step = Step { name: "wallet_0005_hot", postgres: POSTGRES, statements: STATEMENTS, tables: &[] };
-}
-
-/// A debit that is alone in its batch: the procedure proves that its transaction was committed.
-mod single_call {
-    use crate::ddl::Step;
-
-    const POSTGRES: &[&str] = &["DROP FUNCTION post_alone(jsonb)", include_str!("post_single_call.sql")];
-
-    pub const STEP: Step = Step { name: "wallet_0006_single_call", postgres: POSTGRES, statements: &[], tables: &[] };
-
-    /// What is owed because a transfer was taken back is a part of the debt that nothing collects by itself. The procedure is made
-    /// anew, since it saves whole rows of wallets.
-    pub const UNDONE: Step = Step {
-        name: "wallet_0007_undone",
-        postgres: &[include_str!("post_single_call.sql")],
-        statements: &["ALTER TABLE wallets ADD COLUMN owed_undone bigint NOT NULL DEFAULT 0"],
-        tables: &[],
-    };
 }

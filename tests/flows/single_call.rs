@@ -1,4 +1,4 @@
-//! A debit that waits with no other: it writes what a batch writes, and leaves alone what is not as it was taken for.
+//! The fast path writes the same rows as a batch, and writes nothing if the cached wallet is stale.
 
 use super::{
     asked::{Hand, call, item, usd},

@@ -119,8 +119,8 @@ fn plain(reference: &Reference) -> Option<(ReferenceKind, String)> {
     (names && !is_placeholder(&reference.value)).then_some((reference.kind, value))
 }
 
-/// Merges a statement into what is known of its account: for each of its bookings, what it is, and where it stands among the
-/// known ones then. The bookings that are new are added, also those that are suspected.
+/// Merges a statement into the stored bookings of its account. Returns, for each booking, the verdict and its index among the
+/// stored bookings. Bookings that are new are added, also suspected duplicates.
 pub fn merge(known: &mut Vec<Seen>, claim: &Claim, bookings: &[Booking]) -> Vec<(Verdict, usize)> {
     let mut counts: BTreeMap<(ReferenceKind, String), usize> = BTreeMap::new();
     for reference in bookings.iter().flat_map(|booking| &booking.references).filter_map(plain) {

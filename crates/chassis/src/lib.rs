@@ -23,7 +23,9 @@ pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};
 pub use bus::{copies, inbox, operations, peer_channel, peers, public_events, relay, rules, run_due, samples, shared, snapshots};
-pub use db::{Db, WriteTx, batch, columns, committer, keyset, marks, pool, retry::retry, rows, single_call, sql, tenants, transaction, tx};
+pub use db::{
+    Db, WriteTx, batch, columns, committer, keyset, marks, pool, retry::retry, rows, single_call, sql, table, tenants, transaction, tx,
+};
 pub use edge::{access, bearer, body, layers, listeners, reflection, scraped, serve};
 pub use flow::{handler, housekeeping, jobs, zones};
 pub use net::Network;

@@ -71,7 +71,7 @@ fn advised_limits_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     })
 }
 
-/// A snapshot of what is over would be mailed again: who comes later learns of open applications alone.
+/// Only open applications are published. A snapshot of a closed one would cause its mail to be sent again.
 fn applications_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
     Box::pin(async move {
         let tenant = &tx.call().tenant;

@@ -51,7 +51,7 @@ pub fn all(app: &App) -> Jobs {
         credit::JOB => credit::retry_credit,
         follow_method::JOB => follow_method::collect_from_new_method,
     };
-    // The register may hang.
-    // A method that was chosen before a collection is no reason to try again when that fails.
+    // A method that was chosen before a collection is no reason to try again when that collection fails, so it is looked at first.
+    // Tax numbers are looked up in a lane of their own: VIES may hang and must not delay other jobs.
     all.first(follow_method::JOB).apart(check_tax_number::JOB)
 }

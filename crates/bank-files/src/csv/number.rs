@@ -89,8 +89,8 @@ fn currency_mark(text: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// A plain decimal. A sign of groups stands between groups alone: a decimal sign that is not the expected one would make the
-/// amount larger. Three digits after it are a group in a currency of fewer: they would make the amount smaller.
+/// A plain decimal. Group separators are accepted only between groups of digits: a decimal sign that is not the expected one
+/// would make the amount larger. Three digits after it are a group in a currency of fewer: they would make the amount smaller.
 fn plain(digits: &str, decimal_comma: bool, exponent: u32) -> Option<String> {
     let (group, point) = if decimal_comma { ('.', ',') } else { (',', '.') };
     let (whole, fraction) = digits.split_once(point).map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));

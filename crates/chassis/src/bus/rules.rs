@@ -118,9 +118,6 @@ impl Rule {
     }
 
     /// What breaks it among the rows of these tenants with keys above `after` up to `until`.
-    ///
-    /// # Errors
-    /// As the database does.
     pub async fn broken_in<C: ConnectionTrait>(
         &self,
         conn: &C,

@@ -18,6 +18,7 @@ pub mod rows;
 pub(crate) mod server_checks;
 pub mod single_call;
 pub mod sql;
+pub mod table;
 pub mod tenants;
 pub mod transaction;
 pub mod tx;

@@ -98,7 +98,7 @@ fn read(row: &QueryResult) -> Result<TenantState, DbErr> {
 /// ids although flows and events run side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// After all writes before it: a caller's, who waits for each answer, or a due row's or flow's, of which one is done at a time.
+    /// Ordered after all earlier writes. Used for callers, due rows and flows, which write one at a time.
     Next,
     /// With what caused it, an intent or an event, whose id tells when that was. A service that is called by another one does not know it.
     Caused(Option<DateTime<Utc>>),

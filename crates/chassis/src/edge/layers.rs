@@ -4,8 +4,8 @@
 //! 1. `trace`: the span covers everything that follows, refusals included.
 //! 2. `normalise`: whichever layer answers, the client gets a canonical status with one `ErrorInfo`.
 //! 3. `deadline`: a call whose deadline has passed does no work; one without a deadline gets 30 s. The work runs in a task of
-//!    its own and the caller only waits for it, so a deadline or a broken connection drops no work halfway. What only waits, as
-//!    a reader of the log of events does, hears that nobody does any more.
+//!    its own and the caller only waits for it, so a deadline or a broken connection drops no work halfway. A call that only
+//!    waits, such as a reader of the event log, is told when its caller has gone.
 //! 4. `authorise`: token and role are checked before anything is read; the scope is added to the request.
 //! 5. `body`: the message is complete before the call gets a permit.
 //! 6. `shed`: calls beyond the permits are refused at once. The bus, readers of the log of events and the

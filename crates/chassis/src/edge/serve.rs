@@ -45,8 +45,8 @@ const HTTP2_HEADERS: u32 = 16 << 10;
 /// The most bytes of a request line and headers in HTTP/1, of which hyper would take 400 KiB. More is answered 431. Bodies are read
 /// in pieces of this size.
 const HTTP1_BUFFER: usize = 32 << 10;
-/// How long new calls are taken on a connection that is being closed because certificates have changed. Who is in order needs a
-/// moment to hear of it and open another one; who is believed no more might begin calls for the whole grace.
+/// How long new calls are taken on a connection that is being closed because certificates have changed. Valid clients need time to
+/// reconnect; a client whose certificate is no longer accepted could start calls for the whole grace period, so this is short.
 const CALLS_AFTER_RENEWAL: Duration = Duration::from_secs(5);
 /// How long open calls may go on after the stop.
 pub const DRAIN: Duration = Duration::from_secs(20);

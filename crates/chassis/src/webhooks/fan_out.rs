@@ -199,7 +199,7 @@ impl<'a> Deliveries<'a> {
         }
     }
 
-    /// What is about an endpoint itself goes to that one alone, whatever its types.
+    /// Events about an endpoint are sent to that endpoint only, whatever event types it subscribes to.
     fn takes(&self, event: &PublicEvent) -> bool {
         let is_about_endpoint = event.subject.strip_prefix(&event.tenant).is_some_and(|rest| rest.starts_with("/webhookEndpoints/"));
         if is_about_endpoint {

@@ -183,9 +183,6 @@ impl AdvisedLimit {
     }
 
     /// Lapses where it is open and its time is over, or its line is not one that can be raised to it any more; false: nothing to do.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn lapse(&mut self, line: &Line, now: DateTime<Utc>) -> Result<bool, Refusal> {
         let pointless = !can_be_raised(line.state) || line.limit.compare(self.advised)?.is_ge();
         let lapses = self.state == AdvisedState::Open && (pointless || self.expires_at <= now);

@@ -134,18 +134,12 @@ impl Draw {
     }
 
     /// What is owed of it.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn owed(&self) -> Result<Money, MoneyError> {
         self.captured.minus(self.repaid)
     }
 
     /// The day on which what is owed of it falls due, blocked or not; what was given up was not paid. A payment that was taken
     /// back makes nothing past due before the day that the customer was promised.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn falls_due(&self) -> Result<Option<NaiveDate>, MoneyError> {
         let counts = self.written_off || self.owed()?.is_positive();
         let promised = self.no_consequence_before.and_then(|day| day.pred_opt());
@@ -187,9 +181,6 @@ impl Line {
     }
 
     /// What can be drawn now under a programme with that cap, which may have been lowered since the line was offered.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn drawable(&self, cap: Money) -> Result<Money, MoneyError> {
         let under_cap = cap.minus(self.exposure()?)?.max(Money::zero(self.currency()))?;
         self.available()?.min(under_cap)
@@ -242,9 +233,6 @@ impl Line {
 
     /// What a payment has reserved becomes owed, due by the term from the day of the purchase. A suspended, inactive or
     /// lowered line captures what stands.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn capture(&mut self, draw: &mut Draw, today: NaiveDate, now: DateTime<Utc>) -> Result<Option<Entry>, Refusal> {
         if draw.state != DrawState::Authorized {
             return Ok(None);
@@ -263,9 +251,6 @@ impl Line {
     }
 
     /// Gives back what a payment has reserved.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn void(&mut self, draw: &mut Draw, now: DateTime<Utc>) -> Result<Option<Entry>, Refusal> {
         if draw.state != DrawState::Authorized {
             return Ok(None);
@@ -283,9 +268,6 @@ impl Line {
 
     /// Brings a captured draw in line with its invoice: what is open of it is owed, at most what was captured. Paying
     /// frees the limit, once; what is taken back is owed again. Answers whether anything changed.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn follow(&mut self, draw: &mut Draw, known: Figures, now: DateTime<Utc>) -> Result<(bool, Option<Entry>), Refusal> {
         if draw.state != DrawState::Captured {
             return Ok((false, None));

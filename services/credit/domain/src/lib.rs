@@ -1,6 +1,10 @@
 //! The rules of deferred payment: who may have a line, what may be drawn on it, when it rests.
 //!
 //! Pure: no I/O, no clock. docs/domain/credit.md is the law.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "refusals are named where there are any; arithmetic fails only for amounts that no stored row can hold"
+)]
 
 pub mod advised;
 pub mod application;

@@ -222,17 +222,11 @@ impl Line {
     }
 
     /// What is authorised, and captured and not repaid.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn exposure(&self) -> Result<Money, MoneyError> {
         self.authorized.plus(self.captured)?.minus(self.repaid)
     }
 
     /// What can be drawn now.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn available(&self) -> Result<Money, MoneyError> {
         let zero = Money::zero(self.currency());
         if self.state == LineState::Active { self.limit.minus(self.exposure()?)?.max(zero) } else { Ok(zero) }

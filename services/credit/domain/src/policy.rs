@@ -69,7 +69,7 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// Whether it holds; a feature that is not known holds nothing but MISSING.
+    /// Whether the condition is true. For a missing feature only MISSING is true.
     #[must_use]
     pub fn holds(&self, features: &Features) -> bool {
         match (self.op, features.get(&self.feature)) {

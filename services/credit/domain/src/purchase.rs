@@ -283,9 +283,6 @@ impl Line {
     }
 
     /// Releases a purchase whose time is over; none if there is nothing to do.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
     pub fn expire(&mut self, draw: &mut Draw, now: DateTime<Utc>) -> Result<Option<Entry>, Refusal> {
         if draw.expires_at().is_none_or(|at| at > now) {
             return Ok(None);

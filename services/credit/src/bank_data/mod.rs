@@ -64,7 +64,7 @@ pub enum Read {
 /// nobody visits ends by itself.
 #[tonic::async_trait]
 pub trait BankData: Send + Sync + 'static {
-    /// Makes a page for a customer, of whom it is told a number alone.
+    /// Creates a linking page. The provider gets only an opaque customer number.
     async fn open_page(&self, tenant: &TenantId, customer: Uuid) -> Result<HostedPage, Unknown>;
 
     /// How a page stands.

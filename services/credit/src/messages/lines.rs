@@ -194,9 +194,6 @@ pub fn line_state(state: LineState) -> pb::credit_line::State {
 }
 
 /// A line.
-///
-/// # Errors
-/// None that stored amounts can cause.
 pub fn credit_line(tenant: &TenantId, line: &Line) -> Result<pb::CreditLine, AppError> {
     use pb::credit_line::Suspension as Message;
     let suspension = |suspension: &Suspension| match suspension {

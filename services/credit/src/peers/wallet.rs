@@ -20,7 +20,7 @@ const NOT_SWITCHED: [&str; 1] = ["OTHER_METHOD_REQUIRED"];
 /// Switches the method of a line; the wallet moves the pointer in the same transaction. A refusal is a result.
 ///
 /// # Errors
-/// No answer after many tries.
+/// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
 pub async fn switch_credit_line(app: &App, tenant: &TenantId, step: Uuid, line: &Line, to: To) -> Result<Result<(), Status>, AppError> {
     let message =
         SwitchCreditLineRequest { request_id: step.to_string(), credit_line: line_name(tenant, line), to: to.into(), number: line.moves };

@@ -1,46 +1,47 @@
 //! Table `draw_entries`: each change of a line's exposure. Rows never change.
 
 use chrono::{DateTime, Utc};
-use payterms_chassis::{
-    AppError, WriteTx,
-    rows::{self, Kind, Rows},
-    sql,
-};
+use payterms_chassis::{AppError, WriteTx, rows::Rows, sql};
 use payterms_credit_domain::{Line, draw::Entry};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::ConnectionTrait;
+use uuid::Uuid;
 
-const COLUMNS: [rows::Column; 10] = [
-    ("tenant", Kind::Tenant),
-    ("line_id", Kind::Id),
-    ("sequence", Kind::Number),
-    ("draw_id", Kind::Id),
-    ("currency", Kind::Text),
-    ("authorized", Kind::Number),
-    ("captured", Kind::Number),
-    ("repaid", Kind::Number),
-    ("bound", Kind::Number),
-    ("at", Kind::Time),
-];
+payterms_chassis::table! {
+    /// A row.
+    row "draw_entries"
+    key { line_id: Uuid, sequence: i64, }
+    fixed {
+        draw_id: Uuid,
+        currency: String,
+        authorized: i64,
+        captured: i64,
+        repaid: i64,
+        bound: i64,
+        at: DateTime<Utc>,
+    }
+    changing {}
+}
 
 /// Appends entries of lines.
 pub async fn append(tx: &WriteTx, entries: &[(Id<Line>, Entry)]) -> Result<(), AppError> {
-    let mut rows = Rows::new(COLUMNS);
-    for (line, own) in entries {
-        rows.push([
-            tx.call().tenant.as_str().into(),
-            line.uuid().into(),
-            own.sequence.into(),
-            own.draw.uuid().into(),
-            own.captured.currency().code().into(),
-            own.authorized.micros().into(),
-            own.captured.micros().into(),
-            own.repaid.micros().into(),
-            own.bound.micros().into(),
-            own.at.into(),
-        ]);
+    let mut rows = Rows::new(Row::COLUMNS);
+    for (line, entry) in entries {
+        let row = Row {
+            tenant: tx.call().tenant.to_string(),
+            line_id: line.uuid(),
+            sequence: entry.sequence,
+            draw_id: entry.draw.uuid(),
+            currency: entry.captured.currency().code().to_owned(),
+            authorized: entry.authorized.micros(),
+            captured: entry.captured.micros(),
+            repaid: entry.repaid.micros(),
+            bound: entry.bound.micros(),
+            at: entry.at,
+        };
+        rows.push(row.inserted());
     }
-    rows.insert(tx.conn(), "draw_entries", "").await?;
+    rows.insert(tx.conn(), Row::TABLE, "").await?;
     Ok(())
 }
 

@@ -11,39 +11,40 @@ use payterms_chassis::{
     filter::{Comparison, Operator, Value},
     keyset::{self, Columns, Compared, Position},
     listing::Listing,
-    rows::{self, Kind, Rows},
+    rows::{self, Rows},
 };
 use payterms_credit_domain::{Customer, Draw, DrawState, Invoice, Line};
 use payterms_kernel::{Id, TenantId};
 use sea_orm::{ExprTrait, IntoSimpleExpr, QueryOrder, entity::prelude::*};
 use std::collections::HashMap;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "draws")]
-/// A row. `falls_due` is the day after which it is past due, where something is owed or was given up.
-pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    tenant: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    id: Uuid,
-    line_id: Uuid,
-    state: String,
-    currency: String,
-    amount: i64,
-    captured: i64,
-    repaid: i64,
-    invoice_id: Option<Uuid>,
-    payment_id: Option<Uuid>,
-    purchase: String,
-    expires_at: Option<ChronoDateTimeUtc>,
-    purchased_on: Option<String>,
-    due_on: Option<String>,
-    falls_due: Option<String>,
-    blocked: bool,
-    written_off: bool,
-    no_consequence_before: Option<String>,
-    created_at: ChronoDateTimeUtc,
-    updated_at: ChronoDateTimeUtc,
+payterms_chassis::table! {
+    /// A row. `falls_due` is the day after which it is past due, where something is owed or was given up.
+    entity "draws"
+    key { id: Uuid, }
+    fixed {
+        line_id: Uuid,
+        currency: String,
+        created_at: ChronoDateTimeUtc,
+    }
+    changing {
+        state: String,
+        amount: i64,
+        captured: i64,
+        repaid: i64,
+        invoice_id: Option<Uuid>,
+        payment_id: Option<Uuid>,
+        purchase: String,
+        expires_at: Option<ChronoDateTimeUtc>,
+        purchased_on: Option<String>,
+        due_on: Option<String>,
+        falls_due: Option<String>,
+        blocked: bool,
+        written_off: bool,
+        no_consequence_before: Option<String>,
+        updated_at: ChronoDateTimeUtc,
+    }
+    unread {}
 }
 
 /// No relations: other tables are read by their own modules.
@@ -174,56 +175,38 @@ pub async fn earliest_due<C: ConnectionTrait>(
     Ok(found)
 }
 
-const COLUMNS: [rows::Column; 20] = [
-    ("tenant", Kind::Tenant),
-    ("id", Kind::Id),
-    ("line_id", Kind::Id),
-    ("state", Kind::Text),
-    ("currency", Kind::Text),
-    ("amount", Kind::Number),
-    ("captured", Kind::Number),
-    ("repaid", Kind::Number),
-    ("invoice_id", Kind::MaybeId),
-    ("payment_id", Kind::MaybeId),
-    ("purchase", Kind::Text),
-    ("expires_at", Kind::MaybeTime),
-    ("purchased_on", Kind::MaybeText),
-    ("due_on", Kind::MaybeText),
-    ("falls_due", Kind::MaybeText),
-    ("blocked", Kind::Flag),
-    ("written_off", Kind::Flag),
-    ("no_consequence_before", Kind::MaybeText),
-    ("created_at", Kind::Time),
-    ("updated_at", Kind::Time),
-];
+fn row(tenant: &TenantId, line: Id<Line>, draw: &Draw) -> Result<Model, AppError> {
+    let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
+    Ok(Model {
+        tenant: tenant.to_string(),
+        id: draw.id.uuid(),
+        line_id: line.uuid(),
+        state: draw.state.name().to_owned(),
+        currency: draw.amount.currency().code().to_owned(),
+        amount: draw.amount.micros(),
+        captured: draw.captured.micros(),
+        repaid: draw.repaid.micros(),
+        invoice_id: draw.invoice.map(Id::uuid),
+        payment_id: draw.payment,
+        purchase: purchase_text(draw.purchase.as_ref())?,
+        expires_at: draw.purchase.as_ref().map(|purchase| purchase.expires_at),
+        purchased_on: day(draw.purchased_on),
+        due_on: day(draw.due_on),
+        falls_due: day(draw.falls_due()?),
+        blocked: draw.blocked,
+        written_off: draw.written_off,
+        no_consequence_before: day(draw.no_consequence_before),
+        created_at: draw.created_at,
+        updated_at: draw.updated_at,
+    })
+}
 
-/// Inserts draws of lines or saves their changes.
+/// Inserts draws of lines or saves their changes: all columns in one statement, since a batch has both.
 pub async fn save_many(tx: &WriteTx, draws: &[(Id<Line>, Draw)]) -> Result<(), AppError> {
-    let mut rows = Rows::new(COLUMNS);
-    for (line, own) in draws {
-        rows.push([
-            tx.call().tenant.as_str().into(),
-            own.id.uuid().into(),
-            line.uuid().into(),
-            own.state.name().into(),
-            own.amount.currency().code().into(),
-            own.amount.micros().into(),
-            own.captured.micros().into(),
-            own.repaid.micros().into(),
-            own.invoice.map(Id::uuid).into(),
-            own.payment.into(),
-            purchase_text(own.purchase.as_ref())?.into(),
-            own.purchase.as_ref().map(|own| own.expires_at).into(),
-            own.purchased_on.map(|day| day.to_string()).into(),
-            own.due_on.map(|day| day.to_string()).into(),
-            own.falls_due().map_err(payterms_kernel::Refusal::from)?.map(|day| day.to_string()).into(),
-            own.blocked.into(),
-            own.written_off.into(),
-            own.no_consequence_before.map(|day| day.to_string()).into(),
-            own.created_at.into(),
-            own.updated_at.into(),
-        ]);
+    let mut rows = Rows::new(Model::COLUMNS);
+    for (line, draw) in draws {
+        rows.push(row(&tx.call().tenant, *line, draw)?.inserted());
     }
-    rows.upsert(tx.conn(), "draws", 2).await?;
+    rows.upsert(tx.conn(), Model::TABLE, Model::KEYS).await?;
     Ok(())
 }

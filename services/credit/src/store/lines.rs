@@ -8,7 +8,7 @@ use payterms_chassis::{
     filter::Comparison,
     keyset::{self, Columns, Compared, Position},
     listing::Listing,
-    rows::{self, Kind, Rows},
+    rows::{self, Rows},
 };
 use payterms_credit_domain::{Customer, Line, LineState, Suspension, Verb, line::PendingTransition};
 use payterms_kernel::{Actor, Currency, Id, TenantId};
@@ -18,42 +18,43 @@ use sea_orm::{
     sea_query::{Query, SelectStatement},
 };
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "credit_lines")]
-/// A row. Suspensions have a blank between, reasons a line break; `moving` is a verb's name, or empty.
-pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    tenant: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    id: Uuid,
-    customer_id: Uuid,
-    programme_id: Uuid,
-    application_id: Option<Uuid>,
-    state: String,
-    state_before: Option<String>,
-    suspensions: String,
-    currency: String,
-    credit_limit: i64,
-    authorized: i64,
-    captured: i64,
-    repaid: i64,
-    term_kind: String,
-    term_days: i64,
-    expires_at: ChronoDateTimeUtc,
-    explanation: String,
-    limit_reasons: String,
-    next_due: Option<String>,
-    first_due: Option<String>,
-    moving: String,
-    moving_side: String,
-    moving_subject: String,
-    moving_explanation: String,
-    moves: i64,
-    entries: i64,
-    live: bool,
-    version: i64,
-    created_at: ChronoDateTimeUtc,
-    updated_at: ChronoDateTimeUtc,
+payterms_chassis::table! {
+    /// A row. Suspensions have a blank between, reasons a line break; `moving` is a verb's name, or empty.
+    entity "credit_lines"
+    key { id: Uuid, }
+    fixed {
+        customer_id: Uuid,
+        programme_id: Uuid,
+        application_id: Option<Uuid>,
+        currency: String,
+        created_at: ChronoDateTimeUtc,
+    }
+    changing {
+        state: String,
+        state_before: Option<String>,
+        suspensions: String,
+        credit_limit: i64,
+        authorized: i64,
+        captured: i64,
+        repaid: i64,
+        term_kind: String,
+        term_days: i64,
+        expires_at: ChronoDateTimeUtc,
+        explanation: String,
+        limit_reasons: String,
+        next_due: Option<String>,
+        first_due: Option<String>,
+        moving: String,
+        moving_side: String,
+        moving_subject: String,
+        moving_explanation: String,
+        moves: i64,
+        entries: i64,
+        live: bool,
+        version: i64,
+        updated_at: ChronoDateTimeUtc,
+    }
+    unread {}
 }
 
 /// No relations: other tables are read by their own modules.
@@ -204,89 +205,62 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
     Some(Compared::As(column.into_simple_expr()))
 }
 
-const COLUMNS: [rows::Column; 30] = [
-    ("tenant", Kind::Tenant),
-    ("id", Kind::Id),
-    ("customer_id", Kind::Id),
-    ("programme_id", Kind::Id),
-    ("application_id", Kind::MaybeId),
-    ("state", Kind::Text),
-    ("state_before", Kind::MaybeText),
-    ("suspensions", Kind::Text),
-    ("currency", Kind::Text),
-    ("credit_limit", Kind::Number),
-    ("authorized", Kind::Number),
-    ("captured", Kind::Number),
-    ("repaid", Kind::Number),
-    ("term_kind", Kind::Text),
-    ("term_days", Kind::Number),
-    ("expires_at", Kind::Time),
-    ("explanation", Kind::Text),
-    ("limit_reasons", Kind::Text),
-    ("next_due", Kind::MaybeText),
-    ("first_due", Kind::MaybeText),
-    ("moving", Kind::Text),
-    ("moving_side", Kind::Text),
-    ("moving_subject", Kind::Text),
-    ("moving_explanation", Kind::Text),
-    ("moves", Kind::Number),
-    ("entries", Kind::Number),
-    ("live", Kind::Flag),
-    ("version", Kind::Number),
-    ("created_at", Kind::Time),
-    ("updated_at", Kind::Time),
-];
+fn row(tenant: &TenantId, line: &Line) -> Model {
+    let (term_kind, term_days) = term_columns(line.term);
+    let pending = line.pending_transition.as_ref();
+    Model {
+        tenant: tenant.to_string(),
+        id: line.id.uuid(),
+        customer_id: line.customer.uuid(),
+        programme_id: line.programme.uuid(),
+        application_id: line.application,
+        currency: line.currency().code().to_owned(),
+        created_at: line.created_at,
+        state: line.state.name().to_owned(),
+        state_before: line.before.map(|state| state.name().to_owned()),
+        suspensions: line.suspensions.iter().map(|suspension| suspension.name()).collect::<Vec<_>>().join(" "),
+        credit_limit: line.limit.micros(),
+        authorized: line.authorized.micros(),
+        captured: line.captured.micros(),
+        repaid: line.repaid.micros(),
+        term_kind: term_kind.to_owned(),
+        term_days,
+        expires_at: line.expires_at,
+        explanation: line.explanation.clone(),
+        limit_reasons: line.limit_reasons.join("\n"),
+        next_due: line.next_due.map(|day: NaiveDate| day.to_string()),
+        first_due: line.first_due.map(|day: NaiveDate| day.to_string()),
+        moving: pending.map(|pending| pending.verb.name().to_owned()).unwrap_or_default(),
+        moving_side: pending.map(|pending| pending.by.side.name().to_owned()).unwrap_or_default(),
+        moving_subject: pending.map(|pending| pending.by.subject.clone()).unwrap_or_default(),
+        moving_explanation: pending.map(|pending| pending.explanation.clone()).unwrap_or_default(),
+        moves: line.moves,
+        entries: line.entries,
+        live: line.state.is_live(),
+        version: line.version,
+        updated_at: line.updated_at,
+    }
+}
 
 /// Inserts lines or saves their changes, and appends the edges that were taken since they were loaded.
 pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: &[&Line]) -> Result<(), AppError> {
-    let (mut new, mut changed) = (Rows::new(COLUMNS), Rows::new(COLUMNS));
-    for own in lines {
-        // One that was offered in this transaction, or has not changed since.
-        let rows = if own.version <= 1 { &mut new } else { &mut changed };
-        let (term_kind, term_days) = term_columns(own.term);
-        let moving = own.pending_transition.as_ref();
-        let word = |text: Option<&str>| text.unwrap_or_default().into();
-        rows.push([
-            tenant.as_str().into(),
-            own.id.uuid().into(),
-            own.customer.uuid().into(),
-            own.programme.uuid().into(),
-            own.application.into(),
-            own.state.name().into(),
-            own.before.map(LineState::name).into(),
-            own.suspensions.iter().map(|own| own.name()).collect::<Vec<_>>().join(" ").into(),
-            own.currency().code().into(),
-            own.limit.micros().into(),
-            own.authorized.micros().into(),
-            own.captured.micros().into(),
-            own.repaid.micros().into(),
-            term_kind.into(),
-            term_days.into(),
-            own.expires_at.into(),
-            own.explanation.as_str().into(),
-            own.limit_reasons.join("\n").into(),
-            own.next_due.map(|day: NaiveDate| day.to_string()).into(),
-            own.first_due.map(|day: NaiveDate| day.to_string()).into(),
-            word(moving.map(|own| own.verb.name())),
-            word(moving.map(|own| own.by.side.name())),
-            word(moving.map(|own| own.by.subject.as_str())),
-            word(moving.map(|own| own.explanation.as_str())),
-            own.moves.into(),
-            own.entries.into(),
-            own.state.is_live().into(),
-            own.version.into(),
-            own.created_at.into(),
-            own.updated_at.into(),
-        ]);
+    let (mut new, mut changed) = (Rows::new(Model::COLUMNS), Rows::new(Model::CHANGING));
+    for line in lines {
+        // A line that was offered in this transaction, or has not changed since it was offered, may not have its row yet.
+        if line.version <= 1 {
+            new.push(row(tenant, line).inserted());
+        } else {
+            changed.push(row(tenant, line).changed());
+        }
     }
-    new.upsert(conn, "credit_lines", 2).await?;
-    let there = changed.len() as u64;
-    let found = changed.update(conn, "credit_lines", 2).await?;
-    if found != there {
-        return Err(AppError::Fault(format!("{found} lines are there of {there} that changed")));
+    new.upsert(conn, Model::TABLE, Model::KEYS).await?;
+    let expected = changed.len() as u64;
+    let found = changed.update(conn, Model::TABLE, Model::KEYS).await?;
+    if found != expected {
+        return Err(AppError::Fault(format!("{found} lines are there of {expected} that changed")));
     }
-    for own in lines.iter().filter(|own| !own.taken.is_empty()) {
-        line_history::append(conn, tenant, own).await?;
+    for line in lines.iter().filter(|line| !line.taken.is_empty()) {
+        line_history::append(conn, tenant, line).await?;
     }
     Ok(())
 }

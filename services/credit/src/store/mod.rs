@@ -22,3 +22,12 @@ mod purchase_column;
 pub mod rules;
 pub mod shared;
 pub mod tax_rules;
+
+use payterms_chassis::rows::Column;
+
+/// The tables that are written by rows, and all their columns.
+pub const TABLES: [(&str, &[Column]); 3] = [
+    (lines::Model::TABLE, &lines::Model::COLUMNS),
+    (draws::Model::TABLE, &draws::Model::COLUMNS),
+    (draw_entries::Row::TABLE, &draw_entries::Row::COLUMNS),
+];

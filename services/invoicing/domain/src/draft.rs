@@ -43,7 +43,7 @@ struct Share {
 pub type NameDiscount<'a> = &'a dyn Fn(&Discount, Option<Decimal>) -> String;
 
 impl Invoice {
-    /// Brings a draft up to date: what it comes to by the rules of now, or why it comes to nothing. What is issued stays.
+    /// Computes a draft anew with the current tax rules, and stores why where it cannot be issued. An issued invoice is not changed.
     pub fn bring_up_to_date(&mut self, sides: (&Tenant, &Customer)) {
         if self.state != InvoiceState::Draft {
             return;

@@ -1,5 +1,5 @@
 //! Files of banks: which credits and returns of credits they hold, as lines. A file is hostile until it is read; the crate of
-//! bank files reads it, and what it holds is known here by booking, of which a batch is one with several lines.
+//! bank files reads it. Bookings are the unit of comparison; a batch booking has several lines.
 
 mod seen;
 #[cfg(test)]

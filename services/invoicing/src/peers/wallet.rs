@@ -169,7 +169,7 @@ impl<'a> Wallet<'a> {
         let answer = until_done(|| async { Ok(self.client()?.charge_for_payment(self.request(message.clone())?).await?) });
         let charge = answer.await?.charge.unwrap_or_default();
         match outcome(&charge) {
-            // The first answer is kept: how the charge stands now is asked apart.
+            // The stored answer is the first one, so the current state of the charge is read.
             Charged::Waits => self.charge_now(&charge.name).await,
             known => Ok(known),
         }

@@ -101,7 +101,7 @@ impl<'a> Invoicing<'a> {
     /// The present amounts of a plan's invoices.
     ///
     /// # Errors
-    /// No answer after many retries.
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn figures(&self, plan: &Plan) -> Result<Vec<(Id<Invoice>, Figures)>, AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(&ids) };
@@ -124,7 +124,7 @@ impl<'a> Invoicing<'a> {
     /// held the locks.
     ///
     /// # Errors
-    /// No answer after many retries. A refusal is a result, not an error.
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again. A refusal is a result, not an error.
     pub async fn block_for_owner(
         &self,
         step: Uuid,
@@ -156,7 +156,7 @@ impl<'a> Invoicing<'a> {
     /// Lifts a plan's blocks. After a breach, reminders start again from its day.
     ///
     /// # Errors
-    /// No answer after many retries.
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn unblock_for_owner(&self, step: Uuid, plan: &Plan, breach: Option<Breach>) -> Result<(), AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = UnblockForOwnerRequest {
@@ -177,7 +177,7 @@ impl<'a> Invoicing<'a> {
     /// Collects the due amount of a plan with the customer's collection method.
     ///
     /// # Errors
-    /// No answer after many retries. A refusal is a result, not an error.
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again. A refusal is a result, not an error.
     pub async fn collect_for_owner(&self, step: Uuid, attempt: Uuid, plan: &Plan) -> Result<Result<Payment, Status>, AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = CollectForOwnerRequest {

@@ -7,7 +7,7 @@ use payterms_kernel::{Money, money::MoneyError};
 /// The most parts that one payment of what is owed names; the rest of it is one part without a label.
 const MOST_PARTS: usize = 400;
 
-/// What a debit or fee left owing, and what of it stands.
+/// The amount that a debit or fee could not cover, and how much of it is still owed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Debt {
     /// The sequence of the entry that left it.
@@ -26,8 +26,8 @@ impl Wallet {
         }
     }
 
-    /// Takes a payment off the debts, the oldest first, of which `stands` is what all came to before. Returns its parts by label. What
-    /// has been owed since before debts were kept is the oldest, and has none.
+    /// Applies a payment to the debts, oldest first. `stands` is the total that was owed before the payment. Returns the payment's parts
+    /// by label. What is owed beyond the recorded debts is older than all of them, and its part has no label.
     ///
     /// # Errors
     /// Overflow.

@@ -1,4 +1,4 @@
-//! What a lot gets back, what of a debt use has left, and whose debt it is.
+//! Restores credit to lots, and works out which part of a debt is still unpaid.
 
 use crate::{chargeback::LotParts, lot::Lot, wallet::Wallet};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,7 +20,8 @@ pub struct DebtOf {
 }
 
 impl DebtOf {
-    /// Of a debt of which `left` is not given back, where `newer` is what newer debts came to, and `stands` what all of them still do.
+    /// The state of a debt. `left`: the part that is not reversed. `newer`: the sum of the debts after it. `stands`: what is still owed over
+    /// all debts.
     ///
     /// # Errors
     /// Overflow.

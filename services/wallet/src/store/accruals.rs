@@ -3,11 +3,7 @@
 
 use super::{money, unknown};
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_chassis::{
-    AppError,
-    rows::{self, Kind, Rows},
-    sql,
-};
+use payterms_chassis::{AppError, rows::Rows, sql};
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Wallet, month::Funding, postpaid::Agreement};
 use sea_orm::{ConnectionTrait, QueryResult};
@@ -17,34 +13,39 @@ use uuid::Uuid;
 /// The accruals of one transaction: amounts by wallet, month, funding and label.
 pub type Sums = BTreeMap<(Id<Wallet>, NaiveDate, Funding, String), Money>;
 
-const COLUMNS: [rows::Column; 8] = [
-    ("tenant", Kind::Tenant),
-    ("wallet_id", Kind::Id),
-    ("month", Kind::Text),
-    ("funding", Kind::Text),
-    ("label", Kind::Text),
-    ("closing_id", Kind::Id),
-    ("amount", Kind::Number),
-    ("currency", Kind::Text),
-];
+payterms_chassis::table! {
+    /// A row: what a wallet's month comes to by funding and label. `closing_id` is nil until a closing has billed it.
+    row "accruals"
+    key {
+        wallet_id: Uuid,
+        month: String,
+        funding: String,
+        label: String,
+        closing_id: Uuid,
+    }
+    fixed { currency: String, }
+    changing { amount: i64, }
+}
+
 /// Adds to an existing sum.
 pub(super) const ADDED: &str =
     "ON CONFLICT (tenant, wallet_id, month, funding, label, closing_id) DO UPDATE SET amount = accruals.amount + excluded.amount";
 
 /// The rows that add to the months' sums.
-pub(super) fn rows(tenant: &TenantId, sums: &Sums) -> Rows<8> {
-    let mut rows = Rows::new(COLUMNS);
+pub(super) fn rows(tenant: &TenantId, sums: &Sums) -> Rows<{ Row::WIDTH }> {
+    let mut rows = Rows::new(Row::COLUMNS);
     for ((wallet, month, funding, label), amount) in sums {
-        rows.push([
-            tenant.as_str().into(),
-            wallet.uuid().into(),
-            month.to_string().into(),
-            funding.name().into(),
-            label.as_str().into(),
-            Uuid::nil().into(),
-            amount.micros().into(),
-            amount.currency().code().into(),
-        ]);
+        let row = Row {
+            tenant: tenant.to_string(),
+            wallet_id: wallet.uuid(),
+            month: month.to_string(),
+            funding: funding.name().to_owned(),
+            label: label.clone(),
+            closing_id: Uuid::nil(),
+            currency: amount.currency().code().to_owned(),
+            amount: amount.micros(),
+        };
+        rows.push(row.inserted());
     }
     rows
 }

@@ -2,43 +2,23 @@
 
 use super::{
     RequestsByTransfer, accruals, debts, entries, lots, transfers,
-    wallets::{Locked, row},
+    wallets::{self, Locked, row},
 };
-use payterms_chassis::{
-    AppError, WriteTx,
-    rows::{self, Kind, Rows},
-};
-use payterms_kernel::{Id, Money, TenantId};
+use payterms_chassis::{AppError, WriteTx, rows::Rows};
+use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Transfer, Wallet};
 use serde_json::{Map, Value};
-
-/// The key columns of a wallet, then the columns that change.
-const CHANGING: [rows::Column; 13] = [
-    ("tenant", Kind::Tenant),
-    ("id", Kind::Id),
-    ("sequence", Kind::Number),
-    ("lot_count", Kind::Number),
-    ("usage_count", Kind::Number),
-    ("posted", Kind::Number),
-    ("owed", Kind::Number),
-    ("version", Kind::Number),
-    ("updated_at", Kind::Time),
-    ("owed_back", Kind::Number),
-    ("owed_undone", Kind::Number),
-    ("overdraft", Kind::MaybeNumber),
-    ("closes", Kind::MaybeText),
-];
 
 /// Rows of wallets, lots, debts, transfers with their entries, and accruals.
 #[derive(Debug)]
 pub struct Changes {
-    wallets: Rows<13>,
-    new_lots: Rows<14>,
-    lots: Rows<5>,
+    wallets: Rows<{ wallets::Model::CHANGES }>,
+    new_lots: Rows<{ lots::Model::WIDTH }>,
+    lots: Rows<{ lots::Model::CHANGES }>,
     debts: debts::Changed,
-    transfers: Rows<11>,
-    entries: Rows<13>,
-    accruals: Rows<8>,
+    transfers: Rows<{ transfers::Model::WIDTH }>,
+    entries: Rows<{ entries::Model::WIDTH }>,
+    accruals: Rows<{ accruals::Row::WIDTH }>,
 }
 
 impl Changes {
@@ -50,14 +30,14 @@ impl Changes {
         let with_lots: Vec<_> = changed.iter().map(|locked| (&locked.wallet, locked.before.lots.as_slice())).collect();
         let (new_lots, lots) = lots::rows(tenant, &with_lots);
         let debts = debts::Changed::of(tenant, changed);
-        let (mut wallets, mut posted) = (Rows::new(CHANGING), Vec::new());
+        let (mut wallets, mut posted) = (Rows::new(wallets::Model::CHANGING), Vec::new());
         for locked in changed.iter_mut().filter(|locked| locked.wallet != locked.before) {
             let wallet = &mut locked.wallet;
             // Cached lots count as valid while the wallet's row is unchanged, so lots must not change without its version.
             if wallet.version == locked.before.version && wallet.lots != locked.before.lots {
                 return Err(AppError::Fault(format!("lots of wallet {} changed, and its version did not", wallet.id)));
             }
-            wallets.push(changing(tenant, wallet));
+            wallets.push(row(tenant, wallet).changed());
             locked.before.lots.clear();
             posted.extend(std::mem::take(&mut wallet.transfers).into_iter().map(|transfer| (wallet.id, transfer)));
         }
@@ -74,21 +54,19 @@ impl Changes {
     }
 
     /// Saves the changes.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn save(self, tx: &WriteTx) -> Result<(), AppError> {
         let conn = tx.conn();
-        self.accruals.insert(conn, "accruals", accruals::ADDED).await?;
-        self.new_lots.insert(conn, "lots", "").await?;
+        self.accruals.insert(conn, accruals::Row::TABLE, accruals::ADDED).await?;
+        self.new_lots.insert(conn, lots::Model::TABLE, "").await?;
         let expected = (self.lots.len() + self.wallets.len()) as u64;
-        let written = self.lots.update(conn, "lots", 2).await? + self.wallets.update(conn, "wallets", 2).await?;
+        let written = self.lots.update(conn, lots::Model::TABLE, lots::Model::KEYS).await?
+            + self.wallets.update(conn, wallets::Model::TABLE, wallets::Model::KEYS).await?;
         if written != expected {
             return Err(AppError::Fault(format!("{written} rows of wallets and lots are there of {expected} that changed")));
         }
         self.debts.save(conn, &tx.call().tenant).await?;
-        self.transfers.insert(conn, "transfers", "").await?;
-        self.entries.insert(conn, "entries", "").await?;
+        self.transfers.insert(conn, transfers::Model::TABLE, "").await?;
+        self.entries.insert(conn, entries::Model::TABLE, "").await?;
         Ok(())
     }
 
@@ -108,22 +86,4 @@ impl Changes {
         ];
         Ok(Some(of_tables.map(|(name, rows)| (name.to_owned(), rows)).into_iter().collect()))
     }
-}
-
-fn changing(tenant: &TenantId, wallet: &Wallet) -> [sea_orm::Value; 13] {
-    [
-        tenant.as_str().into(),
-        wallet.id.uuid().into(),
-        wallet.sequence.into(),
-        wallet.lot_count.into(),
-        wallet.usage_count.into(),
-        wallet.posted.micros().into(),
-        wallet.owed.micros().into(),
-        wallet.version.into(),
-        wallet.updated_at.into(),
-        wallet.owed_back.micros().into(),
-        wallet.owed_undone.micros().into(),
-        wallet.overdraft.map(Money::micros).into(),
-        wallet.closes.map(|month| month.to_string()).into(),
-    ]
 }

@@ -3,7 +3,7 @@
 use super::{money, wallets::Locked};
 use payterms_chassis::{
     AppError,
-    rows::{self, Kind, Rows},
+    rows::{self, Rows},
     sql,
 };
 use payterms_kernel::{Id, TenantId};
@@ -12,38 +12,35 @@ use sea_orm::ConnectionTrait;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-const COLUMNS: [rows::Column; 6] = [
-    ("tenant", Kind::Tenant),
-    ("wallet_id", Kind::Id),
-    ("sequence", Kind::Number),
-    ("label", Kind::Text),
-    ("amount", Kind::Number),
-    ("currency", Kind::Text),
-];
-
-/// The columns that name a debt.
-pub(super) const KEYS: usize = 3;
+payterms_chassis::table! {
+    /// A row.
+    row "debts"
+    key { wallet_id: Uuid, sequence: i64, }
+    fixed { currency: String, }
+    changing { label: String, amount: i64, }
+}
 
 /// What is new or lower of wallets' debts since they were loaded, and the debts that are paid.
 #[derive(Debug)]
 pub(super) struct Changed {
-    pub(super) standing: Rows<6>,
+    pub(super) standing: Rows<{ Row::WIDTH }>,
     paid: Vec<(Uuid, Vec<i64>)>,
 }
 
 impl Changed {
     pub(super) fn of(tenant: &TenantId, changed: &[Locked]) -> Self {
-        let (mut standing, mut paid) = (Rows::new(COLUMNS), Vec::new());
+        let (mut standing, mut paid) = (Rows::new(Row::COLUMNS), Vec::new());
         for Locked { wallet, before } in changed {
             for debt in wallet.debts.iter().filter(|debt| !before.debts.contains(debt)) {
-                standing.push([
-                    tenant.as_str().into(),
-                    wallet.id.uuid().into(),
-                    debt.sequence.into(),
-                    debt.label.as_str().into(),
-                    debt.left.micros().into(),
-                    debt.left.currency().code().into(),
-                ]);
+                let row = Row {
+                    tenant: tenant.to_string(),
+                    wallet_id: wallet.id.uuid(),
+                    sequence: debt.sequence,
+                    currency: debt.left.currency().code().to_owned(),
+                    label: debt.label.clone(),
+                    amount: debt.left.micros(),
+                };
+                standing.push(row.inserted());
             }
             let gone = before.debts.iter().filter(|debt| wallet.debts.iter().all(|own| own.sequence != debt.sequence));
             let gone: Vec<i64> = gone.map(|debt| debt.sequence).collect();
@@ -58,10 +55,8 @@ impl Changed {
         self.standing.is_empty() && self.paid.is_empty()
     }
 
-    /// # Errors
-    /// The database's.
     pub(super) async fn save<C: ConnectionTrait>(self, conn: &C, tenant: &TenantId) -> Result<(), AppError> {
-        self.standing.upsert(conn, "debts", KEYS).await?;
+        self.standing.upsert(conn, Row::TABLE, Row::KEYS).await?;
         for (wallet, gone) in self.paid {
             for sequences in gone.chunks(500) {
                 let marks: Vec<_> = (3..).zip(sequences).map(|(place, _)| format!("${place}")).collect();

@@ -12,7 +12,7 @@ use payterms_chassis::{
     AppError,
     keyset::{self, Key, Position},
     listing::Listing,
-    rows::{self, Kind, Rows},
+    rows::Rows,
 };
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{Account, Entry, Lot, Transfer, TransferKind, Wallet};
@@ -22,27 +22,25 @@ use sea_orm::{
     sea_query::{Expr, SelectStatement},
 };
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "entries")]
-/// A row.
-pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    tenant: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    transfer_id: Uuid,
-    #[sea_orm(primary_key, auto_increment = false)]
-    line: i64,
-    account: String,
-    /// The account of the other side, which has the opposite amount; none if more than two accounts took part.
-    contra: Option<String>,
-    wallet_id: Uuid,
-    lot_id: Option<Uuid>,
-    amount: i64,
-    currency: String,
-    sequence: Option<i64>,
-    balance_after: Option<i64>,
-    recorded_at: ChronoDateTimeUtc,
-    effective_at: ChronoDateTimeUtc,
+payterms_chassis::table! {
+    /// A row.
+    entity "entries"
+    key { transfer_id: Uuid, line: i64, }
+    fixed {
+        account: String,
+        /// The account of the other side, which has the opposite amount; none if more than two accounts took part.
+        contra: Option<String>,
+        wallet_id: Uuid,
+        lot_id: Option<Uuid>,
+        amount: i64,
+        currency: String,
+        sequence: Option<i64>,
+        balance_after: Option<i64>,
+        recorded_at: ChronoDateTimeUtc,
+        effective_at: ChronoDateTimeUtc,
+    }
+    changing {}
+    unread {}
 }
 
 /// The transfer that an entry is a line of.
@@ -75,42 +73,27 @@ fn account_name(account: Account) -> &'static str {
     }
 }
 
-const COLUMNS: [rows::Column; 13] = [
-    ("tenant", Kind::Tenant),
-    ("transfer_id", Kind::Id),
-    ("line", Kind::Number),
-    ("account", Kind::Text),
-    ("contra", Kind::MaybeText),
-    ("wallet_id", Kind::Id),
-    ("lot_id", Kind::MaybeId),
-    ("amount", Kind::Number),
-    ("currency", Kind::Text),
-    ("sequence", Kind::MaybeNumber),
-    ("balance_after", Kind::MaybeNumber),
-    ("recorded_at", Kind::Time),
-    ("effective_at", Kind::Time),
-];
-
 /// The rows of the entries of transfers.
-pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)]) -> Rows<13> {
-    let mut rows = Rows::new(COLUMNS);
+pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)]) -> Rows<{ Model::WIDTH }> {
+    let mut rows = Rows::new(Model::COLUMNS);
     for (wallet, transfer) in transfers {
         for (line, (entry, contra)) in (1_i64..).zip(lines(&transfer.entries)) {
-            rows.push([
-                tenant.as_str().into(),
-                transfer.id.uuid().into(),
-                line.into(),
-                account_name(entry.account).into(),
-                contra.map(account_name).into(),
-                wallet.uuid().into(),
-                entry.lot.map(Id::uuid).into(),
-                entry.amount.micros().into(),
-                entry.amount.currency().code().into(),
-                entry.running.map(|running| running.sequence).into(),
-                entry.running.map(|running| running.balance_after.micros()).into(),
-                transfer.recorded_at.into(),
-                transfer.effective_at.into(),
-            ]);
+            let row = Model {
+                tenant: tenant.to_string(),
+                transfer_id: transfer.id.uuid(),
+                line,
+                account: account_name(entry.account).to_owned(),
+                contra: contra.map(|account| account_name(account).to_owned()),
+                wallet_id: wallet.uuid(),
+                lot_id: entry.lot.map(Id::uuid),
+                amount: entry.amount.micros(),
+                currency: entry.amount.currency().code().to_owned(),
+                sequence: entry.running.map(|running| running.sequence),
+                balance_after: entry.running.map(|running| running.balance_after.micros()),
+                recorded_at: transfer.recorded_at,
+                effective_at: transfer.effective_at,
+            };
+            rows.push(row.inserted());
         }
     }
     rows

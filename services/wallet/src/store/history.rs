@@ -26,7 +26,7 @@ pub enum Span {
     Wallets(Vec<Id<Wallet>>),
     /// That of the whole tenant.
     Tenant {
-        /// Whether ids have the instant of their recording. A test clock's run ahead of it, because they rise while it stands.
+        /// Whether ids have the instant of their recording. Under a stopped test clock ids still grow, so they may lie after the clock's time.
         ids_have_the_time: bool,
     },
 }

@@ -3,33 +3,35 @@
 use super::{money, unknown};
 use payterms_chassis::{
     AppError,
-    rows::{self, Kind, Rows},
+    rows::{self, Rows},
 };
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{Lot, LotKind, TaxKind, Wallet};
 use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 use std::collections::HashMap;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "lots")]
-/// A row.
-pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    tenant: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    id: Uuid,
-    wallet_id: Uuid,
-    sequence: i64,
-    kind: String,
-    tax_kind: Option<String>,
-    priority: i64,
-    amount: i64,
-    remaining: i64,
-    pinned: i64,
-    currency: String,
-    expires_at: Option<ChronoDateTimeUtc>,
-    created_at: ChronoDateTimeUtc,
-    description: String,
+payterms_chassis::table! {
+    /// A row. `live` says whether it may have credit: the index of live lots holds the others no more.
+    entity "lots"
+    key { id: Uuid, }
+    fixed {
+        wallet_id: Uuid,
+        sequence: i64,
+        kind: String,
+        tax_kind: Option<String>,
+        priority: i64,
+        amount: i64,
+        currency: String,
+        expires_at: Option<ChronoDateTimeUtc>,
+        created_at: ChronoDateTimeUtc,
+        description: String,
+    }
+    changing {
+        remaining: i64,
+        pinned: i64,
+        live: bool,
+    }
+    unread {}
 }
 
 /// No relations: other tables are read by their own modules.
@@ -114,57 +116,37 @@ pub async fn wallets_with_expiring<C: ConnectionTrait>(
     Ok(query.order_by_asc(Column::WalletId).limit(limit).into_tuple().all(conn).await?)
 }
 
-const COLUMNS: [rows::Column; 14] = [
-    ("tenant", Kind::Tenant),
-    ("id", Kind::Id),
-    ("wallet_id", Kind::Id),
-    ("sequence", Kind::Number),
-    ("kind", Kind::Text),
-    ("tax_kind", Kind::MaybeText),
-    ("priority", Kind::Number),
-    ("amount", Kind::Number),
-    ("remaining", Kind::Number),
-    ("pinned", Kind::Number),
-    ("currency", Kind::Text),
-    ("expires_at", Kind::MaybeTime),
-    ("created_at", Kind::Time),
-    ("description", Kind::Text),
-];
-/// The key columns of a lot, then the columns that change.
-const CHANGING: [rows::Column; 5] =
-    [("tenant", Kind::Tenant), ("id", Kind::Id), ("remaining", Kind::Number), ("pinned", Kind::Number), ("live", Kind::Flag)];
+fn row(tenant: &TenantId, wallet: &Wallet, lot: &Lot, live: bool) -> Model {
+    Model {
+        tenant: tenant.to_string(),
+        id: lot.id.uuid(),
+        wallet_id: wallet.id.uuid(),
+        sequence: lot.sequence,
+        kind: kind_name(lot.kind).to_owned(),
+        tax_kind: lot.tax_kind.map(|kind| tax_name(kind).to_owned()),
+        priority: lot.priority.into(),
+        amount: lot.amount.micros(),
+        currency: wallet.currency.code().to_owned(),
+        expires_at: lot.expires_at,
+        created_at: lot.created_at,
+        description: lot.description.clone(),
+        remaining: lot.remaining.micros(),
+        pinned: lot.pinned.micros(),
+        live,
+    }
+}
 
-/// The rows of new lots, and of changed lots.
-pub(super) fn rows(tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> (Rows<14>, Rows<5>) {
-    let mut new_rows = Rows::new(COLUMNS);
-    let mut changed_rows = Rows::new(CHANGING);
+/// The rows of new lots, and of changed lots. A new one is live even if a debt has taken all of it at once: it leaves the index with its
+/// next change, as it always has.
+pub(super) fn rows(tenant: &TenantId, changed: &[(&Wallet, &[Lot])]) -> (Rows<{ Model::WIDTH }>, Rows<{ Model::CHANGES }>) {
+    let mut new_rows = Rows::new(Model::COLUMNS);
+    let mut changed_rows = Rows::new(Model::CHANGING);
     for (wallet, before) in changed {
         for lot in &wallet.lots {
             match before.iter().find(|previous| previous.id == lot.id) {
                 Some(previous) if previous == lot => {}
-                Some(_) => changed_rows.push([
-                    tenant.as_str().into(),
-                    lot.id.uuid().into(),
-                    lot.remaining.micros().into(),
-                    lot.pinned.micros().into(),
-                    lot.remaining.is_positive().into(),
-                ]),
-                None => new_rows.push([
-                    tenant.as_str().into(),
-                    lot.id.uuid().into(),
-                    wallet.id.uuid().into(),
-                    lot.sequence.into(),
-                    kind_name(lot.kind).into(),
-                    lot.tax_kind.map(tax_name).into(),
-                    i64::from(lot.priority).into(),
-                    lot.amount.micros().into(),
-                    lot.remaining.micros().into(),
-                    lot.pinned.micros().into(),
-                    wallet.currency.code().into(),
-                    lot.expires_at.into(),
-                    lot.created_at.into(),
-                    lot.description.as_str().into(),
-                ]),
+                Some(_) => changed_rows.push(row(tenant, wallet, lot, lot.remaining.is_positive()).changed()),
+                None => new_rows.push(row(tenant, wallet, lot, true).inserted()),
             }
         }
     }

@@ -39,10 +39,9 @@ pub mod usage_ids;
 pub mod usage_invoices;
 pub mod wallets;
 
-use payterms_chassis::Call;
+use payterms_chassis::{Call, rows};
 use payterms_kernel::Id;
 use payterms_wallet_domain::Transfer;
-use sea_orm::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -66,13 +65,22 @@ impl RequestStamp {
     pub fn of(call: &Call) -> Self {
         Self { request_id: call.request_id, input_hash: call.input_hash.clone(), actor: call.caller.subject.clone() }
     }
+}
 
-    /// The values of `request_id`, `input_hash` and `actor`.
-    fn values(stamp: Option<&Self>) -> [Value; 3] {
-        [
-            stamp.map(|stamp| stamp.request_id).into(),
-            stamp.map(|stamp| stamp.input_hash.clone()).into(),
-            stamp.map(|stamp| stamp.actor.clone()).into(),
-        ]
-    }
+/// The tables that are written by rows, and all their columns.
+pub const TABLES: [(&str, &[rows::Column]); 7] = [
+    (wallets::Model::TABLE, &wallets::Model::COLUMNS),
+    (lots::Model::TABLE, &lots::Model::COLUMNS),
+    (debts::Row::TABLE, &debts::Row::COLUMNS),
+    (transfers::Model::TABLE, &transfers::Model::COLUMNS),
+    (entries::Model::TABLE, &entries::Model::COLUMNS),
+    (accruals::Row::TABLE, &accruals::Row::COLUMNS),
+    (usage::Model::TABLE, &usage::Model::COLUMNS),
+];
+
+/// The columns that the fast path's procedure sets of a wallet and of a lot, after the key.
+#[must_use]
+pub fn set_by_single_call() -> [Vec<&'static str>; 2] {
+    let names = |columns: &[rows::Column], keys| columns.iter().skip(keys).map(|(name, _)| *name).collect();
+    [names(&wallets::Model::CHANGING, wallets::Model::KEYS), names(&lots::Model::CHANGING, lots::Model::KEYS)]
 }

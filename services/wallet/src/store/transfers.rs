@@ -1,9 +1,9 @@
 //! Table `transfers`: written once, never changed.
 
-use super::{RequestStamp, RequestsByTransfer, money, unknown};
+use super::{RequestsByTransfer, money, unknown};
 use payterms_chassis::{
     AppError,
-    rows::{self, Kind, Rows},
+    rows::{self, Rows},
     sql,
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
@@ -11,22 +11,26 @@ use payterms_wallet_domain::{Lot, Transfer, TransferKind, Wallet, posting::Posti
 use sea_orm::entity::prelude::*;
 use std::collections::HashMap;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "transfers")]
-/// A row.
-pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    tenant: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    id: Uuid,
-    wallet_id: Uuid,
-    /// What the transfer is.
-    pub(crate) kind: String,
-    /// What the caller said about it.
-    pub(crate) description: String,
-    recorded_at: ChronoDateTimeUtc,
-    effective_at: ChronoDateTimeUtc,
-    payment_id: Option<Uuid>,
+payterms_chassis::table! {
+    /// A row. That of a batched verb also keeps its request.
+    entity "transfers"
+    key { id: Uuid, }
+    fixed {
+        wallet_id: Uuid,
+        /// The name of the transfer's kind.
+        pub(crate) kind: String,
+        /// What the caller said about it.
+        pub(crate) description: String,
+        recorded_at: ChronoDateTimeUtc,
+        effective_at: ChronoDateTimeUtc,
+        payment_id: Option<Uuid>,
+    }
+    changing {}
+    unread {
+        request_id: Option<Uuid>,
+        input_hash: Option<Vec<u8>>,
+        actor: Option<String>,
+    }
 }
 
 /// No relations: other tables are read by their own modules.
@@ -140,44 +144,35 @@ pub(crate) async fn of_credit<C: ConnectionTrait>(conn: &C, tenant: &TenantId, p
     Ok(query.filter(Column::Kind.eq(kind_name(TransferKind::InvoiceCredit))).one(conn).await?.map(|row| row.id))
 }
 
-const COLUMNS: [rows::Column; 11] = [
-    ("tenant", Kind::Tenant),
-    ("id", Kind::Id),
-    ("wallet_id", Kind::Id),
-    ("kind", Kind::Text),
-    ("description", Kind::Text),
-    ("recorded_at", Kind::Time),
-    ("effective_at", Kind::Time),
-    ("payment_id", Kind::MaybeId),
-    ("request_id", Kind::MaybeId),
-    ("input_hash", Kind::MaybeBytes),
-    ("actor", Kind::MaybeText),
-];
-
 /// The rows of transfers, each with its request if no other row stores that.
 ///
 /// # Errors
 /// `Fault` if one does not sum to zero.
-pub(super) fn rows(tenant: &TenantId, transfers: &[(Id<Wallet>, Transfer)], requests: &RequestsByTransfer) -> Result<Rows<11>, AppError> {
-    let mut rows = Rows::new(COLUMNS);
+pub(super) fn rows(
+    tenant: &TenantId,
+    transfers: &[(Id<Wallet>, Transfer)],
+    requests: &RequestsByTransfer,
+) -> Result<Rows<{ Model::WIDTH }>, AppError> {
+    let mut rows = Rows::new(Model::COLUMNS);
     for (wallet, transfer) in transfers {
         if !transfer.is_balanced()? {
             return Err(AppError::Fault(format!("transfer {} does not sum to zero", transfer.id)));
         }
-        let [request_id, input_hash, actor] = RequestStamp::values(requests.get(&transfer.id));
-        rows.push([
-            tenant.as_str().into(),
-            transfer.id.uuid().into(),
-            wallet.uuid().into(),
-            kind_name(transfer.kind).into(),
-            transfer.description.as_str().into(),
-            transfer.recorded_at.into(),
-            transfer.effective_at.into(),
-            transfer.payment.into(),
-            request_id,
-            input_hash,
-            actor,
-        ]);
+        let stamp = requests.get(&transfer.id);
+        let row = Model {
+            tenant: tenant.to_string(),
+            id: transfer.id.uuid(),
+            wallet_id: wallet.uuid(),
+            kind: kind_name(transfer.kind).to_owned(),
+            description: transfer.description.clone(),
+            recorded_at: transfer.recorded_at,
+            effective_at: transfer.effective_at,
+            payment_id: transfer.payment,
+            request_id: stamp.map(|stamp| stamp.request_id),
+            input_hash: stamp.map(|stamp| stamp.input_hash.clone()),
+            actor: stamp.map(|stamp| stamp.actor.clone()),
+        };
+        rows.push(row.inserted());
     }
     Ok(rows)
 }

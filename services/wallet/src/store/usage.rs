@@ -11,7 +11,7 @@ use payterms_chassis::{
     filter::EXTERNAL_ID,
     keyset::{self, Key, Position},
     listing::Listing,
-    rows::{self, Kind, Rows},
+    rows::{self, Rows},
 };
 use payterms_kernel::{Id, TenantId};
 use payterms_wallet_domain::{
@@ -27,28 +27,31 @@ use sea_orm::{
 };
 use std::collections::HashMap;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "usage_records")]
-/// A row.
-pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    tenant: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    id: Uuid,
-    wallet_id: Uuid,
-    product: String,
-    quantity_millionths: i64,
-    unit_price: i64,
-    amount: i64,
-    currency: String,
-    transfer_id: Option<Uuid>,
-    used_at: ChronoDateTimeUtc,
-    recorded_at: ChronoDateTimeUtc,
-    sequence: i64,
-    service_id: Option<Uuid>,
-    billing_month: Option<String>,
-    late: bool,
-    request_id: Option<Uuid>,
+payterms_chassis::table! {
+    /// A row, which also keeps its request.
+    entity "usage_records"
+    key { id: Uuid, }
+    fixed {
+        wallet_id: Uuid,
+        product: String,
+        quantity_millionths: i64,
+        unit_price: i64,
+        amount: i64,
+        currency: String,
+        transfer_id: Option<Uuid>,
+        used_at: ChronoDateTimeUtc,
+        recorded_at: ChronoDateTimeUtc,
+        sequence: i64,
+        service_id: Option<Uuid>,
+        billing_month: Option<String>,
+        late: bool,
+        request_id: Option<Uuid>,
+    }
+    changing {}
+    unread {
+        input_hash: Option<Vec<u8>>,
+        actor: Option<String>,
+    }
 }
 
 /// No relations: other tables are read by their own modules.
@@ -62,27 +65,6 @@ fn metered(service: Option<Uuid>, month: Option<&str>) -> Result<Option<Metered>
     Ok(Some(Metered { service, month: month.parse().map_err(|_| unknown("month", month))? }))
 }
 
-const COLUMNS: [rows::Column; 18] = [
-    ("tenant", Kind::Tenant),
-    ("id", Kind::Id),
-    ("wallet_id", Kind::Id),
-    ("product", Kind::Text),
-    ("quantity_millionths", Kind::Number),
-    ("unit_price", Kind::Number),
-    ("amount", Kind::Number),
-    ("currency", Kind::Text),
-    ("transfer_id", Kind::MaybeId),
-    ("used_at", Kind::Time),
-    ("recorded_at", Kind::Time),
-    ("sequence", Kind::Number),
-    ("service_id", Kind::MaybeId),
-    ("billing_month", Kind::MaybeText),
-    ("late", Kind::Flag),
-    ("request_id", Kind::MaybeId),
-    ("input_hash", Kind::MaybeBytes),
-    ("actor", Kind::MaybeText),
-];
-
 /// Inserts records, each with its wallet and its request.
 pub async fn insert_many<C: ConnectionTrait>(
     conn: &C,
@@ -90,31 +72,31 @@ pub async fn insert_many<C: ConnectionTrait>(
     records: &[(Id<Wallet>, UsageRecord, RequestStamp)],
 ) -> Result<(), AppError> {
     let millionths = |value: Decimal| value.checked_mul(Decimal::from(1_000_000)).and_then(|value| value.to_i64()).unwrap_or_default();
-    let mut rows = Rows::new(COLUMNS);
+    let mut rows = Rows::new(Model::COLUMNS);
     for (wallet, record, stamp) in records {
-        let [request_id, input_hash, actor] = RequestStamp::values(Some(stamp));
-        rows.push([
-            tenant.as_str().into(),
-            record.id.uuid().into(),
-            wallet.uuid().into(),
-            record.product.as_str().into(),
-            millionths(record.quantity).into(),
-            record.unit_price.micros().into(),
-            record.amount.micros().into(),
-            record.amount.currency().code().into(),
-            record.transfer.map(Id::uuid).into(),
-            record.used_at.into(),
-            record.recorded_at.into(),
-            record.sequence.into(),
-            record.metered.map(|metered| metered.service).into(),
-            record.metered.map(|metered| metered.month.to_string()).into(),
-            record.late.into(),
-            request_id,
-            input_hash,
-            actor,
-        ]);
+        let row = Model {
+            tenant: tenant.to_string(),
+            id: record.id.uuid(),
+            wallet_id: wallet.uuid(),
+            product: record.product.clone(),
+            quantity_millionths: millionths(record.quantity),
+            unit_price: record.unit_price.micros(),
+            amount: record.amount.micros(),
+            currency: record.amount.currency().code().to_owned(),
+            transfer_id: record.transfer.map(Id::uuid),
+            used_at: record.used_at,
+            recorded_at: record.recorded_at,
+            sequence: record.sequence,
+            service_id: record.metered.map(|metered| metered.service),
+            billing_month: record.metered.map(|metered| metered.month.to_string()),
+            late: record.late,
+            request_id: Some(stamp.request_id),
+            input_hash: Some(stamp.input_hash.clone()),
+            actor: Some(stamp.actor.clone()),
+        };
+        rows.push(row.inserted());
     }
-    rows.insert(conn, "usage_records", "").await?;
+    rows.insert(conn, Model::TABLE, "").await?;
     Ok(())
 }
 

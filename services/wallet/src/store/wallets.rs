@@ -6,42 +6,45 @@ use payterms_chassis::{
     filter::Comparison,
     keyset::{self, Columns, Compared, Position},
     listing::Listing,
-    marks, rows,
+    marks,
+    rows::{self, Rows},
 };
 use payterms_kernel::{Currency, Id, Money, TenantId};
 use payterms_wallet_domain::{Customer, Lot, Wallet};
 use sea_orm::{
-    IntoActiveModel, IntoSimpleExpr, QuerySelect,
+    IntoSimpleExpr, QuerySelect,
     entity::prelude::*,
     sea_query::{Query, SelectStatement},
 };
 use serde::Serialize;
 use std::collections::HashMap;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize)]
-#[sea_orm(table_name = "wallets")]
-/// A row.
-pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    tenant: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    id: Uuid,
-    customer_id: Uuid,
-    currency: String,
-    sequence: i64,
-    lot_count: i64,
-    usage_count: i64,
-    posted: i64,
-    owed: i64,
-    version: i64,
-    created_at: ChronoDateTimeUtc,
-    updated_at: ChronoDateTimeUtc,
-    owed_back: i64,
-    owed_undone: i64,
-    overdraft: Option<i64>,
-    closes: Option<String>,
-    external_id: Option<String>,
-    labels: String,
+payterms_chassis::table! {
+    /// A row.
+    #[derive(Serialize)]
+    entity "wallets"
+    key { id: Uuid, }
+    fixed {
+        customer_id: Uuid,
+        currency: String,
+        created_at: ChronoDateTimeUtc,
+        external_id: Option<String>,
+        labels: String,
+    }
+    changing {
+        sequence: i64,
+        lot_count: i64,
+        usage_count: i64,
+        posted: i64,
+        owed: i64,
+        version: i64,
+        updated_at: ChronoDateTimeUtc,
+        owed_back: i64,
+        owed_undone: i64,
+        overdraft: Option<i64>,
+        closes: Option<String>,
+    }
+    unread {}
 }
 
 /// No relations: other tables are read by their own modules.
@@ -91,21 +94,41 @@ impl Locked {
 /// Wallets by their own ids.
 pub const NAMED: marks::Named = marks::Named { table: "wallets", path: &[("customer_id", "customers"), ("id", "wallets")] };
 
+/// The wallet of a row. Every column is named, so that the compiler asks what a new one is for.
 fn wallet(row: &Model) -> Result<Wallet, AppError> {
-    let currency = currency(&row.currency)?;
-    let mut wallet = Wallet::open(Id::from_uuid(row.id), Id::from_uuid(row.customer_id), currency, row.created_at);
-    wallet.sequence = row.sequence;
-    wallet.lot_count = row.lot_count;
-    wallet.usage_count = row.usage_count;
-    wallet.posted = money(&row.currency, row.posted)?;
-    wallet.owed = money(&row.currency, row.owed)?;
-    wallet.version = row.version;
-    wallet.updated_at = row.updated_at;
-    wallet.owed_back = money(&row.currency, row.owed_back)?;
-    wallet.owed_undone = money(&row.currency, row.owed_undone)?;
-    wallet.overdraft = row.overdraft.map(|limit| money(&row.currency, limit)).transpose()?;
-    wallet.marks = marks::stored(row.external_id.clone(), &row.labels)?;
-    wallet.closes = row.closes.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
+    let Model {
+        tenant: _,
+        id,
+        customer_id,
+        currency: code,
+        created_at,
+        external_id,
+        labels,
+        sequence,
+        lot_count,
+        usage_count,
+        posted,
+        owed,
+        version,
+        updated_at,
+        owed_back,
+        owed_undone,
+        overdraft,
+        closes,
+    } = row;
+    let mut wallet = Wallet::open(Id::from_uuid(*id), Id::from_uuid(*customer_id), currency(code)?, *created_at);
+    wallet.sequence = *sequence;
+    wallet.lot_count = *lot_count;
+    wallet.usage_count = *usage_count;
+    wallet.posted = money(code, *posted)?;
+    wallet.owed = money(code, *owed)?;
+    wallet.version = *version;
+    wallet.updated_at = *updated_at;
+    wallet.owed_back = money(code, *owed_back)?;
+    wallet.owed_undone = money(code, *owed_undone)?;
+    wallet.overdraft = overdraft.map(|limit| money(code, limit)).transpose()?;
+    wallet.marks = marks::stored(external_id.clone(), labels)?;
+    wallet.closes = closes.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
     Ok(wallet)
 }
 
@@ -180,7 +203,9 @@ pub async fn lock(tx: &WriteTx, customer: Id<Customer>, id: Id<Wallet>) -> Resul
 
 /// Inserts a new wallet.
 pub async fn insert(tx: &WriteTx, wallet: &Wallet) -> Result<(), AppError> {
-    Entity::insert(row(&tx.call().tenant, wallet).into_active_model().reset_all()).exec_without_returning(tx.conn()).await?;
+    let mut rows = Rows::new(Model::COLUMNS);
+    rows.push(row(&tx.call().tenant, wallet).inserted());
+    rows.insert(tx.conn(), Model::TABLE, "").await?;
     Ok(())
 }
 

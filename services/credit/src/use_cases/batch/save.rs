@@ -42,7 +42,7 @@ impl Batch {
             draw_events.push(Event { by: (*call).clone(), id: draw.id.uuid(), kind: DrawChanged::full_name(), data });
         }
         let ends_advice: Vec<Line> = lines.iter().filter(|line| line.taken.iter().any(concerns)).map(|line| (**line).clone()).collect();
-        // A line of which the exposure alone changed has no event: those of its draws say it.
+        // If only the exposure of a line changed, no event is published: the draws' events carry it.
         for line in lines.into_iter().filter(|line| !line.taken.is_empty()) {
             let id = line.id;
             let drawn = draws.iter().filter(|(of, _)| *of == id).map(|(_, draw)| draw);

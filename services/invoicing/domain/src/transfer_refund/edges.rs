@@ -48,7 +48,7 @@ impl RefundState {
         }
     }
 
-    /// Whether its credit is gone or may go: what it is of does not come back whole.
+    /// True while the credit has been or may be paid out; then the payment cannot be undone in full.
     #[must_use]
     pub fn counts(self) -> bool {
         !matches!(self, Cancelled | Refused)

@@ -47,7 +47,7 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
         return tx.commit_rows().await;
     };
     let now = tx.now();
-    // A rule may have changed since the number was asked for: it is judged by the rules of now.
+    // Tax rules may have changed since the lookup was scheduled, so the current rules decide.
     let is_answered = answer.is_some();
     let asked = answer.filter(|_| number == customer.number_to_ask_for(&tenant));
     match asked {

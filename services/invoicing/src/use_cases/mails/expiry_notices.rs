@@ -11,7 +11,7 @@ use payterms_kernel::{Id, Money};
 use payterms_proto::wallet::v1::{ExpiringCreditChanged, ExpiringLot, TaxKind};
 use serde_json::json;
 
-/// Mails which bought credit of a wallet expires; snapshots tell nobody.
+/// Mails the customer about bought credit that expires soon. A snapshot sends no mail: its event has been mailed before.
 ///
 /// # Errors
 /// `Fault` for a name that is none.

@@ -56,7 +56,7 @@ enum Steps {
     Waits,
 }
 
-/// Takes all steps in the wallet. One that is asked again answers as it did the first time, so the credit is known to whoever drives.
+/// Takes all steps in the wallet. A repeated step returns its first answer, so any driver learns the credit that it created.
 async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<Steps, AppError> {
     let mut credited = Credited::default();
     let wallet = Wallet::new(app, &lease.tenant, payment.customer).of(payment);
@@ -76,7 +76,7 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<S
         let Some(tender) = payment.tenders.get_mut(place) else { break };
         let method = match tender.source {
             Source::Credit | Source::Outside | Source::Line(_) => continue,
-            // It has arrived: there is nothing that could fail.
+            // The transfer has already arrived, so this step cannot be refused.
             Source::Transfer(_) => {
                 credited.bought = wallet.record_transfer(tender.amount, bought).await?;
                 tender.state = TenderState::Succeeded;
@@ -98,7 +98,7 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<S
             Charged::Waits => return Ok(Steps::Waits),
             Charged::Failed(reason) => {
                 tender.state = TenderState::Failed(reason);
-                // A bank account is no part of all or nothing.
+                // A failed bank debit does not fail the other tenders.
                 failed |= !debit;
             }
         }

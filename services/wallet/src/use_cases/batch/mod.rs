@@ -127,7 +127,7 @@ pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result
             Ok(Some(answer)) => return Ok(vec![Ok(answer)]),
             Ok(None) => {}
             // The debit may have been posted although the answer was lost. If so, the batch finds its request id and replays it.
-            Err(error) => tracing::debug!(%error, "a debit goes the way of a batch"),
+            Err(error) => tracing::debug!(%error, "the fast path failed; the debit runs as a batch"),
         }
     }
     let mut tx = db.begin(&first.call).await?;

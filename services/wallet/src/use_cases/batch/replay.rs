@@ -39,7 +39,8 @@ pub(super) async fn render_answers(tx: &WriteTx, items: &[BatchItem], answered: 
                 let usage_record = records.get(&id).map(|record| messages::usage::usage_record(&name, record));
                 RecordUsageResponse { usage_record }.encode_to_vec()
             }
-            _ => continue,
+            // Their answers are stored.
+            BatchCommand::Authorize(..) | BatchCommand::Capture(..) | BatchCommand::Void(_) => continue,
         };
         if let Some(stored) = answered.get_mut(&id) {
             stored.answer = Some(answer);

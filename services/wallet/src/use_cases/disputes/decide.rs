@@ -170,7 +170,7 @@ async fn give_top_up_back(
     Ok(restored)
 }
 
-/// A charge stands again, and what of it had been credit is credit again.
+/// Reinstates a charge, and restores the credit that it had created.
 async fn give_charge_back(
     tx: &mut WriteTx,
     locked: &mut Locked,

@@ -44,9 +44,6 @@ pub async fn span_of<C: ConnectionTrait>(conn: &C, list: &ListOfWallets, ids_hav
 }
 
 /// The names of wallets.
-///
-/// # Errors
-/// The database's.
 pub async fn names_of<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
