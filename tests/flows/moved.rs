@@ -47,13 +47,13 @@ async fn a_tenant_moves_to_another_cell() {
     let debit = PostDebitRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("USD", 8, 0), ..Default::default() };
     world.someone("STAFF", None).lots().grant_credit(grant(50)).await.unwrap();
     let answered = world.someone("SERVICE", None).postings().post_debit(debit.clone()).await.unwrap().into_inner();
-    let (code, out, _) = payterms(&world, &["verify", "--tenant", "acme"]).await;
-    assert_eq!(code, 0, "{out}");
 
     let suspend = SuspendTenantRequest { request_id: request_id(), name: "tenants/acme".into() };
     world.someone("OPERATOR", None).tenants().suspend_tenant(suspend).await.unwrap();
     let refused = until(async || Ok(world.someone("STAFF", None).lots().grant_credit(grant(1)).await.err()), Option::is_some).await;
     assert_eq!(reason(&refused.unwrap()), "TENANT_SUSPENDED");
+    let (code, out, _) = payterms(&world, &["verify", "--tenant", "acme"]).await;
+    assert_eq!(code, 0, "{out}");
     let publish = text(&at_source, &publication()).await;
     at_source.execute_unprepared(&publish).await.unwrap();
     let (host, port) = source.place.rsplit_once(':').unwrap();

@@ -26,7 +26,7 @@ use uuid::Uuid;
 /// A card, in the words of each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TestCard {
-    token: &'static str,
+    pub(crate) token: &'static str,
     pub(crate) card: Card,
 }
 

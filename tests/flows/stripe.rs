@@ -266,8 +266,11 @@ async fn notifications_are_checked_and_the_state_is_asked_for(world: &World) {
     let slow = bought(&admin, buy(&wallet, &method, amount("USD", 25, 0))).await;
     assert_eq!(slow.state(), State::Processing);
     let intent = world.stripe.objects("payment_intent").pop().unwrap();
-    assert_eq!(notify("payment_intent.succeeded", &intent).await, 204, "what a notification says is not believed");
-    assert_eq!(top_up(&admin, &slow.name).await.state(), State::Processing);
+    let questions = || world.stripe.requests().iter().filter(|own| own.starts_with("GET /v1/payment_intents/")).count();
+    let before = questions();
+    assert_eq!(notify("payment_intent.succeeded", &intent).await, 204);
+    until(async || Ok::<_, Status>(questions()), |now| *now > before).await;
+    assert_eq!(top_up(&admin, &slow.name).await.state(), State::Processing, "what a notification says is not believed");
     world.stripe.settle(None);
 
     let body = StripeServer::event("payment_intent.succeeded", &intent);

@@ -22,7 +22,7 @@ pub mod webhooks;
 pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};
-pub use bus::{copies, inbox, operations, peer_channel, peers, public_events, relay, rules, run_due, samples, shared, snapshots};
+pub use bus::{copies, inbox, operations, peer_channel, peers, public_events, relay, rules, run_due, samples, shared, snapshots, steps};
 pub use db::{
     Db, WriteTx, batch, columns, committer, keyset, marks, pool, retry::retry, rows, single_call, sql, table, tenants, transaction, tx,
 };

@@ -34,6 +34,9 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
     for page in pages.keys().filter(|page| page.starts_with("docs/adr") && !page.ends_with("README.md") && !listed(page)) {
         wrong.push(format!("{}: docs/adr/README.md does not list it", page.display()));
     }
+    if !numbers(&decisions).is_sorted() {
+        wrong.push("docs/adr/README.md: the decisions are not in the order of their numbers".to_owned());
+    }
     // The examples of this file cite what does not exist.
     for (file, text) in texts.iter().filter(|(file, _)| !file.ends_with("xtask/src/citations.rs")) {
         let mut cited: Vec<_> = from_root(text).into_iter().map(|citation| (PathBuf::new(), citation)).collect();
@@ -47,6 +50,11 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
             }
         }
     }
+}
+
+/// The numbers of a list's items, in their order.
+fn numbers(list: &str) -> Vec<u32> {
+    list.lines().filter_map(|line| line.split_once(". [")?.0.parse().ok()).collect()
 }
 
 /// What is wrong with a citation, if anything is.

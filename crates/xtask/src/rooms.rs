@@ -1,5 +1,5 @@
-//! The rooms of a crate, the modules right under its `src`, stand on each other without a cycle. What a room needs of
-//! another is read from the paths in its code: `crate::room::…`, also within braces.
+//! The rooms of a crate, the modules right under its `src`, stand on each other without a cycle: each needs only those before it in a
+//! fixed order. What a room needs of another is read from the paths in its code: `crate::room::…`, also within braces.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,21 +7,63 @@ use std::{
     path::Path,
 };
 
-/// Crates whose rooms are held apart, with those that stand above all others and may need any of them.
-const CRATES: [(&str, &[&str]); 5] = [
-    ("crates/chassis", &["boot", "lib"]),
-    ("services/wallet", &["lib"]),
-    ("services/invoicing", &["lib"]),
-    ("services/credit", &["lib"]),
-    ("services/plans", &["lib"]),
+/// The rooms of a service in their order: data, ports, what use cases get, rows, the contract's messages, other services, the use cases, and
+/// what calls these.
+const OF_SERVICE: &[&str] = &[
+    "documents",
+    "templates",
+    "commands",
+    "bank_files",
+    "bank_data",
+    "holder_name",
+    "mailer",
+    "provider",
+    "tax_register",
+    "app",
+    "store",
+    "messages",
+    "peers",
+    "use_cases",
+    "api",
+    "jobs",
+    "consume",
+    "snapshots",
+];
+/// The rooms of the chassis in their order.
+const OF_CHASSIS: &[&str] = &[
+    "key_file",
+    "kill",
+    "seal",
+    "signals",
+    "ttl_cache",
+    "variables",
+    "telemetry",
+    "wire",
+    "production",
+    "net",
+    "config",
+    "db",
+    "flow",
+    "bus",
+    "edge",
+    "webhooks",
+];
+
+/// Crates whose rooms are held apart: the order of the rooms, and those that stand above all others and may need any of them.
+const CRATES: [(&str, &[&str], &[&str]); 5] = [
+    ("crates/chassis", OF_CHASSIS, &["boot", "lib"]),
+    ("services/wallet", OF_SERVICE, &["lib"]),
+    ("services/invoicing", OF_SERVICE, &["lib"]),
+    ("services/credit", OF_SERVICE, &["lib"]),
+    ("services/plans", OF_SERVICE, &["lib"]),
 ];
 
 /// Which rooms each room needs.
 type Needs = BTreeMap<String, BTreeSet<String>>;
 
-/// Notes each cycle of rooms.
+/// Notes each room that needs one after it, and each cycle of rooms.
 pub fn check(root: &Path, wrong: &mut Vec<String>) {
-    for (folder, above) in CRATES {
+    for (folder, order, above) in CRATES {
         let source = root.join(folder).join("src");
         let mut needs = Needs::new();
         for file in crate::tidy::rust_files(&source) {
@@ -32,6 +74,7 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
             let text = fs::read_to_string(&file).unwrap_or_default();
             needs.entry(room.clone()).or_default().extend(needed(&text).into_iter().filter(|needed| *needed != room));
         }
+        wrong.extend(out_of_order(order, &needs).into_iter().map(|problem| format!("{folder}/src: {problem}")));
         if let Some(cycle) = cycle(&needs) {
             wrong.push(format!("{folder}/src: {} need each other in a circle", cycle.join(" → ")));
         }
@@ -39,6 +82,21 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
             wrong.push(format!("{folder}/src/{room}: takes something from lib.rs, which only wires"));
         }
     }
+}
+
+/// What is not as the order says. A name that is no room is a re-export of one.
+fn out_of_order(order: &[&str], needs: &Needs) -> Vec<String> {
+    let place = |room: &str| order.iter().position(|known| *known == room);
+    let mut wrong = Vec::new();
+    for (room, needed) in needs {
+        let Some(at) = place(room) else {
+            wrong.push(format!("the room {room} has no place in the order of crates/xtask/src/rooms.rs"));
+            continue;
+        };
+        let later = needed.iter().filter(|needed| place(needed).is_some_and(|place| place > at));
+        wrong.extend(later.map(|later| format!("{room} needs {later}, which is after it in the order of rooms")));
+    }
+    wrong
 }
 
 /// The module right under `src` that a file belongs to.
@@ -110,7 +168,7 @@ fn visit<'a>(needs: &'a Needs, room: &'a str, way: &mut Vec<&'a str>, done: &mut
 
 #[cfg(test)]
 mod tests {
-    use super::{Needs, cycle, needed};
+    use super::{Needs, cycle, needed, out_of_order};
     use std::collections::BTreeSet;
 
     #[test]
@@ -119,15 +177,24 @@ mod tests {
         assert_eq!(needed(text), ["db", "flow", "lib", "wire"].map(str::to_owned).into());
     }
 
+    fn needs(pairs: &[(&str, &str)]) -> Needs {
+        let mut all = Needs::new();
+        for (from, to) in pairs {
+            all.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+        }
+        all
+    }
+
+    #[test]
+    fn a_room_needs_only_those_before_it() {
+        let order = ["wire", "db", "flow"];
+        assert_eq!(out_of_order(&order, &needs(&[("flow", "db"), ("flow", "wire"), ("db", "sql")])), Vec::<String>::new());
+        let wrong = out_of_order(&order, &needs(&[("db", "flow"), ("shed", "wire")]));
+        assert!(wrong[0].starts_with("db needs flow") && wrong[1].starts_with("the room shed"), "{wrong:?}");
+    }
+
     #[test]
     fn a_circle_is_found_and_its_absence() {
-        let needs = |pairs: &[(&str, &str)]| {
-            let mut all = Needs::new();
-            for (from, to) in pairs {
-                all.entry((*from).to_owned()).or_default().insert((*to).to_owned());
-            }
-            all
-        };
         assert_eq!(cycle(&needs(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
         let found: BTreeSet<_> = cycle(&needs(&[("a", "b"), ("b", "c"), ("c", "b")])).unwrap().into_iter().collect();
         assert_eq!(found, ["b", "c"].map(str::to_owned).into());

@@ -21,4 +21,5 @@ pub mod run_due;
 pub mod samples;
 pub mod shared;
 pub mod snapshots;
+pub mod steps;
 pub(crate) mod versions;

@@ -11,75 +11,12 @@ use crate::{
     wire::{
         call::Caller,
         deadline::time_left,
-        error::{AppError, not_yet, reason},
+        error::{AppError, not_yet},
         identity::Signer,
     },
 };
 use std::{sync::Arc, time::Duration};
-use tonic::{Code, Request, Response, Status, metadata::MetadataValue};
-
-/// Attempts of a step, and the pause between them, before its driver gives up and the recovery takes over the flow.
-const ATTEMPTS: u32 = 60;
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// Whether a peer's answer is a final refusal of a step: a code that a retry cannot change, with a reason on the step's list.
-fn is_refusal(status: &Status, reasons: &[&str]) -> bool {
-    let is_final =
-        matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument | Code::OutOfRange | Code::AlreadyExists | Code::NotFound);
-    is_final && reason(status).is_some_and(|reason| reasons.contains(&reason.as_str()))
-}
-
-/// Repeats a step of a flow until the other service answers: with a result, or with a refusal for one of `reasons`, the
-/// complete list for this step. Any other outcome leaves the step open: a broken connection, a fault of the peer, an
-/// unexpected refusal. None of these says what happened, so none may have consequences for a customer.
-///
-/// # Errors
-/// The last error, if [`ATTEMPTS`] are used up or the request id was used with other content. The flow's recovery retries.
-pub async fn until_answered<T, F: Future<Output = Result<Response<T>, AppError>>>(
-    reasons: &[&str],
-    step: impl Fn() -> F,
-) -> Result<Result<T, Status>, AppError> {
-    let mut attempt = 1;
-    loop {
-        match step().await {
-            Ok(response) => return Ok(Ok(response.into_inner())),
-            Err(AppError::Upstream(status)) if is_refusal(&status, reasons) => return Ok(Err(*status)),
-            // This service sent the step before with other content. That is a bug here, which a retry does not mend.
-            Err(AppError::Upstream(status)) if reason(&status).as_deref() == Some("REQUEST_ID_REUSED") => {
-                return Err(AppError::Fault(status.message().to_owned()));
-            }
-            Err(AppError::Upstream(status)) if attempt < ATTEMPTS => log_open_step(&status, attempt),
-            Err(error) => return Err(error),
-        }
-        attempt = attempt.saturating_add(1);
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// As [`until_answered`], for a step that cannot be refused.
-///
-/// # Errors
-/// The last error, if [`ATTEMPTS`] are used up or the request id was used with other content. The flow's recovery retries.
-pub async fn until_done<T, F: Future<Output = Result<Response<T>, AppError>>>(step: impl Fn() -> F) -> Result<T, AppError> {
-    until_answered(&[], step).await?.map_err(AppError::from)
-}
-
-/// Logs why a step stays open. The first attempt is a warning if waiting alone will not help; the others are only debug lines.
-fn log_open_step(status: &Status, attempt: u32) {
-    let code = status.code();
-    let reason = reason(status).unwrap_or_default();
-    let is_passing = matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted);
-    if attempt == 1 && !is_passing {
-        tracing::warn!(
-            ?code,
-            reason,
-            message = status.message(),
-            "a service answers a step with what is no answer to it; it is asked again"
-        );
-    } else {
-        tracing::debug!(?code, reason, "a service does not answer a step; it is asked again");
-    }
-}
+use tonic::{Request, metadata::MetadataValue};
 
 /// The other services that this one may call.
 #[derive(Debug, Clone)]

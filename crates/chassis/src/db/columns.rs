@@ -1,21 +1,21 @@
 //! Conversions of columns that all stores share.
 
-use crate::wire::error::AppError;
+use crate::wire::error::{AppError, corrupt};
 use chrono::NaiveDate;
 use payterms_kernel::{Currency, DatedAmount, Money, Side, calendar::PaymentTerm};
 
 /// The currency of a row.
 ///
 /// # Errors
-/// `Fault` for a code that no currency has.
+/// `Corrupt` for a code that no currency has.
 pub fn currency(code: &str) -> Result<Currency, AppError> {
-    Currency::parse(code).ok_or_else(|| AppError::Fault(format!("a row in currency {code:?}")))
+    Currency::parse(code).ok_or_else(|| unknown("currency", code))
 }
 
 /// An amount of a row.
 ///
 /// # Errors
-/// `Fault` for a code that no currency has.
+/// `Corrupt` for a code that no currency has.
 pub fn money(code: &str, micros: i64) -> Result<Money, AppError> {
     Ok(Money::from_micros(currency(code)?, micros))
 }
@@ -23,13 +23,13 @@ pub fn money(code: &str, micros: i64) -> Result<Money, AppError> {
 /// The error for a name in a column that is no value of its enum.
 #[must_use]
 pub fn unknown(what: &str, name: &str) -> AppError {
-    AppError::Fault(format!("a row with {what} {name:?}"))
+    corrupt(format!("{what} {name:?}"))
 }
 
 /// A date of a column.
 ///
 /// # Errors
-/// `Fault` for a text that is no date.
+/// `Corrupt` for a text that is no date.
 pub fn date(text: &str) -> Result<NaiveDate, AppError> {
     text.parse().map_err(|_| unknown("date", text))
 }
@@ -43,7 +43,7 @@ pub fn amounts_text(amounts: &[Money]) -> String {
 /// Parses one word of [`amounts_text`].
 ///
 /// # Errors
-/// `Fault` for a word that is no amount.
+/// `Corrupt` for a word that is no amount.
 pub fn amount(word: &str) -> Result<Money, AppError> {
     let (code, micros) = word.split_once(':').ok_or_else(|| unknown("amount", word))?;
     money(code, micros.parse().map_err(|_| unknown("amount", word))?)
@@ -58,7 +58,7 @@ pub fn dated_amounts_text(amounts: &[DatedAmount]) -> String {
 /// Parses the column of [`dated_amounts_text`], whatever its order.
 ///
 /// # Errors
-/// `Fault` for a text that holds something else.
+/// `Corrupt` for a text that holds something else.
 pub fn dated_amounts(currency: Currency, text: &str) -> Result<Vec<DatedAmount>, AppError> {
     let parse = |word: &str| {
         let (on, micros) = word.split_once(':').ok_or_else(|| unknown("dated amount", word))?;
@@ -84,7 +84,7 @@ pub fn term_columns(term: PaymentTerm) -> (&'static str, i64) {
 /// A payment term of two columns.
 ///
 /// # Errors
-/// `Fault` for a name that is none.
+/// `Corrupt` for a name that is none.
 pub fn term(kind: &str, days: i64) -> Result<PaymentTerm, AppError> {
     let days = u16::try_from(days).unwrap_or_default();
     Ok(match kind {
@@ -99,7 +99,7 @@ pub fn term(kind: &str, days: i64) -> Result<PaymentTerm, AppError> {
 /// A side by its name.
 ///
 /// # Errors
-/// `Fault` for a name that is none.
+/// `Corrupt` for a name that is none.
 pub fn side(name: &str) -> Result<Side, AppError> {
     Side::ALL.into_iter().find(|side| side.name() == name).ok_or_else(|| unknown("side", name))
 }

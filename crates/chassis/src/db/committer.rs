@@ -9,14 +9,11 @@ pub use crate::db::batch_key::Key;
 use crate::{
     db::retry::retry,
     telemetry::metrics,
-    wire::{
-        deadline::deadline,
-        error::{AppError, is_of_statement},
-    },
+    wire::{deadline::deadline, error::AppError, store_error::StoreError},
 };
 use futures::future::BoxFuture;
 use payterms_kernel::{Kind, Refusal};
-use sea_orm::{ConnAcquireErr, DbErr};
+use sea_orm::ConnAcquireErr;
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -145,7 +142,7 @@ where
             let committer = self.clone();
             tokio::spawn(async move { committer.drive(key).await });
         }
-        answer.await.map_err(|_| AppError::Store(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
+        answer.await.map_err(|_| AppError::Store(StoreError::NoConnection(ConnAcquireErr::Timeout)))
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues<I, O>> {
@@ -238,9 +235,9 @@ where
                 Err(AppError::Refused(refusal)) => outcomes.extend(items.iter().map(|_| Err(AppError::Refused(refusal.clone())))),
                 Err(error) if items.len() <= 1 => outcomes.push(Err(error)),
                 // The error is not about a statement: the database is unreachable, and halving would only repeat that.
-                Err(AppError::Store(error)) if !is_of_statement(&error) => {
+                Err(AppError::Store(error)) if !error.is_of_statement() => {
                     let text = error.to_string();
-                    outcomes.extend(items.iter().map(|_| Err(AppError::Store(DbErr::Custom(text.clone())))));
+                    outcomes.extend(items.iter().map(|_| Err(AppError::Store(StoreError::Unavailable(text.clone())))));
                 }
                 Err(error) => {
                     tracing::debug!(%error, calls = items.len(), "a batch is halved");

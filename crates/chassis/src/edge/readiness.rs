@@ -4,9 +4,8 @@ use crate::{
     db::{Db, sql},
     edge::reflection::READINESS,
     flow::background::Beat,
-    wire::error::AppError,
+    wire::{error::AppError, store_error::StoreError},
 };
-use sea_orm::DbErr;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -29,7 +28,7 @@ pub(crate) async fn watch_forever(db: Db, reporter: HealthReporter, services: Ve
         match timeout(PATIENCE, check(&db, failed)).await {
             Ok(Ok(())) => health.heal(),
             // The check got no connection, but others got answers: the service is busy, not broken.
-            Ok(Err(AppError::Store(DbErr::ConnectionAcquire(_)))) | Err(_) if db.answered_within(PATIENCE) => {}
+            Ok(Err(AppError::Store(StoreError::NoConnection(_)))) | Err(_) if db.answered_within(PATIENCE) => {}
             Ok(Err(error)) => health.report(&error.to_string()),
             Err(_) => db.silent("it was looked at"),
         }

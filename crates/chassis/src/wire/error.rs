@@ -1,12 +1,16 @@
 //! The errors of a use case, and the one place where an error becomes a gRPC status.
 
-use crate::wire::deadline::DEADLINE;
+use crate::wire::{
+    deadline::DEADLINE,
+    store_error::{Corrupt, StoreError},
+};
 use payterms_kernel::{Kind, Refusal, Violation, money::MoneyError};
 use payterms_proto::reasons;
-use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
+use sea_orm::{ConnAcquireErr, DbErr};
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
+use uuid::Uuid;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "payterms.dev";
@@ -26,13 +30,19 @@ pub enum AppError {
     Refused(Box<Refusal>),
     /// The database failed.
     #[error("database: {0}")]
-    Store(#[from] DbErr),
+    Store(StoreError),
     /// Another service answered with an error.
     #[error("upstream: {0}")]
     Upstream(Box<Status>),
     /// A row or message of the suite itself is not as expected: a bug.
     #[error("fault: {0}")]
     Fault(String),
+}
+
+impl From<DbErr> for AppError {
+    fn from(error: DbErr) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 impl From<Refusal> for AppError {
@@ -105,44 +115,42 @@ impl AppError {
     /// Whether the same transaction may succeed if it is retried at once.
     #[must_use]
     pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Raced(_)))
+    }
+
+    /// The error with the table and the id of the row that was read, if it is about what the row holds.
+    #[must_use]
+    pub fn in_row(self, table: &'static str, id: Uuid) -> Self {
         match self {
-            Self::Store(error) => {
-                let text = error.to_string();
-                matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
-                    || ["40001", "40P01", "database is locked", "deadlock"].iter().any(|sign| text.contains(sign))
+            Self::Store(StoreError::Corrupt(corrupt)) if corrupt.row.is_none() => {
+                Self::Store(StoreError::Corrupt(Corrupt { row: Some((table, id)), ..corrupt }))
             }
-            _ => false,
+            other => other,
         }
     }
-}
 
-impl AppError {
     /// Whether a retry cannot succeed, because the cause lies in the input and not in a component that does not answer.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Refused(refusal) => !matches!(refusal.kind, Kind::Unavailable | Kind::Exhausted | Kind::Conflict),
             Self::Fault(_) => true,
-            Self::Store(error) => matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))),
+            Self::Store(error) => error.is_lasting(),
             Self::Upstream(_) => false,
         }
     }
 }
 
-/// Whether the database answered with an error about a statement. The values of some item of a batch may be the cause.
-pub(crate) fn is_of_statement(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
-        return matches!(error, DbErr::Custom(_) | DbErr::Type(_));
-    };
-    // Classes 08, 53 and 57 are not about the statement: no connection, no resources, shutdown.
-    let is_about_server = |code: &str| ["08", "53", "57"].iter().any(|class| code.starts_with(class));
-    cause.as_database_error().is_some_and(|error| !error.code().is_some_and(|code| is_about_server(&code)))
-}
-
 /// The error of a transaction that lost a race. A retry at once finds the rows of the winner.
 #[must_use]
 pub fn raced(what: &str) -> AppError {
-    AppError::Store(DbErr::Custom(format!("40001: {what}")))
+    AppError::Store(StoreError::Raced(what.to_owned()))
+}
+
+/// The error for a row with something that no row of the suite has.
+#[must_use]
+pub fn corrupt(what: String) -> AppError {
+    AppError::Store(StoreError::Corrupt(Corrupt { what, row: None }))
 }
 
 /// A refusal that asks the caller to wait for another component and retry.
@@ -156,18 +164,19 @@ impl From<AppError> for Status {
         match error {
             AppError::Refused(refusal) => refused(*refusal),
             AppError::Upstream(status) => *status,
-            AppError::Store(ref store) if error.is_transient() => {
-                tracing::warn!(error = %store, "a transaction lost its race");
+            AppError::Store(StoreError::Raced(cause)) => {
+                tracing::warn!(error = cause, "a transaction lost its race");
                 refused(Refusal::new(
                     Kind::Conflict,
                     "CONCURRENT_UPDATE",
                     "Other calls changed the same rows. Retry with the same request id.",
                 ))
             }
-            AppError::Store(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => {
+            AppError::Store(StoreError::NoConnection(ConnAcquireErr::Timeout)) => {
                 let message = "The service has more work than database connections. Retry with the same request id after the delay.";
                 refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))
             }
+            AppError::Store(StoreError::Corrupt(corrupt)) => AppError::Fault(corrupt.to_string()).into(),
             AppError::Store(store) => {
                 tracing::error!(error = %store, "the database failed");
                 refused(Refusal::new(

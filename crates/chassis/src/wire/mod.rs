@@ -19,4 +19,5 @@ mod marks;
 pub mod names;
 pub mod page;
 pub mod render;
+pub mod store_error;
 pub mod topology;

@@ -54,6 +54,10 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn draw(row: &Model) -> Result<Draw, AppError> {
+    read(row).map_err(|error| error.in_row(Model::TABLE, row.id))
+}
+
+fn read(row: &Model) -> Result<Draw, AppError> {
     let state = DrawState::ALL.into_iter().find(|state| state.name() == row.state);
     Ok(Draw {
         id: Id::from_uuid(row.id),

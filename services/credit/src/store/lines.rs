@@ -82,6 +82,11 @@ fn pending_transition(row: &Model) -> Result<Option<PendingTransition>, AppError
 }
 
 fn line(row: Model) -> Result<Line, AppError> {
+    let id = row.id;
+    read(row).map_err(|error| error.in_row(Model::TABLE, id))
+}
+
+fn read(row: Model) -> Result<Line, AppError> {
     Ok(Line {
         id: Id::from_uuid(row.id),
         customer: Id::from_uuid(row.customer_id),

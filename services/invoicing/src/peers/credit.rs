@@ -7,10 +7,9 @@ use crate::{
 use payterms_chassis::{
     AppError,
     call::Caller,
-    error::reason,
     peer_channel::PeerChannel,
-    peers::{until_answered, until_done},
     render::money,
+    steps::{StepOutcome, Steps},
 };
 use payterms_invoicing_domain::{Customer, Invoice, Payment, deferral::line_of};
 use payterms_kernel::{Id, Money, TenantId, id::step_id};
@@ -19,7 +18,6 @@ use payterms_proto::credit::peers::v1::{
     InvoiceToDefer, VoidForPaymentRequest, payment_draw_service_client::PaymentDrawServiceClient,
 };
 use std::time::Duration;
-use tonic::Request;
 use uuid::Uuid;
 
 /// How long one try of a step may take.
@@ -29,15 +27,17 @@ const BUDGET: Duration = Duration::from_secs(10);
 /// or given back; no line can refuse that.
 const NOT_DRAWN: [&str; 5] = ["CREDIT_LIMIT_EXCEEDED", "CURRENCY_MISMATCH", "DRAW_STATE", "INVOICE_IN_PLAN", "LINE_STATE"];
 
+fn steps<'a>(app: &'a App, tenant: &TenantId) -> Steps<'a, PaymentDrawServiceClient<PeerChannel>> {
+    Steps::new(&app.peers, "credit", Caller::service("invoicing", tenant, None), BUDGET, PaymentDrawServiceClient::new)
+}
+
 /// What can be drawn on a line of a customer.
 ///
 /// # Errors
-/// Those of credit.
+/// Credit's refusal, or `UNAVAILABLE`.
 pub async fn line_means(app: &App, tenant: &TenantId, customer: Id<Customer>, line: Uuid) -> Result<GetLineMeansResponse, AppError> {
     let name = format!("{}/creditLines/{line}", customer_name(tenant, customer));
-    let caller = Caller::service("invoicing", tenant, None);
-    let request = app.peers.request("credit", &caller, GetLineMeansRequest { name }, BUDGET)?;
-    Ok(PaymentDrawServiceClient::new(app.peers.channel("credit")?).get_line_means(request).await?.into_inner())
+    steps(app, tenant).once(GetLineMeansRequest { name }, |mut client, request| async move { client.get_line_means(request).await }).await
 }
 
 /// A line, as a payment draws on it.
@@ -61,49 +61,47 @@ impl<'a> Line<'a> {
         Some(Self { app, tenant, intent: payment.id.uuid(), customer, name, payment: payment_name(tenant, payment) })
     }
 
-    fn client(&self) -> Result<PaymentDrawServiceClient<PeerChannel>, AppError> {
-        Ok(PaymentDrawServiceClient::new(self.app.peers.channel("credit")?))
-    }
-
-    fn request<M>(&self, message: M) -> Result<Request<M>, AppError> {
-        self.app.peers.request("credit", &Caller::service("invoicing", self.tenant, None), message, BUDGET)
+    fn steps(&self) -> Steps<'a, PaymentDrawServiceClient<PeerChannel>> {
+        steps(self.app, self.tenant)
     }
 
     fn step(&self, step: &str) -> String {
         step_id(self.intent, step).to_string()
     }
 
-    /// Reserves what invoices are deferred of; the reason where it is refused.
+    /// Reserves what invoices are deferred of.
     ///
     /// # Errors
-    /// No answer after many tries.
-    pub async fn authorize(&self, to_defer: Vec<(Id<Invoice>, Money)>) -> Result<Result<(), String>, AppError> {
+    /// `UNAVAILABLE` if credit does not answer in 60 attempts; the recovery of flows tries again.
+    pub async fn authorize(&self, to_defer: Vec<(Id<Invoice>, Money)>) -> Result<StepOutcome<()>, AppError> {
         let invoice = |(id, amount)| InvoiceToDefer { invoice: format!("{}/invoices/{id}", self.customer), amount: Some(money(amount)) };
         let invoices = to_defer.into_iter().map(invoice).collect();
         let (request_id, name, payment) = (self.step("draw"), self.name.clone(), self.payment.clone());
         let message = AuthorizeForPaymentRequest { request_id, name, payment, invoices };
-        let answer =
-            until_answered(&NOT_DRAWN, || async { Ok(self.client()?.authorize_for_payment(self.request(message.clone())?).await?) });
-        Ok(answer.await?.map(|_| ()).map_err(|status| reason(&status).unwrap_or_default()))
+        let reserved = self
+            .steps()
+            .until_answered(&NOT_DRAWN, message, |mut client, request| async move { client.authorize_for_payment(request).await })
+            .await?;
+        Ok(reserved.map(|_| ()))
     }
 
     /// Makes what is reserved owed.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if credit does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn capture(&self) -> Result<CaptureForPaymentResponse, AppError> {
         let (request_id, name, payment) = (self.step("capture"), self.name.clone(), self.payment.clone());
         let message = CaptureForPaymentRequest { request_id, name, payment };
-        until_done(|| async { Ok(self.client()?.capture_for_payment(self.request(message.clone())?).await?) }).await
+        self.steps().until_done(message, |mut client, request| async move { client.capture_for_payment(request).await }).await
     }
 
     /// Gives back what is reserved.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if credit does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn void(&self) -> Result<(), AppError> {
         let (request_id, name, payment) = (self.step("void"), self.name.clone(), self.payment.clone());
         let message = VoidForPaymentRequest { request_id, name, payment };
-        until_done(|| async { Ok(self.client()?.void_for_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
+        self.steps().until_done(message, |mut client, request| async move { client.void_for_payment(request).await }).await.map(|_| ())
     }
 }

@@ -9,11 +9,10 @@ use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError,
     call::Caller,
-    error::reason,
     names,
     peer_channel::PeerChannel,
-    peers::{until_answered, until_done},
     render::{instant_of, money, money_of},
+    steps::{StepOutcome, Steps},
 };
 use payterms_invoicing_domain::{
     Customer, Destination, Payment, RefundPart, TransferRefund,
@@ -34,7 +33,6 @@ use payterms_proto::wallet::{
     },
 };
 use std::time::Duration;
-use tonic::{Request, Status};
 use uuid::Uuid;
 
 /// How long one try of a step may take.
@@ -121,28 +119,25 @@ impl<'a> Wallet<'a> {
         step_id(self.intent, step).to_string()
     }
 
-    fn client(&self) -> Result<SettlementServiceClient<PeerChannel>, AppError> {
-        Ok(SettlementServiceClient::new(self.app.peers.channel("wallet")?))
-    }
-
-    fn request<M>(&self, message: M) -> Result<Request<M>, AppError> {
-        self.app.peers.request("wallet", &Caller::service("invoicing", self.tenant, None), message, BUDGET)
+    fn steps(&self) -> Steps<'a, SettlementServiceClient<PeerChannel>> {
+        let caller = Caller::service("invoicing", self.tenant, None);
+        Steps::new(&self.app.peers, "wallet", caller, BUDGET, SettlementServiceClient::new)
     }
 
     /// What the customer can pay with.
     ///
     /// # Errors
-    /// The wallet's.
+    /// The wallet's refusal, or `UNAVAILABLE`.
     pub async fn means(&self, currency: Currency) -> Result<GetPaymentMeansResponse, AppError> {
         let message = GetPaymentMeansRequest { parent: self.customer.clone(), currency_code: currency.code().to_owned() };
-        Ok(self.client()?.get_payment_means(self.request(message)?).await?.into_inner())
+        self.steps().once(message, |mut client, request| async move { client.get_payment_means(request).await }).await
     }
 
-    /// Reserves credit; the reason where it is refused.
+    /// Reserves credit.
     ///
     /// # Errors
-    /// No answer after many tries.
-    pub async fn hold(&self, amount: Money, taxed: bool) -> Result<Result<(), String>, AppError> {
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
+    pub async fn hold(&self, amount: Money, taxed: bool) -> Result<StepOutcome<()>, AppError> {
         let message = HoldForPaymentRequest {
             request_id: self.step("hold"),
             parent: self.customer.clone(),
@@ -150,14 +145,17 @@ impl<'a> Wallet<'a> {
             amount: Some(money(amount)),
             taxed,
         };
-        let answer = until_answered(&NOT_HELD, || async { Ok(self.client()?.hold_for_payment(self.request(message.clone())?).await?) });
-        Ok(answer.await?.map(|_| ()).map_err(|status| reason(&status).unwrap_or_default()))
+        let held = self
+            .steps()
+            .until_answered(&NOT_HELD, message, |mut client, request| async move { client.hold_for_payment(request).await })
+            .await?;
+        Ok(held.map(|_| ()))
     }
 
     /// Charges a card, in the order of tenders; none: the collection method.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn charge(&self, place: usize, method: Option<Uuid>, amount: Money) -> Result<Charged, AppError> {
         let message = ChargeForPaymentRequest {
             request_id: self.step(&charge_step(place)),
@@ -166,8 +164,9 @@ impl<'a> Wallet<'a> {
             payment_method: method.map(|method| format!("{}/paymentMethods/{method}", self.customer)).unwrap_or_default(),
             amount: Some(money(amount)),
         };
-        let answer = until_done(|| async { Ok(self.client()?.charge_for_payment(self.request(message.clone())?).await?) });
-        let charge = answer.await?.charge.unwrap_or_default();
+        let answer =
+            self.steps().until_done(message, |mut client, request| async move { client.charge_for_payment(request).await }).await?;
+        let charge = answer.charge.unwrap_or_default();
         match outcome(&charge) {
             // The stored answer is the first one, so the current state of the charge is read.
             Charged::Waits => self.charge_now(&charge.name).await,
@@ -177,14 +176,14 @@ impl<'a> Wallet<'a> {
 
     async fn charge_now(&self, name: &str) -> Result<Charged, AppError> {
         let message = GetChargeRequest { name: name.to_owned() };
-        let answer = until_done(|| async { Ok(self.client()?.get_charge(self.request(message.clone())?).await?) });
-        Ok(outcome(&answer.await?.charge.unwrap_or_default()))
+        let answer = self.steps().until_done(message, |mut client, request| async move { client.get_charge(request).await }).await?;
+        Ok(outcome(&answer.charge.unwrap_or_default()))
     }
 
     /// Gives back what is reserved.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn release(&self, currency: Currency) -> Result<(), AppError> {
         let message = ReleasePaymentRequest {
             request_id: self.step("release"),
@@ -192,13 +191,13 @@ impl<'a> Wallet<'a> {
             payment: self.payment_name.clone(),
             currency_code: currency.code().to_owned(),
         };
-        until_done(|| async { Ok(self.client()?.release_payment(self.request(message.clone())?).await?) }).await.map(|_| ())
+        self.steps().until_done(message, |mut client, request| async move { client.release_payment(request).await }).await.map(|_| ())
     }
 
     /// Takes the reserved credit, and makes a surplus credit. Answers what credit that is.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn settle(&self, currency: Currency, credit: bool, surplus: Option<Money>) -> Result<Option<NewCredit>, AppError> {
         let message = SettlePaymentRequest {
             request_id: self.step("settle"),
@@ -208,18 +207,20 @@ impl<'a> Wallet<'a> {
             surplus: surplus.map(money),
             credit,
         };
-        let settle = || async { Ok(self.client()?.settle_payment(self.request(message.clone())?).await?) };
-        Ok(until_done(settle).await?.surplus.as_ref().and_then(new_credit))
+        let settled = self.steps().until_done(message, |mut client, request| async move { client.settle_payment(request).await }).await?;
+        Ok(settled.surplus.as_ref().and_then(new_credit))
     }
 
     /// How credit is sold by transfer in a currency.
     ///
     /// # Errors
-    /// The wallet's.
+    /// The wallet's refusal, or `UNAVAILABLE`.
     pub async fn offer(&self, currency: Currency) -> Result<Offer, AppError> {
-        let mut client = SettingsServiceClient::new(self.app.peers.channel("wallet")?);
+        let caller = Caller::service("invoicing", self.tenant, None);
+        let steps = Steps::new(&self.app.peers, "wallet", caller, BUDGET, SettingsServiceClient::new);
         let message = GetWalletSettingsRequest { name: format!("tenants/{}/walletSettings", self.tenant) };
-        let settings = client.get_wallet_settings(self.request(message)?).await?.into_inner().wallet_settings.unwrap_or_default();
+        let answer = steps.once(message, |mut client, request| async move { client.get_wallet_settings(request).await }).await?;
+        let settings = answer.wallet_settings.unwrap_or_default();
         let minimums = settings.minimums.iter().filter(|own| own.kind() == Kind::BankTransfer);
         Ok(Offer {
             prepayment: settings.prepayment,
@@ -233,7 +234,7 @@ impl<'a> Wallet<'a> {
     /// Books what arrived by bank transfer: it pays invoices, but for what it buys. Answers what credit that is.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn record_transfer(&self, amount: Money, bought: Option<Bought>) -> Result<Option<NewCredit>, AppError> {
         let message = RecordTransferRequest {
             request_id: self.step("transfer"),
@@ -244,14 +245,14 @@ impl<'a> Wallet<'a> {
             tax: bought.map(|own| money(own.tax)),
             tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
-        let record = || async { Ok(self.client()?.record_transfer(self.request(message.clone())?).await?) };
-        Ok(until_done(record).await?.bought.as_ref().and_then(new_credit))
+        let recorded = self.steps().until_done(message, |mut client, request| async move { client.record_transfer(request).await }).await?;
+        Ok(recorded.bought.as_ref().and_then(new_credit))
     }
 
     /// Books back what had arrived by bank transfer, with what of it had become credit, or had bought it. Answers what the wallet owes then.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn return_transfer(&self, amount: Money, surplus: Money, bought: Option<Bought>) -> Result<Option<Money>, AppError> {
         let message = ReturnTransferRequest {
             request_id: self.step("transfer_return"),
@@ -263,14 +264,14 @@ impl<'a> Wallet<'a> {
             tax: bought.map(|own| money(own.tax)),
             tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
-        let answer = until_done(|| async { Ok(self.client()?.return_transfer(self.request(message.clone())?).await?) });
-        Ok(answer.await?.owed.as_ref().and_then(money_of))
+        let answer = self.steps().until_done(message, |mut client, request| async move { client.return_transfer(request).await }).await?;
+        Ok(answer.owed.as_ref().and_then(money_of))
     }
 
     /// How much of a transfer's credit can go back now.
     ///
     /// # Errors
-    /// The wallet's.
+    /// The wallet's refusal, or `UNAVAILABLE`.
     pub async fn quote_transfer_refund(&self, from: Credit, currency: Currency, credit: Option<Money>) -> Result<Money, AppError> {
         let message = QuoteTransferRefundRequest {
             parent: self.customer.clone(),
@@ -279,15 +280,15 @@ impl<'a> Wallet<'a> {
             currency_code: currency.code().to_owned(),
             credit: credit.map(money),
         };
-        let answer = self.client()?.quote_transfer_refund(self.request(message)?).await?.into_inner();
+        let answer = self.steps().once(message, |mut client, request| async move { client.quote_transfer_refund(request).await }).await?;
         answer.credit.as_ref().and_then(money_of).ok_or_else(|| AppError::Fault("a quote without an amount".to_owned()))
     }
 
-    /// Reserves the credit of a transfer back; the wallet's refusal, where it refuses.
+    /// Reserves the credit of a transfer back.
     ///
     /// # Errors
-    /// No answer after many tries.
-    pub async fn reserve_transfer_refund(&self, refund: &TransferRefund) -> Result<Result<(), Status>, AppError> {
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
+    pub async fn reserve_transfer_refund(&self, refund: &TransferRefund) -> Result<StepOutcome<()>, AppError> {
         let message = ReserveTransferRefundRequest {
             request_id: self.step("reserve"),
             parent: self.customer.clone(),
@@ -296,14 +297,17 @@ impl<'a> Wallet<'a> {
             transfer_credit: transfer_credit(refund.from).into(),
             credit: Some(money(refund.credit)),
         };
-        let step = || async { Ok(self.client()?.reserve_transfer_refund(self.request(message.clone())?).await?) };
-        Ok(until_answered(&NOT_RESERVED, step).await?.map(|_| ()))
+        let reserved = self
+            .steps()
+            .until_answered(&NOT_RESERVED, message, |mut client, request| async move { client.reserve_transfer_refund(request).await })
+            .await?;
+        Ok(reserved.map(|_| ()))
     }
 
     /// Frees the credit of a transfer back.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn release_transfer_refund(&self, refund: &TransferRefund) -> Result<(), AppError> {
         let message = ReleaseTransferRefundRequest {
             request_id: self.step("release"),
@@ -311,13 +315,16 @@ impl<'a> Wallet<'a> {
             transfer_refund: self.refund_name(refund),
             currency_code: refund.credit.currency().code().to_owned(),
         };
-        until_done(|| async { Ok(self.client()?.release_transfer_refund(self.request(message.clone())?).await?) }).await.map(|_| ())
+        self.steps()
+            .until_done(message, |mut client, request| async move { client.release_transfer_refund(request).await })
+            .await
+            .map(|_| ())
     }
 
     /// Books that a transfer back was made.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn book_transfer_refund(&self, refund: &TransferRefund) -> Result<(), AppError> {
         let message = BookTransferRefundRequest {
             request_id: self.step("book"),
@@ -327,7 +334,7 @@ impl<'a> Wallet<'a> {
             tax: Some(money(refund.tax)),
             description: refund.explanation.clone(),
         };
-        until_done(|| async { Ok(self.client()?.book_transfer_refund(self.request(message.clone())?).await?) }).await.map(|_| ())
+        self.steps().until_done(message, |mut client, request| async move { client.book_transfer_refund(request).await }).await.map(|_| ())
     }
 
     fn refund_name(&self, refund: &TransferRefund) -> String {
@@ -338,7 +345,7 @@ impl<'a> Wallet<'a> {
     /// issuer had taken back before.
     ///
     /// # Errors
-    /// No answer after many tries.
+    /// `UNAVAILABLE` if the wallet does not answer in 60 attempts; the recovery of flows tries again.
     pub async fn refund(&self, step: usize, part: &RefundPart, unapplied: bool) -> Result<(Destination, Money), AppError> {
         let charged = step_id(part.payment.uuid(), &charge_step(part.place)).to_string();
         let message = RefundPaymentRequest {
@@ -349,8 +356,7 @@ impl<'a> Wallet<'a> {
             charge_request_id: if part.from_credit { String::new() } else { charged },
             to_credit: unapplied || part.to_credit,
         };
-        let answer = until_done(|| async { Ok(self.client()?.refund_payment(self.request(message.clone())?).await?) });
-        let answer = answer.await?;
+        let answer = self.steps().until_done(message, |mut client, request| async move { client.refund_payment(request).await }).await?;
         let taken_back = answer.taken_back.as_ref().and_then(money_of).unwrap_or_else(|| Money::zero(part.amount.currency()));
         Ok((if answer.credited { Destination::Credit } else { Destination::Card }, taken_back))
     }

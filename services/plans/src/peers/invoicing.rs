@@ -13,8 +13,8 @@ use payterms_chassis::{
     AppError,
     call::Caller,
     peer_channel::PeerChannel,
-    peers::{until_answered, until_done},
     render::{date, money, timestamp},
+    steps::{StepOutcome, Steps},
 };
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_plans_domain::{Customer, Invoice, Plan, life::Figures, proposal::Facts};
@@ -29,7 +29,6 @@ use payterms_proto::invoicing::{
     },
 };
 use std::time::Duration;
-use tonic::{Request, Status};
 use uuid::Uuid;
 
 /// How long one call may take, so that a caller does not wait for a peer that hangs.
@@ -71,8 +70,12 @@ impl<'a> Invoicing<'a> {
         self.app.peers.channel("invoicing")
     }
 
-    fn step<M>(&self, message: M) -> Result<Request<M>, AppError> {
-        self.app.peers.request("invoicing", &Caller::service("plans", self.tenant, None), message, BUDGET)
+    fn steps<C>(&self, client: fn(PeerChannel) -> C) -> Steps<'a, C> {
+        Steps::new(&self.app.peers, "invoicing", Caller::service("plans", self.tenant, None), BUDGET, client)
+    }
+
+    fn owner_steps(&self) -> Steps<'a, OwnerCollectionServiceClient<PeerChannel>> {
+        self.steps(OwnerCollectionServiceClient::new)
     }
 
     /// Checks that the customer exists and the caller may see it.
@@ -105,11 +108,9 @@ impl<'a> Invoicing<'a> {
     pub async fn figures(&self, plan: &Plan) -> Result<Vec<(Id<Invoice>, Figures)>, AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = BatchGetInvoicesRequest { parent: self.customer.clone(), names: self.names(&ids) };
-        let call = || async {
-            let request = self.step(message.clone())?;
-            InvoiceServiceClient::new(self.channel()?).batch_get_invoices(request).await.map_err(AppError::from)
-        };
-        until_done(call).await?.invoices.iter().map(figures).collect()
+        let steps = self.steps(InvoiceServiceClient::new);
+        let answer = steps.until_done(message, |mut client, request| async move { client.batch_get_invoices(request).await }).await?;
+        answer.invoices.iter().map(figures).collect()
     }
 
     fn names(&self, invoices: &[Id<Invoice>]) -> Vec<String> {
@@ -130,7 +131,7 @@ impl<'a> Invoicing<'a> {
         step: Uuid,
         plan: &Plan,
         reason: Reason,
-    ) -> Result<Result<Vec<(Id<Invoice>, Figures)>, Status>, AppError> {
+    ) -> Result<StepOutcome<Vec<(Id<Invoice>, Figures)>>, AppError> {
         let invoices = plan.covered.iter().map(|covered| InvoiceToBlock {
             invoice: format!("{}/invoices/{}", self.customer, covered.invoice),
             expected_open: covered.expected.is_positive().then(|| money(covered.expected)),
@@ -143,14 +144,14 @@ impl<'a> Invoicing<'a> {
             reason: reason.into(),
             invoices: invoices.collect(),
         };
-        let call = || async {
-            let request = self.step(message.clone())?;
-            OwnerCollectionServiceClient::new(self.channel()?).block_for_owner(request).await.map_err(AppError::from)
-        };
-        match until_answered(&NOT_BLOCKED, call).await? {
-            Ok(blocked) => Ok(Ok(blocked.invoices.iter().map(figures).collect::<Result<_, _>>()?)),
-            Err(status) => Ok(Err(status)),
-        }
+        let blocked = self
+            .owner_steps()
+            .until_answered(&NOT_BLOCKED, message, |mut client, request| async move { client.block_for_owner(request).await })
+            .await?;
+        Ok(match blocked {
+            StepOutcome::Done(blocked) => StepOutcome::Done(blocked.invoices.iter().map(figures).collect::<Result<_, _>>()?),
+            StepOutcome::Refused(status) => StepOutcome::Refused(status),
+        })
     }
 
     /// Lifts a plan's blocks. After a breach, reminders start again from its day.
@@ -167,18 +168,17 @@ impl<'a> Invoicing<'a> {
             breach_date: breach.map(|breach| date(breach.on)),
             due_at_once: breach.is_some_and(|breach| breach.due_at_once),
         };
-        let call = || async {
-            let request = self.step(message.clone())?;
-            OwnerCollectionServiceClient::new(self.channel()?).unblock_for_owner(request).await.map_err(AppError::from)
-        };
-        until_done(call).await.map(|_| ())
+        self.owner_steps()
+            .until_done(message, |mut client, request| async move { client.unblock_for_owner(request).await })
+            .await
+            .map(|_| ())
     }
 
     /// Collects the due amount of a plan with the customer's collection method.
     ///
     /// # Errors
     /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again. A refusal is a result, not an error.
-    pub async fn collect_for_owner(&self, step: Uuid, attempt: Uuid, plan: &Plan) -> Result<Result<Payment, Status>, AppError> {
+    pub async fn collect_for_owner(&self, step: Uuid, attempt: Uuid, plan: &Plan) -> Result<StepOutcome<Payment>, AppError> {
         let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
         let message = CollectForOwnerRequest {
             request_id: step.to_string(),
@@ -190,10 +190,10 @@ impl<'a> Invoicing<'a> {
             notice_time: plan.attempt.announced_at.map(timestamp),
             later: (plan.attempt.later > 0).then(|| money(Money::from_micros(plan.currency, plan.attempt.later))),
         };
-        let call = || async {
-            let request = self.step(message.clone())?;
-            OwnerCollectionServiceClient::new(self.channel()?).collect_for_owner(request).await.map_err(AppError::from)
-        };
-        Ok(until_answered(&NOT_COLLECTED, call).await?.map(|answer| answer.payment.unwrap_or_default()))
+        let collected = self
+            .owner_steps()
+            .until_answered(&NOT_COLLECTED, message, |mut client, request| async move { client.collect_for_owner(request).await })
+            .await?;
+        Ok(collected.map(|answer| answer.payment.unwrap_or_default()))
     }
 }

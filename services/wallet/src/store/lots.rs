@@ -65,6 +65,11 @@ pub(crate) fn tax_kind(name: &str) -> Result<TaxKind, AppError> {
 }
 
 fn lot(row: Model) -> Result<Lot, AppError> {
+    let id = row.id;
+    read(row).map_err(|error| error.in_row(Model::TABLE, id))
+}
+
+fn read(row: Model) -> Result<Lot, AppError> {
     let kind = match row.kind.as_str() {
         "PURCHASED" => LotKind::Purchased,
         "GRANTED" => LotKind::Granted,

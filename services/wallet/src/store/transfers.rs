@@ -95,8 +95,9 @@ pub struct Head {
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: Id<Wallet>, id: Id<Transfer>) -> Result<Option<Head>, AppError> {
     let found = Entity::find_by_id((tenant.to_string(), id.uuid())).filter(Column::WalletId.eq(wallet.uuid())).one(conn).await?;
     let head = |row: Model| {
-        let Model { description, recorded_at, effective_at, .. } = row;
-        Ok(Head { kind: kind(&row.kind)?, description, recorded_at, effective_at })
+        let Model { id, description, recorded_at, effective_at, .. } = row;
+        let kind = kind(&row.kind).map_err(|error| error.in_row(Model::TABLE, id))?;
+        Ok(Head { kind, description, recorded_at, effective_at })
     };
     found.map(head).transpose()
 }

@@ -116,6 +116,11 @@ pub async fn records_by_request<C: ConnectionTrait>(
 }
 
 fn record(row: Model) -> Result<UsageRecord, AppError> {
+    let id = row.id;
+    read(row).map_err(|error| error.in_row(Model::TABLE, id))
+}
+
+fn read(row: Model) -> Result<UsageRecord, AppError> {
     Ok(UsageRecord {
         id: Id::from_uuid(row.id),
         sequence: row.sequence,

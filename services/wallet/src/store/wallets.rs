@@ -94,8 +94,12 @@ impl Locked {
 /// Wallets by their own ids.
 pub const NAMED: marks::Named = marks::Named { table: "wallets", path: &[("customer_id", "customers"), ("id", "wallets")] };
 
-/// The wallet of a row. Every column is named, so that the compiler asks what a new one is for.
 fn wallet(row: &Model) -> Result<Wallet, AppError> {
+    read(row).map_err(|error| error.in_row(Model::TABLE, row.id))
+}
+
+/// Every column is named, so that the compiler asks what a new one is for.
+fn read(row: &Model) -> Result<Wallet, AppError> {
     let Model {
         tenant: _,
         id,

@@ -11,12 +11,12 @@ use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     flow::{self, Lease},
     kill, retry,
+    steps::StepOutcome,
 };
 use payterms_credit_domain::{Line, LineState, Verb};
 use payterms_kernel::{Id, Side, id::step_id};
 use payterms_proto::{credit::v1::ActivateLineResponse, wallet::peers::v1::switch_credit_line_request::To};
 use prost::Message;
-use tonic::Status;
 
 /// The kind of flow; its intent is the line.
 pub const FLOW: &str = "credit_line";
@@ -62,7 +62,7 @@ pub async fn drive_line_switch(app: &App, lease: &Lease) -> Result<(), AppError>
     let found = lines::find(&conn, &lease.tenant, Id::from_uuid(lease.intent)).await?;
     drop(conn);
     let Some(line) = found else { return Ok(()) };
-    let mut switched = Ok(());
+    let mut switched = StepOutcome::Done(());
     if let Some(to) = line.pending_transition.as_ref().and_then(|pending| switch_for(&line, pending.verb)) {
         let step = step_id(lease.intent, &format!("switch/{}", line.moves));
         switched = wallet::switch_credit_line(app, &lease.tenant, step, &line, to).await?;
@@ -72,7 +72,7 @@ pub async fn drive_line_switch(app: &App, lease: &Lease) -> Result<(), AppError>
 }
 
 /// Closes the flow: the verb is done, or its intent is undone and the wallet's refusal is the answer.
-async fn record_line_switch(app: &App, lease: &Lease, driven: &Line, switched: &Result<(), Status>) -> Result<(), AppError> {
+async fn record_line_switch(app: &App, lease: &Lease, driven: &Line, switched: &StepOutcome<()>) -> Result<(), AppError> {
     let call = Call::internal("credit", &lease.tenant, &format!("line_moved/{}", driven.moves), lease.intent, None);
     let mut tx: WriteTx = app.db.begin_apart(&call).await?;
     let found = lines::lock(tx.conn(), &lease.tenant, driven.id).await?;
@@ -80,13 +80,13 @@ async fn record_line_switch(app: &App, lease: &Lease, driven: &Line, switched: &
     let mut line = found.ok_or_else(|| AppError::Fault(format!("no line {}", lease.intent)))?;
     let now = tx.now();
     match switched {
-        Ok(()) => {
+        StepOutcome::Done(()) => {
             line.moved(now);
             let rendered = publish_line(&mut tx, &mut line, DrawChanges::default()).await?;
             // All verbs answer with one field of the same number: their bytes are the same.
             tx.answer_intent(lease.intent, &ActivateLineResponse { credit_line: Some(rendered) }).await?;
         }
-        Err(status) => {
+        StepOutcome::Refused(status) => {
             line.not_moved(now);
             publish_line(&mut tx, &mut line, DrawChanges::default()).await?;
             tx.refuse_intent(lease.intent, status).await?;

@@ -22,12 +22,13 @@ fn line_tender(payment: &mut Payment) -> Option<&mut Tender> {
 /// No answer after many tries.
 pub async fn reserve_on_line(app: &App, tenant: &TenantId, payment: &mut Payment) -> Result<bool, AppError> {
     let Some(line) = Line::of(app, tenant, payment) else { return Ok(true) };
-    let answer = line.authorize(payment.to_defer()).await?;
+    let refused = line.authorize(payment.to_defer()).await?.refused_for();
     kill::point("payment.after_draw");
-    if let (Err(reason), Some(own)) = (&answer, line_tender(payment)) {
-        own.state = TenderState::Failed(reason.clone());
+    let is_reserved = refused.is_none();
+    if let (Some(reason), Some(tender)) = (refused, line_tender(payment)) {
+        tender.state = TenderState::Failed(reason);
     }
-    Ok(answer.is_ok())
+    Ok(is_reserved)
 }
 
 /// Gives back what is reserved, where another tender has failed.

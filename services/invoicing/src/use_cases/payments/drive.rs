@@ -63,7 +63,7 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<S
     let (credit, bought) = (payment.credit()?, payment.bought);
     let mut failed = false;
     if let Some(amount) = credit {
-        if let Err(reason) = wallet.hold(amount, payment.taxed).await? {
+        if let Some(reason) = wallet.hold(amount, payment.taxed).await?.refused_for() {
             mark_credit(payment, &TenderState::Failed(reason));
             failed = true;
         }

@@ -18,9 +18,9 @@ use crate::{
 use payterms_bank_files::account_key;
 use payterms_chassis::{
     Answer, AppError, Call,
-    error::reason,
     flow::{self, Lease},
     kill,
+    steps::StepOutcome,
 };
 use payterms_invoicing_domain::{
     TransferRefund,
@@ -114,7 +114,7 @@ pub async fn drive_transfer_refund(app: &App, lease: &Lease) -> Result<(), AppEr
     let found = transfer_refunds::find(&conn, tenant, Id::from_uuid(lease.intent)).await?;
     drop(conn);
     let Some(refund) = found else { return Ok(()) };
-    let refused = Wallet::new(app, tenant, refund.customer).sending_back(&refund).reserve_transfer_refund(&refund).await?.err();
+    let reserved = Wallet::new(app, tenant, refund.customer).sending_back(&refund).reserve_transfer_refund(&refund).await?;
     kill::point("transfer_refund.after_reserve");
     let call = Call::internal("invoicing", tenant, "transfer_refund_reserved", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
@@ -123,12 +123,12 @@ pub async fn drive_transfer_refund(app: &App, lease: &Lease) -> Result<(), AppEr
     flow::hold(&tx, lease).await?;
     let now = tx.now();
     if refund.state == RefundState::Reserving {
-        refund.reserved(refused.as_ref().map(|status| reason(status).unwrap_or_default()), now)?;
+        refund.reserved(reserved.refused_for(), now)?;
     }
     let rendered = publish_transfer_refund(&mut tx, &refund).await?;
-    match &refused {
-        None => tx.answer_intent(lease.intent, &RefundTransferResponse { transfer_refund: Some(rendered) }).await?,
-        Some(status) => tx.refuse_intent(lease.intent, status).await?,
+    match &reserved {
+        StepOutcome::Done(()) => tx.answer_intent(lease.intent, &RefundTransferResponse { transfer_refund: Some(rendered) }).await?,
+        StepOutcome::Refused(status) => tx.refuse_intent(lease.intent, status).await?,
     }
     flow::close(&tx, lease).await?;
     kill::point("transfer_refund.before_pending");

@@ -15,6 +15,7 @@ use payterms_chassis::{
     AppError, Call, WriteTx,
     flow::{self, Lease},
     kill, names, retry,
+    steps::StepOutcome,
 };
 use payterms_kernel::{Id, id::step_id};
 use payterms_plans_domain::{Invoice, Plan, collection::Ended, life::Figures};
@@ -48,8 +49,8 @@ pub async fn drive_plan_collection(app: &App, lease: &Lease) -> Result<(), AppEr
             let collected = invoicing.collect_for_owner(step, lease.intent, &plan).await?;
             kill::point("plan_collection.after_collect");
             match collected {
-                Ok(payment) => collection_ended(&payment, plan.currency),
-                Err(status) => Some(collection_refused(&status)),
+                StepOutcome::Done(payment) => collection_ended(&payment, plan.currency),
+                StepOutcome::Refused(status) => Some(collection_refused(&status)),
             }
         } else {
             // The plan ended first. A payment that was already begun continues in invoicing without the plan.

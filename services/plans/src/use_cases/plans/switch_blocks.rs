@@ -12,6 +12,7 @@ use payterms_chassis::{
     Answer, AppError, Call, WriteTx,
     flow::{self, Lease},
     kill, retry,
+    steps::StepOutcome,
 };
 use payterms_kernel::{Id, id::step_id};
 use payterms_plans_domain::{
@@ -64,8 +65,8 @@ pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError
                 let blocked = invoicing.block_for_owner(step("block"), &plan, reason).await?;
                 kill::point("plan.after_block");
                 match &blocked {
-                    Ok(figures) => retry(|| record_blocks(app, lease, &plan, figures)).await?,
-                    Err(status) => retry(|| record_refusal(app, lease, &plan, status)).await?,
+                    StepOutcome::Done(figures) => retry(|| record_blocks(app, lease, &plan, figures)).await?,
+                    StepOutcome::Refused(status) => retry(|| record_refusal(app, lease, &plan, status)).await?,
                 }
             }
             Some(PendingTransition::Lift) => {
