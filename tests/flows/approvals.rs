@@ -8,8 +8,9 @@ use crate::{
     top_ups::card,
 };
 use payterms_proto::invoicing::v1::{
-    Approval, CreateCreditNoteRequest, DecideApprovalRequest, GetApprovalRequest, ListApprovalsRequest, ListRefundsRequest,
-    ProposeCreditNoteRequest, ProposeWriteOffRequest, Tenant, UpdateTenantRequest, UpdateTenantResponse, WriteOffInvoiceRequest,
+    Approval, CreateCreditNoteRequest, DecideApprovalRequest, ExplainInvoiceRequest, GetApprovalRequest, ListApprovalsRequest,
+    ListRefundsRequest, ProposeCreditNoteRequest, ProposeWriteOffRequest, Tenant, UnapplyPaymentRequest, UpdateTenantRequest,
+    UpdateTenantResponse, WriteOffInvoiceRequest,
     approval::{Kind, State},
     invoice, refund,
 };
@@ -63,6 +64,10 @@ pub(crate) async fn above_the_limit_a_second_person_decides(world: &World) {
     let again = propose(&staff, &till.invoice.name).await.unwrap();
     let list = |state: State| ListApprovalsRequest { parent: "tenants/acme".into(), state: state.into(), ..Default::default() };
     assert_eq!(staff.approvals().list_approvals(list(State::Proposed)).await.unwrap().into_inner().approvals, std::slice::from_ref(&again));
+    assert_eq!(reason(&propose(&admin, &till.invoice.name).await.unwrap_err()), "APPROVAL_WAITS", "one write-off is enough");
+    let explain = ExplainInvoiceRequest { name: till.invoice.name.clone() };
+    let facts = staff.invoices().explain_invoice(explain).await.unwrap().into_inner().facts;
+    assert!(facts.iter().any(|fact| fact.sentence.starts_with("A write-off of 100.00 USD is proposed")), "{facts:?}");
     let done = decide(&admin, &again.name, true).await.unwrap();
     assert_eq!((done.state(), done.proposed_by != done.decided_by), (State::Approved, true));
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Uncollectible);
@@ -78,7 +83,7 @@ pub(crate) async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &
     let till = till(world, 0).await;
     let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
     card(world, &till.admin, &till.customer, "tok_visa").await;
-    till.admin.payments().create_payment(till.request(vec![by("", None)])).await.unwrap();
+    let paid = till.admin.payments().create_payment(till.request(vec![by("", None)])).await.unwrap().into_inner().payment.unwrap();
     limited(&till.owner, 20).await;
     let name = till.invoice.name.clone();
     let note = |units: i64| CreateCreditNoteRequest {
@@ -105,6 +110,17 @@ pub(crate) async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &
     assert_eq!(ended.iter().map(|own| own.amount.as_ref().unwrap().units).sum::<i64>(), 80);
     let after = read(&till.owner, &name).await.unwrap();
     assert_eq!((after.credited, after.paid), (amount("USD", 80, 0), amount("USD", 20, 0)));
+    // All that is taken back of one payment counts together, beside its credit notes.
+    let unapply = |units: i64| {
+        let (payment, invoice) = (paid.name.clone(), name.clone());
+        UnapplyPaymentRequest { request_id: request_id(), payment, invoice, amount: amount("USD", units, 0) }
+    };
+    admin.refunds().unapply_payment(unapply(15)).await.unwrap();
+    let more = admin.refunds().unapply_payment(unapply(6)).await.unwrap_err();
+    let said = "More than 20.00 USD takes a second person, and all that is taken back of one payment without a credit note counts together: \
+                15.00 USD so far, 21.00 USD with this.";
+    assert!(reason(&more) == "SECOND_PERSON_REQUIRED" && more.message().starts_with(said), "{more:?}");
+    admin.refunds().unapply_payment(unapply(5)).await.unwrap();
     // An owner is trusted alone.
     till.owner.invoices().create_credit_note(note(20)).await.unwrap();
     invariants::hold(world).await;

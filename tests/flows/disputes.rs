@@ -26,8 +26,8 @@ use payterms_proto::{
     plans::v1::plan::State as PlanState,
     wallet::v1::{
         AutoRecharge, Dispute, GetAutoRechargeRequest, GetBalanceRequest, GetDisputeRequest, GetTopUpRequest, ListDisputesRequest,
-        ListEntriesRequest, ListTopUpsRequest, LoseDisputeRequest, SetCollectionMethodRequest, WinDisputeRequest,
-        auto_recharge::ThresholdRecharge, dispute, entry::Kind as EntryKind, payment_method::Kind, top_up,
+        ListEntriesRequest, ListTopUpsRequest, LoseDisputeRequest, WinDisputeRequest, auto_recharge::ThresholdRecharge, dispute,
+        entry::Kind as EntryKind, payment_method::Kind, top_up,
     },
 };
 use payterms_suite::{
@@ -268,10 +268,9 @@ async fn a_top_up_that_is_won_has_its_credit_tax_and_receipt_again(world: &World
     let booked = invariants::booked(world).await;
     let at = |account: &str| booked.iter().find(|own| own.0 == account).map_or(0, |own| own.1);
     assert_eq!((at("PROVIDER_CLEARING"), at("TAX_PAYABLE")), (-55, 5), "{booked:?}");
-    // The card may be chosen again, but is not by itself.
-    assert!(methods(&admin, &customer).await.iter().all(|own| !own.charged_back && !own.collection_method));
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: visa };
-    admin.methods().set_collection_method(point).await.unwrap();
+    // Nobody has chosen another card meanwhile, so it is charged by itself again, and the mail says so.
+    assert!(methods(&admin, &customer).await.iter().all(|own| own.name == visa && !own.charged_back && own.collection_method));
+    assert!(text(&owner, &won).await.contains("What is charged automatically is charged to your card ending in 4242.\n"));
     // Opened after it was won, and won twice: nothing changes.
     take_back(&simulator, &charge).await;
     decide(&simulator, &charge, "won").await;
@@ -384,7 +383,8 @@ async fn the_instalments_of_a_plan_wait(world: &World) {
     assert_eq!((own.block.unwrap().owner, own.open), (plan.name.clone(), amount("USD", 100, 0)), "the plan's block stays");
     plans::knows(&desk.admin, &plan.name, &plans::usd(100, 0)).await;
     advance(world, plans::MIDNIGHT + 80 * DAY).await;
-    assert_eq!(plans::plan(&desk.admin, &plan.name).await.state(), PlanState::Active, "two dates and their days of grace are over");
+    let now = plans::plan(&desk.admin, &plan.name).await;
+    assert_eq!((now.state(), now.breach_after_date), (PlanState::Active, None), "two dates and their days of grace are over");
     assert_eq!(charges(&simulator).await.len(), 1);
     decide(&simulator, &charge, "lost").await;
     until_invoice(&desk.owner, &desk.invoice, |own| own.disputed_by.is_empty()).await;

@@ -148,7 +148,10 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
     mails_of(&desk.owner, MailKind::Reminder, 1).await;
     let again = ReinstatePlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "Once more.".into() };
     let reinstated = world.someone("STAFF", None).plans().reinstate_plan(again).await.unwrap().into_inner().plan.unwrap();
-    assert_eq!((reinstated.state(), reinstated.grace_end_date), (State::InGrace, Some(Date { year: 2026, month: 2, day: 13 })));
+    assert_eq!(reinstated.state(), State::Active, "it is tried before it is late");
+    advance(world, due + 9 * DAY + 1).await;
+    let late = self::plan(&desk.admin, &plan.name).await;
+    assert_eq!((late.state(), late.grace_end_date), (State::InGrace, Some(Date { year: 2026, month: 2, day: 13 })));
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     let methods = payterms_proto::wallet::v1::ListPaymentMethodsRequest { parent: desk.customer.clone(), ..Default::default() };
     let newest = desk.admin.methods().list_payment_methods(methods).await.unwrap().into_inner().payment_methods.remove(0);
@@ -261,16 +264,16 @@ async fn a_bank_account_is_told_and_waited_for(world: &World) {
 async fn cancelled_plans_let_reminders_go_on(world: &World) {
     let (desk, plan) = active(world, None).await;
     remind(world, &[-3, 4]).await;
-    // Due on 31 January; blocked from the first to the eleventh: the clock stood for ten days.
+    // Due on 31 January; blocked from the first to the eleventh: before the due date that puts nothing off.
     advance(world, MIDNIGHT + 10 * DAY + 3_600).await;
     let cancel = CancelPlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "By mistake.".into() };
     let staff = world.someone("STAFF", None);
     let cancelled = staff.plans().cancel_plan(cancel).await.unwrap().into_inner().plan.unwrap();
     assert_eq!(cancelled.state(), State::Cancelled);
     mails_of(&desk.owner, MailKind::PlanCancelled, 1).await;
-    advance(world, MIDNIGHT + 37 * DAY - 1).await;
+    advance(world, MIDNIGHT + 27 * DAY - 1).await;
     assert!(mails(&desk.owner, MailKind::Reminder).await.is_empty());
-    advance(world, MIDNIGHT + 37 * DAY).await;
+    advance(world, MIDNIGHT + 27 * DAY).await;
     mails_of(&desk.owner, MailKind::Reminder, 1).await;
     let over = RetryPlanCollectionRequest { request_id: request_id(), name: plan.name };
     assert_eq!(reason(&staff.plans().retry_plan_collection(over).await.unwrap_err()), "PLAN_STATE");
@@ -371,7 +374,9 @@ async fn a_breached_plan_with_a_paid_invoice_is_reinstated(world: &World) {
     assert_eq!(self::plan(&staff, &plan.name).await.state(), State::Breached);
     plans_agree(world).await;
     let again = ReinstatePlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: String::new() };
-    let back = staff.plans().reinstate_plan(again).await.unwrap().into_inner().plan.unwrap();
+    staff.plans().reinstate_plan(again).await.unwrap();
+    advance(world, MIDNIGHT + 15 * DAY + 1).await;
+    let back = self::plan(&staff, &plan.name).await;
     assert_eq!((back.state(), back.grace_end_date), (State::InGrace, Some(Date { year: 2026, month: 1, day: 16 })), "one day at least");
     plans_agree(world).await;
     advance(world, MIDNIGHT + 16 * DAY).await;

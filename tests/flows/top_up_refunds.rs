@@ -15,7 +15,10 @@ use payterms_proto::{
     invoicing::v1::{GetDocumentRequest, MailKind, Receipt},
     wallet::v1::{
         AutoRecharge, CreateTopUpRequest, GetTopUpRefundRequest, GetTopUpRequest, GetWalletRequest, ListTopUpRefundsRequest,
-        RefundTopUpRequest, TopUp, TopUpRefund, auto_recharge::ThresholdRecharge, entry::Kind, top_up_refund::State,
+        RefundTopUpRequest, RemoveAutoRechargeRequest, RemovePaymentMethodRequest, TopUp, TopUpRefund,
+        auto_recharge::{self, ThresholdRecharge},
+        entry::Kind,
+        top_up_refund::State,
     },
 };
 use payterms_suite::{
@@ -151,22 +154,42 @@ async fn a_lost_answer_refunds_once(world: &World) {
     invariants::hold(world).await;
 }
 
-async fn a_rule_that_would_buy_it_again_is_named(world: &World) {
+pub(crate) async fn a_rule_that_would_buy_it_again_is_named(world: &World) {
     let (customer, wallet, admin) = shop(world).await;
-    card(world, &admin, &customer, "tok_visa").await;
+    let visa = card(world, &admin, &customer, "tok_visa").await;
     let top_up = bought(&admin, &wallet, amount("USD", 60, 0)).await;
     let rules = AutoRecharge {
         threshold: amount("USD", 50, 0),
         threshold_recharge: amount("USD", 40, 0).map(ThresholdRecharge::ThresholdAmount),
         ..AutoRecharge::default()
     };
-    crate::recharges::set(&admin, &wallet, rules).await.unwrap();
+    crate::recharges::set(&admin, &wallet, rules.clone()).await.unwrap();
     let owner = world.someone("OWNER", None);
     assert_eq!(reason(&refund(&owner, &top_up, None).await.unwrap_err()), "RECHARGE_WOULD_FOLLOW");
     refund(&owner, &top_up, amount("USD", 10, 0)).await.unwrap();
     assert_eq!(posted(&admin, &wallet).await, amount("USD", 50, 0), "down to the threshold nothing is bought");
-    crate::recharges::set(&admin, &wallet, AutoRecharge::default()).await.unwrap();
+    // The customer is gone: a person of the tenant takes the rules away.
+    let (staff, remove) = (
+        world.someone("ADMIN", None),
+        RemoveAutoRechargeRequest {
+            request_id: request_id(),
+            name: format!("{wallet}/autoRecharge"),
+            explanation: "Your account is closed.".into(),
+        },
+    );
+    let left = staff.recharges().remove_auto_recharge(remove.clone()).await.unwrap().into_inner().auto_recharge.unwrap();
+    assert_eq!((left.state(), left.threshold), (auto_recharge::State::Off, None));
+    let again = RemoveAutoRechargeRequest { request_id: request_id(), ..remove };
+    assert_eq!(reason(&staff.recharges().remove_auto_recharge(again).await.unwrap_err()), "RECHARGE_STATE");
+    let mail = mails_of(&owner, MailKind::RechargeRemoved, 1).await.remove(0);
+    assert!(text(&owner, &mail).await.contains("switched your automatic top-up off: Your account is closed."), "{mail:?}");
+    refund(&owner, &top_up, amount("USD", 10, 0)).await.unwrap();
+    // Without a card to charge, nothing would be bought again.
+    crate::recharges::set(&admin, &wallet, AutoRecharge { threshold: amount("USD", 40, 0), ..rules }).await.unwrap();
+    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: visa };
+    admin.methods().remove_payment_method(remove).await.unwrap();
     refund(&owner, &top_up, None).await.unwrap();
+    assert_eq!(posted(&admin, &wallet).await, amount("USD", 0, 0));
     invariants::hold(world).await;
 }
 

@@ -7,7 +7,7 @@ use crate::use_cases::{
     mails::{
         credit_notices::{mail_advised_limit, mail_credit_application, mail_credit_line},
         expiry_notices::mail_expiring_credit,
-        notices::{mail_prepayment_turned_off, mail_recharge_failed},
+        notices::{mail_prepayment_turned_off, mail_recharge_failed, mail_recharge_removed},
         plan_notices::mail_plan,
         postpaid_notices::mail_postpaid_decision,
         revocation_notices::mail_revocation,
@@ -19,7 +19,7 @@ use crate::use_cases::{
     webhook_endpoints::fail::disable_failed,
 };
 use futures::future::BoxFuture;
-use payterms_chassis::{AppError, WriteTx, inbox::Consumers};
+use payterms_chassis::{AppError, WriteTx, inbox::Consumers, render::money_of};
 use payterms_proto::{
     common::{peers::v1::WebhookFailed, v1::Event},
     credit::v1::{AdvisedLimitChanged, ApplicationChanged, CreditLineChanged, PurchaseCaptured},
@@ -70,10 +70,11 @@ fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
 
 fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let top_up = TopUpChanged::decode(event.data.clone())?.top_up.unwrap_or_default();
+        let TopUpChanged { top_up, paid_owed } = TopUpChanged::decode(event.data.clone())?;
+        let top_up = top_up.unwrap_or_default();
         // The receipt of what was bought is due even where the issuer has taken it back since.
         if matches!(top_up.state(), top_up::State::Succeeded | top_up::State::ChargedBack) {
-            issue_receipt(tx, &top_up).await?;
+            issue_receipt(tx, &top_up, paid_owed.as_ref().and_then(money_of)).await?;
         }
         Ok(())
     })
@@ -105,7 +106,11 @@ fn dispute_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
 
 fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let recharge = AutoRechargeChanged::decode(event.data.clone())?.auto_recharge.unwrap_or_default();
+        let AutoRechargeChanged { auto_recharge, removed_because } = AutoRechargeChanged::decode(event.data.clone())?;
+        let recharge = auto_recharge.unwrap_or_default();
+        if !removed_because.is_empty() {
+            mail_recharge_removed(tx, &recharge, &removed_because).await?;
+        }
         // A snapshot repeats what was told before.
         if recharge.state() == auto_recharge::State::Failed && !event.snapshot {
             mail_recharge_failed(tx, &recharge).await?;

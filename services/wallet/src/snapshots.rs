@@ -52,7 +52,7 @@ fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let mut states = Vec::with_capacity(top_ups.len());
         for top_up in &top_ups {
             let Some(wallet) = owners.get(&top_up.wallet) else { continue };
-            let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(&name_of(tenant, wallet), top_up)?) };
+            let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(&name_of(tenant, wallet), top_up)?), paid_owed: None };
             states.push((top_up.id.to_string(), event.encode_to_vec()));
         }
         Ok(states)
@@ -164,7 +164,7 @@ fn recharges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let rules = recharges::of(tx.conn(), tenant, &ids).await?;
         let state = |wallet: &payterms_wallet_domain::Wallet| {
             let rendered = messages::recharges::auto_recharge(&name_of(tenant, wallet), rules.get(&wallet.id)?, None);
-            Some((wallet.id.to_string(), AutoRechargeChanged { auto_recharge: Some(rendered) }.encode_to_vec()))
+            Some((wallet.id.to_string(), AutoRechargeChanged { auto_recharge: Some(rendered), ..Default::default() }.encode_to_vec()))
         };
         Ok(owners.iter().filter_map(state).collect())
     })

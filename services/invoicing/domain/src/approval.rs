@@ -113,26 +113,53 @@ impl Proposal {
     }
 }
 
-/// Refuses an amount above the tenant's limit to one person alone. `proposal` is the method that asks a second person, where there is one.
-///
-/// # Errors
-/// `SECOND_PERSON_REQUIRED`.
-pub fn must_be_within(limit: Option<Money>, amount: Money, proposal: Option<&'static str>) -> Result<(), Refusal> {
-    let Some(limit) = limit else { return Ok(()) };
-    if amount.compare(limit)?.is_le() {
-        return Ok(());
+/// An amount, with what counts together with it: what is done in parts is one deed (docs/domain/invoicing.md#second-person).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// What counts together, as the beginning of a sentence.
+    pub what: &'static str,
+    /// How much it is so far.
+    pub so_far: Money,
+    /// How much is asked for.
+    pub amount: Money,
+    /// The method that asks a second person, where there is one.
+    pub proposal: Option<&'static str>,
+}
+
+impl Together {
+    /// What is given up of an invoice: its credit notes, and what is written off or taken back whole.
+    #[must_use]
+    pub fn of_invoice(invoice: &Invoice, amount: Money, proposal: &'static str) -> Self {
+        let what = "all that credit notes and a write-off take off one invoice";
+        Self { what, so_far: invoice.credited, amount, proposal: Some(proposal) }
     }
-    let way = match proposal {
-        Some(proposal) => format!("propose it with {proposal}, and let another person decide, or let an owner of the tenant do it"),
-        None => "an owner of the tenant does it".to_owned(),
-    };
-    let message = format!("More than {limit} takes a second person: {way}.");
-    Err(Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount()).with("amount", amount.amount()))
+
+    /// Refuses more than the tenant's limit to one person alone.
+    ///
+    /// # Errors
+    /// `SECOND_PERSON_REQUIRED`.
+    pub fn must_be_within(&self, limit: Option<Money>) -> Result<(), Refusal> {
+        let Some(limit) = limit else { return Ok(()) };
+        let Self { what, so_far, amount, proposal } = *self;
+        let sum = so_far.plus(amount)?;
+        if sum.compare(limit)?.is_le() {
+            return Ok(());
+        }
+        let together =
+            if so_far.is_positive() { format!(", and {what} counts together: {so_far} so far, {sum} with this") } else { String::new() };
+        let way = match proposal {
+            Some(proposal) => format!("Propose it with {proposal}, and let another person decide, or let an owner of the tenant do it"),
+            None => "An owner of the tenant does it".to_owned(),
+        };
+        let message = format!("More than {limit} takes a second person{together}. {way}.");
+        let refusal = Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount());
+        Err(refusal.with("amount", sum.amount()).with("so_far", so_far.amount()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Approval, ApprovalState, Proposal, must_be_within};
+    use super::{Approval, ApprovalState, Proposal, Together};
     use chrono::DateTime;
     use payterms_kernel::{Currency, Id, Money};
     use uuid::Uuid;
@@ -170,9 +197,15 @@ mod tests {
     #[test]
     fn the_limit_itself_needs_one_person() {
         let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
-        assert!(must_be_within(None, usd(1_000_000), None).is_ok() && must_be_within(Some(usd(100)), usd(100), None).is_ok());
-        let refused = |proposal| must_be_within(Some(usd(100)), usd(101), proposal).unwrap_err();
-        assert_eq!(refused(None).reason, "SECOND_PERSON_REQUIRED");
-        assert!(refused(Some("ProposeWriteOff")).message.contains("ProposeWriteOff") && !refused(None).message.contains("propose"));
+        let asked = |so_far, amount, proposal| Together { what: "all of one", so_far: usd(so_far), amount: usd(amount), proposal };
+        let within = |own: Together, limit: Option<i64>| own.must_be_within(limit.map(usd));
+        assert!(within(asked(0, 1_000_000, None), None).is_ok() && within(asked(40, 60, None), Some(100)).is_ok());
+        let refused = |so_far, amount, proposal| within(asked(so_far, amount, proposal), Some(100)).unwrap_err();
+        let alone = refused(0, 101, None);
+        let sentence = "More than 1.00 USD takes a second person. An owner of the tenant does it.";
+        assert_eq!((alone.reason, alone.message.as_str()), ("SECOND_PERSON_REQUIRED", sentence));
+        assert!(refused(0, 101, Some("ProposeWriteOff")).message.contains("Propose it with ProposeWriteOff"));
+        let parts = "takes a second person, and all of one counts together: 0.40 USD so far, 1.01 USD with this.";
+        assert!(refused(40, 61, None).message.contains(parts), "{:?}", refused(40, 61, None));
     }
 }

@@ -58,7 +58,7 @@ fn what_is_disputed_is_blocked_and_not_collected() {
         assert_eq!((block.reason, block.owner.as_str(), invoice.collection.next_at), (BlockReason::Disputed, DISPUTE, None));
         assert_eq!(invoice.collection.state, CollectionState::Scheduled);
         assert_eq!(invoice.collect(&mut ids("collect"), NOW).unwrap(), None);
-        let calendar = Calendar { reminder_days: &[3], zone: chrono_tz::Tz::UTC, today: today() };
+        let calendar = Calendar { reminder_days: &[3], zone: chrono_tz::Tz::UTC, today: today(), now: NOW };
         let told = explain(invoice, calendar, &Context::default()).unwrap();
         assert!(told.facts.iter().any(|own| own.sentence.contains("disputed at its issuer")) && told.next.sentence.contains("WinDispute"));
     }

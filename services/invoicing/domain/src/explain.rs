@@ -2,6 +2,7 @@
 
 use crate::{
     announced::Announcements,
+    approval::Proposal,
     block::{Block, BlockReason},
     collection::CollectionState,
     explain_plan::{PlanOutlook, Surroundings},
@@ -57,6 +58,8 @@ pub struct Calendar<'a> {
     pub zone: Tz,
     /// The day there.
     pub today: NaiveDate,
+    /// The instant: nothing that comes is told for one that is over.
+    pub now: DateTime<Utc>,
 }
 
 /// What else decides what happens to an invoice.
@@ -72,6 +75,10 @@ pub struct Context {
     pub transfer: Option<(Money, DateTime<Utc>)>,
     /// What came in by transfer and waits for a person of the tenant to say whether it is for this invoice. Only they are told.
     pub suggested: Vec<Money>,
+    /// Whether something came in that waits so, whoever asks.
+    pub is_suggested: bool,
+    /// What is proposed of it and waits for a second person. Only the tenant's people are told.
+    pub proposed: Vec<Proposal>,
 }
 
 /// Explains an invoice on a day of the tenant's. No name of a resource and no code stands in a sentence: customers read it
@@ -102,7 +109,11 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
                 format!("It is paid: {} bought credit, and credit notes took {} off it.", invoice.paid, invoice.credited)
             }
             InvoiceState::Paid => "It is paid.".to_owned(),
-            InvoiceState::Void => "It was taken back whole.".to_owned(),
+            InvoiceState::Void if invoice.top_up.is_some() => {
+                "It offered credit, and the offer is over: nothing of it is awaited.".to_owned()
+            }
+            InvoiceState::Void if invoice.credited.is_positive() => "Credit notes took all of it off: nothing of it is owed.".to_owned(),
+            InvoiceState::Void => "It is void: nothing of it is owed.".to_owned(),
             InvoiceState::Uncollectible => format!("{} of it are written off; a payment still reverses that.", invoice.written_off),
         },
     )];
@@ -114,11 +125,14 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
     }
     facts.extend(pending(invoice, calendar.zone, context)?);
     facts.extend(announced(invoice).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told.to_owned())));
-    facts.extend(suggested(&context.suggested).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told)));
+    let came = suggested(&context.suggested, invoice).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told));
+    let for_a_person: Vec<_> = came.into_iter().chain(context.proposed.iter().map(proposed)).collect();
+    facts.extend(for_a_person.iter().cloned());
     match &context.plan {
         Some(plan) => facts.extend(plan.facts(Surroundings {
             zone: calendar.zone,
             today: calendar.today,
+            now: calendar.now,
             has_method: context.has_method,
             spared_until: invoice.spared_until(calendar.today),
             disputed: !invoice.disputed_by.is_empty(),
@@ -128,14 +142,19 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
         None => facts.extend(collection(invoice, calendar.zone, context)),
     }
     if invoice.state == InvoiceState::Open {
-        facts.extend(lapse(invoice, calendar.zone));
-        facts.push(reminder(invoice, calendar)?);
+        facts.extend(lapse(invoice, calendar, context.is_suggested));
+        facts.push(reminder(invoice, calendar, context)?);
     }
+    // What is due at once happens in a moment.
+    facts.iter_mut().for_each(|fact| fact.at = fact.at.map(|at| at.max(calendar.now)));
     // What waits for a payment under way comes only where that fails.
     let is_reserved = invoice.pending.is_positive() && !invoice.payable()?.is_positive();
     let comes = |fact: &&Fact| fact.at.is_some() && (!is_reserved || fact.topic == Topic::Pending);
     let next = facts.iter().filter(comes).min_by_key(|fact| fact.at).cloned();
-    let next = next.map_or_else(|| nothing_planned(invoice), Ok)?;
+    let next = match next.or_else(|| for_a_person.into_iter().next()) {
+        Some(next) => next,
+        None => nothing_planned(invoice)?,
+    };
     Ok(Explanation { facts, next })
 }
 
@@ -161,20 +180,38 @@ fn pending(invoice: &Invoice, zone: Tz, context: &Context) -> Result<Vec<Fact>, 
 }
 
 /// The transfers that wait for a person.
-fn suggested(amounts: &[Money]) -> Option<String> {
+fn suggested(amounts: &[Money], invoice: &Invoice) -> Option<String> {
     let first = amounts.first()?;
     let came = match amounts.len() {
         1 => format!("A transfer of {first} came in that may be for it"),
         several => format!("{several} transfers came in that may be for it"),
     };
-    Some(format!("{came}: a person of the tenant says whether it is, with MatchBankLine or DismissBankLine."))
+    let waits = if invoice.top_up.is_some() { " The offer does not end before that." } else { "" };
+    Some(format!("{came}: a person of the tenant says whether it is, with MatchBankLine or DismissBankLine.{waits}"))
 }
 
-/// When an offer of credit is over.
-fn lapse(invoice: &Invoice, zone: Tz) -> Option<Fact> {
+/// What waits for a second person.
+fn proposed(own: &Proposal) -> Fact {
+    let what = match own {
+        Proposal::WriteOff(amount) => format!("A write-off of {amount}"),
+        Proposal::CreditNote(amount) => format!("A credit note of {amount}"),
+    };
+    let sentence = format!("{what} is proposed: a second person approves or refuses it, with DecideApproval.");
+    Fact { topic: Topic::State, sentence, at: None }
+}
+
+/// When an offer of credit is over: not while what came in waits for a person.
+fn lapse(invoice: &Invoice, Calendar { zone, today, .. }: Calendar<'_>, is_suggested: bool) -> Option<Fact> {
     let due = invoice.issue.as_ref().filter(|_| invoice.top_up.is_some())?.due_date;
-    let sentence = format!("The transfer comes in by {due}, or what did not come is taken off and the offer ends.");
-    Some(Fact { topic: Topic::State, sentence, at: due.succ_opt().map(|day| start_of_day(zone, day)) })
+    let at = due.succ_opt().map(|day| start_of_day(zone, day)).filter(|_| !is_suggested);
+    let sentence = if is_suggested && due < today {
+        "The transfer is awaited no more: what did not come is taken off and the offer ends, once it is clear what came in.".to_owned()
+    } else if is_suggested {
+        format!("The transfer comes in by {due}, or what did not come is taken off and the offer ends, once it is clear what came in.")
+    } else {
+        format!("The transfer comes in by {due}, or what did not come is taken off and the offer ends.")
+    };
+    Some(Fact { topic: Topic::State, sentence, at })
 }
 
 fn due(invoice: &Invoice, today: NaiveDate) -> Result<Option<Fact>, MoneyError> {
@@ -229,18 +266,30 @@ fn announced(invoice: &Invoice) -> Option<&'static str> {
     }
 }
 
-fn reminder(invoice: &Invoice, Calendar { reminder_days: days, zone, today }: Calendar<'_>) -> Result<Fact, MoneyError> {
+fn reminder(
+    invoice: &Invoice,
+    Calendar { reminder_days: days, zone, today, .. }: Calendar<'_>,
+    context: &Context,
+) -> Result<Fact, MoneyError> {
     let next = invoice.next_reminder(days, today);
     let last = invoice.reminders.last_on.map(|day| format!(" The last reminder went out on {day}.")).unwrap_or_default();
+    let waits = next.is_some() && !invoice.payable()?.is_positive();
+    // A reminder that waited for a transfer goes out at once when that is awaited no more.
+    let awaited = context.transfer.map(|(_, until)| until.with_timezone(&zone).date_naive());
     let sentence = match next {
-        Some(day) if invoice.payable()?.is_positive() => format!("It is reminded on {day}."),
-        Some(day) => format!("It is reminded on {day}, unless the payment under way still stands then."),
+        Some(day) if waits => {
+            let day = awaited.map_or(day, |awaited| awaited.max(day));
+            let least = if awaited.is_some() { "" } else { " at the earliest" };
+            format!("It is not reminded while the payment under way has reserved it; where that comes to nothing, it is on {day}{least}.")
+        }
+        Some(day) => format!("It is reminded on {day}."),
         None if invoice.top_up.is_some() => "It is not reminded: it is no debt.".to_owned(),
         None if days.is_empty() => "It is not reminded: the tenant has set no reminder days.".to_owned(),
         None if invoice.block.is_some() => "It is not reminded while it is blocked; blocked days do not count.".to_owned(),
         None => "It is not reminded again: every step is done.".to_owned(),
     };
-    Ok(Fact { topic: Topic::Reminder, sentence: format!("{sentence}{last}"), at: next.map(|day| start_of_day(zone, day)) })
+    let at = next.filter(|_| !waits).map(|day| start_of_day(zone, day));
+    Ok(Fact { topic: Topic::Reminder, sentence: format!("{sentence}{last}"), at })
 }
 
 fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
@@ -260,7 +309,7 @@ fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
         CollectionState::Scheduled if own.ladder.attempts > 0 => format!("{} It is tried again{when}.", failed()),
         CollectionState::Scheduled if context.has_method => format!("It is collected from the customer's collection method{when}."),
         CollectionState::Scheduled => {
-            format!("It is to be collected{when}, but no saved payment method can be charged: the customer saves one, or pays it.")
+            format!("It is to be collected{when}, but no saved payment method can be charged: the customer chooses or saves one, or pays it.")
         }
         CollectionState::Processing => "It is being collected.".to_owned(),
         CollectionState::RequiresAction => {
@@ -287,8 +336,11 @@ fn nothing_planned(invoice: &Invoice) -> Result<Fact, MoneyError> {
     }
     match invoice.state {
         InvoiceState::Draft => fact(Topic::State, "Nothing happens by itself: somebody finalises or deletes it."),
-        InvoiceState::Open if invoice.block.as_ref().is_some_and(|own| !own.owner.is_empty() && own.owner == invoice.disputed_by) => {
-            let lost = if invoice.collection.state == CollectionState::Off {
+        InvoiceState::Open if !invoice.disputed_by.is_empty() && invoice.block.is_some() => {
+            let in_plan = invoice.block.as_ref().is_some_and(|own| own.reason == BlockReason::PlanActive);
+            let lost = if in_plan {
+                "its payment plan goes on from the second day after a notice."
+            } else if invoice.collection.state == CollectionState::Off {
                 "what is open is the customer's to pay."
             } else {
                 "what is open is collected on the later of its due date and the second day after a notice."

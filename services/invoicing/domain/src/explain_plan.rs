@@ -40,6 +40,7 @@ pub struct PlanOutlook {
 pub(crate) struct Surroundings {
     pub(crate) zone: Tz,
     pub(crate) today: NaiveDate,
+    pub(crate) now: DateTime<Utc>,
     /// Whether a saved payment method can be charged when the instalment falls due.
     pub(crate) has_method: bool,
     /// The day before which nothing follows from what is open.
@@ -75,12 +76,23 @@ impl PlanOutlook {
     }
 
     fn collection(&self, next: NextInstalment, due: NaiveDate, around: Surroundings) -> (String, Option<DateTime<Utc>>) {
-        let Surroundings { zone, today, has_method, .. } = around;
-        let (amount, at) = (next.unpaid, Some(start_of_day(zone, due)).filter(|_| due > today));
-        let of = format!("payment plan's instalment of {amount}");
-        if !self.automatic {
-            return (format!("The customer pays the {of} by {}: it is not collected by itself.", next.due), at);
+        let Surroundings { zone, today, now, has_method, .. } = around;
+        let of = format!("payment plan's instalment of {}", next.unpaid);
+        if !self.automatic && due < today {
+            let by = self.last_day.map(|last| format!(" by {last}")).unwrap_or_default();
+            return (
+                format!("The {of} was due on {} and is late: the customer pays it{by}. It is not collected by itself.", next.due),
+                None,
+            );
         }
+        let at = Some(start_of_day(zone, due)).filter(|_| due > today);
+        if !self.automatic {
+            return (format!("The customer pays the {of} by {due}: it is not collected by itself."), at);
+        }
+        // What is open again is tried when its customer knows, whenever it was due.
+        let planned = self.next_try.filter(|try_at| *try_at > now && self.failures == 0);
+        let due = planned.map_or(due, |at| at.with_timezone(&zone).date_naive()).max(today);
+        let at = planned.or(at);
         if self.under_way {
             return (format!("The {of} is being collected."), None);
         }
@@ -96,7 +108,7 @@ impl PlanOutlook {
         match self.failures {
             0 if has_method => (format!("The {of} is collected from the customer's collection method on {due}."), at),
             0 => {
-                let sentence = "but no saved payment method can be charged: the customer saves one, or pays it.";
+                let sentence = "but no saved payment method can be charged: the customer chooses or saves one, or pays it.";
                 (format!("The {of} is to be collected on {due}, {sentence}"), at)
             }
             1 => (format!("One try to collect the {of}, due on {}, has failed: {failure}. {again}", next.due), self.next_try),

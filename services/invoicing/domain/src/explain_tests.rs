@@ -3,19 +3,29 @@
 use super::{Calendar, Context, Explanation, Topic, explain};
 use crate::{
     announced::Announcements,
+    approval::Proposal,
     block::{Block, BlockReason},
     collection::CollectionState,
     explain_plan::{NextInstalment, PlanOutlook},
+    invoice::InvoiceState,
     payment::tests::invoices,
 };
 use chrono::{DateTime, NaiveDate};
 use payterms_kernel::{Currency, Money, calendar::start_of_day};
 
-const DECLINED: Context =
-    Context { failure: "the card was declined by its bank", has_method: true, plan: None, transfer: None, suggested: Vec::new() };
+const DECLINED: Context = Context {
+    failure: "the card was declined by its bank",
+    has_method: true,
+    plan: None,
+    transfer: None,
+    suggested: Vec::new(),
+    is_suggested: false,
+    proposed: Vec::new(),
+};
 
 fn on(day: &str) -> Calendar<'static> {
-    Calendar { reminder_days: &[3], zone: chrono_tz::Tz::Australia__Sydney, today: day.parse().unwrap() }
+    let (zone, today) = (chrono_tz::Tz::Australia__Sydney, day.parse().unwrap());
+    Calendar { reminder_days: &[3], zone, today, now: start_of_day(zone, today) }
 }
 
 #[test]
@@ -125,4 +135,41 @@ fn what_cannot_be_collected_is_not_promised() {
     own.collection.next_at = Some(DateTime::UNIX_EPOCH);
     let said = explain(&own, on("2026-01-01"), &Context::default()).unwrap().next.sentence;
     assert!(said.contains("to be collected on 1970-01-01, but no saved payment method can be charged"), "{said}");
+}
+
+#[test]
+fn no_day_that_is_over_is_told_as_what_comes() {
+    let sydney = chrono_tz::Tz::Australia__Sydney;
+    // A plan that is paid by hand, within its days of grace.
+    let next = Some(NextInstalment { unpaid: usd(70), due: day("2026-01-05") });
+    let late = planned(PlanOutlook { next, last_day: Some(day("2026-01-12")), ..PlanOutlook::default() }, true);
+    let told = "The payment plan's instalment of 70.00 USD was due on 2026-01-05 and is late: the customer pays it by 2026-01-12.";
+    assert!(late.facts.iter().any(|own| own.sentence.starts_with(told)), "{late:?}");
+    assert_eq!(late.next.at, Some(start_of_day(sydney, day("2026-01-13"))), "its end comes next");
+    // Open again after a lost dispute: it is tried on the day by which its customer knows.
+    let again = PlanOutlook { automatic: true, next, next_try: Some(start_of_day(sydney, day("2026-01-11"))), ..PlanOutlook::default() };
+    let said = planned(again, true).next;
+    assert!(said.sentence.ends_with("is collected from the customer's collection method on 2026-01-11."), "{said:?}");
+    // What is reserved by an announced transfer is not reminded.
+    let mut own = invoices(&[100]).remove(0);
+    own.pending = own.amounts.total;
+    let until = start_of_day(sydney, day("2026-02-04"));
+    let reserved = Context { transfer: Some((own.pending, until)), ..DECLINED };
+    let said = explain(&own, on("2026-01-22"), &reserved).unwrap();
+    let reminder = said.facts.iter().find(|own| own.topic == Topic::Reminder).unwrap();
+    assert!(reminder.sentence.ends_with("where that comes to nothing, it is on 2026-02-04.") && reminder.at.is_none(), "{reminder:?}");
+}
+
+#[test]
+fn what_waits_for_a_person_comes_before_nothing_and_an_offer_does_not_end_meanwhile() {
+    let mut own = invoices(&[100]).remove(0);
+    let proposed = Context { proposed: vec![Proposal::WriteOff(usd(1))], ..DECLINED };
+    let late = on("2026-03-01");
+    own.reminders.done = vec![3];
+    let said = explain(&own, late, &proposed).unwrap().next;
+    assert!(said.sentence.starts_with("A write-off of 1.00 USD is proposed: a second person"), "{said:?}");
+    own.state = InvoiceState::Void;
+    assert_eq!(explain(&own, late, &Context::default()).unwrap().facts[0].sentence, "It is void: nothing of it is owed.");
+    own.credited = own.amounts.total;
+    assert!(explain(&own, late, &Context::default()).unwrap().facts[0].sentence.starts_with("Credit notes took all of it off"));
 }

@@ -113,11 +113,13 @@ pub enum MailKind {
     DisputeReported,
     /// A webhook endpoint was disabled; it goes to the tenant.
     WebhookDisabled,
+    /// The tenant has taken the rules of auto-recharge away.
+    RechargeRemoved,
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 56] = [
         Self::Receipt,
         Self::CollectionFailed,
         Self::AuthenticationNeeded,
@@ -173,6 +175,7 @@ impl MailKind {
         Self::DisputeLost,
         Self::DisputeReported,
         Self::WebhookDisabled,
+        Self::RechargeRemoved,
     ];
 
     /// The name of the kind, as in the contract.
@@ -234,6 +237,7 @@ impl MailKind {
             Self::DisputeLost => "DISPUTE_LOST",
             Self::DisputeReported => "DISPUTE_REPORTED",
             Self::WebhookDisabled => "WEBHOOK_DISABLED",
+            Self::RechargeRemoved => "RECHARGE_REMOVED",
         }
     }
 

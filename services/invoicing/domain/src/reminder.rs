@@ -1,5 +1,5 @@
-//! Reminders: steps by days before or after the due date, on a clock that counts unblocked days only
-//! (docs/domain/invoicing.md#reminders).
+//! Reminders: steps by days before or after the due date, on a clock that from the due date on counts unblocked days only
+//! (docs/domain/invoicing.md#reminder-clock).
 
 use crate::invoice::{Invoice, InvoiceState};
 use chrono::{Days, NaiveDate, TimeDelta};
@@ -8,7 +8,7 @@ use payterms_kernel::money::MoneyError;
 /// How the reminders of an invoice stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reminders {
-    /// Days for which a block has kept the clock.
+    /// Days for which a block has kept the clock, from the day from which steps are counted.
     pub blocked_days: u32,
     /// Steps that are done, by their days from the due date.
     pub done: Vec<i16>,
@@ -19,10 +19,14 @@ pub struct Reminders {
 }
 
 impl Invoice {
-    /// The day of a step by the clock of unblocked days.
+    /// The day from which steps are counted: the due date, or that of a breach.
+    fn counted_from(&self) -> Option<NaiveDate> {
+        self.reminders.from.or(self.issue.as_ref().map(|issue| issue.due_date))
+    }
+
+    /// The day of a step by the clock.
     fn day_of(&self, step: i16) -> Option<NaiveDate> {
-        let start = self.reminders.from.or(self.issue.as_ref().map(|issue| issue.due_date))?;
-        let day = start.checked_add_signed(TimeDelta::days(step.into()))?;
+        let day = self.counted_from()?.checked_add_signed(TimeDelta::days(step.into()))?;
         day.checked_add_days(Days::new(self.reminders.blocked_days.into()))
     }
 
@@ -34,7 +38,9 @@ impl Invoice {
             return None;
         }
         let issued = self.issue.as_ref()?.issue_date;
-        let left = schedule.iter().filter(|step| !self.reminders.done.contains(step));
+        // A step before the due date says nothing after it.
+        let is_over = |step: i16| step < 0 && self.counted_from().is_some_and(|due| today > due);
+        let left = schedule.iter().filter(|step| !self.reminders.done.contains(step) && !is_over(**step));
         // What would have been before the invoice was there, or before the breach, is not made up.
         let begun = |day: &NaiveDate| *day > issued && self.reminders.from.is_none_or(|from| *day >= from);
         let next = left.filter_map(|step| self.day_of(*step)).filter(begun).min()?;
@@ -70,9 +76,10 @@ impl Invoice {
         self.reminders = Reminders { from: Some(day), last_on: self.reminders.last_on, ..Reminders::default() };
     }
 
-    /// A block has stood from one day to another: the clock stood still.
+    /// A block has stood from one day to another: the clock stood still, but for the days before the due date.
     pub(crate) fn reminders_resume(&mut self, since: NaiveDate, today: NaiveDate) {
-        let days = u32::try_from((today - since).num_days()).unwrap_or_default();
+        let from = self.counted_from().map_or(since, |start| start.max(since));
+        let days = u32::try_from((today - from).num_days()).unwrap_or_default();
         self.reminders.blocked_days = self.reminders.blocked_days.saturating_add(days);
     }
 }
@@ -109,6 +116,32 @@ mod tests {
         assert_eq!(own.next_reminder(&[7], day("2026-01-02")), Some(day("2026-01-09")));
         own.reminders_resume(day("2026-01-05"), day("2026-01-25"));
         assert_eq!(own.next_reminder(&[7], day("2026-01-25")), Some(day("2026-01-29")), "it resumes where it stood: four days are left");
+    }
+
+    #[test]
+    fn a_block_that_began_before_the_due_date_keeps_the_clock_only_from_there() {
+        // Due on 2 January: since when it was blocked, until when, the step, the day on which that is told, and its day.
+        for (since, until, step, asked, expected) in [
+            ("2025-12-20", "2026-01-01", 3, "2026-01-01", Some("2026-01-05")),
+            ("2025-12-20", "2026-01-19", 3, "2026-01-19", Some("2026-01-22")),
+            ("2026-01-02", "2026-01-19", 3, "2026-01-19", Some("2026-01-22")),
+            ("2026-01-04", "2026-01-19", 3, "2026-01-19", Some("2026-01-20")),
+            ("2025-12-20", "2026-01-19", 0, "2026-01-19", Some("2026-01-19")),
+            ("2025-12-20", "2026-01-19", -3, "2026-01-19", None),
+        ] {
+            let mut own = invoices(&[10_000]).remove(0);
+            if let Some(issue) = &mut own.issue {
+                issue.issue_date = day("2025-12-01");
+            }
+            own.reminders_resume(day(since), day(until));
+            assert_eq!(own.next_reminder(&[step], day(asked)), expected.map(day), "blocked from {since} to {until}, step {step}");
+        }
+        let mut own = invoices(&[10_000]).remove(0);
+        if let Some(issue) = &mut own.issue {
+            issue.issue_date = day("2025-12-01");
+        }
+        own.reminders_resume(day("2025-12-20"), day("2025-12-28"));
+        assert_eq!(own.next_reminder(&[-3], day("2025-12-28")), Some(day("2025-12-30")), "the due date has not moved");
     }
 
     #[test]

@@ -128,6 +128,8 @@ pub struct GivenBack {
 pub enum TakenFor {
     /// A charge is disputed.
     Dispute,
+    /// A charge was disputed, and the dispute was lost before the month ended: so a statement says of a dispute.
+    DisputeLost,
     /// A dispute was won.
     DisputeWon,
     /// A bank has returned a debit.
@@ -144,14 +146,23 @@ pub enum TakenFor {
 
 impl TakenFor {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Dispute, Self::DisputeWon, Self::Return, Self::Transfer, Self::Revocation, Self::Restoration, Self::GrantVoid];
+    pub const ALL: [Self; 8] = [
+        Self::Dispute,
+        Self::DisputeLost,
+        Self::DisputeWon,
+        Self::Return,
+        Self::Transfer,
+        Self::Revocation,
+        Self::Restoration,
+        Self::GrantVoid,
+    ];
 
     /// The name in columns.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Dispute => "DISPUTE",
+            Self::DisputeLost => "DISPUTE_LOST",
             Self::DisputeWon => "DISPUTE_WON",
             Self::Return => "RETURN",
             Self::Transfer => "TRANSFER",

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 use futures::stream::BoxStream;
-use payterms_chassis::handler;
+use payterms_chassis::{copies::COPIES, handler};
 use payterms_proto::invoicing::v1::{
     BatchGetInvoicesRequest, BatchGetInvoicesResponse, CorrectInvoiceRequest, CorrectInvoiceResponse, CreateCreditNoteRequest,
     CreateCreditNoteResponse, CreateInvoiceRequest, CreateInvoiceResponse, DeleteInvoiceRequest, DeleteInvoiceResponse,
@@ -89,7 +89,18 @@ impl InvoiceService for Api {
 
     async fn explain_invoice(&self, request: Request<ExplainInvoiceRequest>) -> Result<Response<ExplainInvoiceResponse>, Status> {
         let named = messages::invoices::explain_invoice(request)?;
-        handler::read(explain_invoice(&self.app, &named)).await
+        let mut rested_on = None;
+        let explained = async {
+            let (explained, copy) = explain_invoice(&self.app, &named).await?;
+            rested_on = copy;
+            Ok(explained)
+        };
+        let mut response = handler::read(explained).await?;
+        // The gateway asks the owner of the plan for its version, and repeats the call with it.
+        if let Some(copy) = rested_on.and_then(|copy| copy.parse().ok()) {
+            response.metadata_mut().insert(COPIES, copy);
+        }
+        Ok(response)
     }
 
     async fn get_outstanding(&self, request: Request<GetOutstandingRequest>) -> Result<Response<GetOutstandingResponse>, Status> {

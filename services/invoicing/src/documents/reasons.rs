@@ -92,6 +92,7 @@ impl Language {
     pub fn taken_for(self, why: TakenFor) -> &'static str {
         match why {
             TakenFor::Dispute => self.say("Payment disputed", "Paiement contesté"),
+            TakenFor::DisputeLost => self.say("Payment disputed, and lost", "Paiement contesté, et perdu"),
             TakenFor::DisputeWon => self.say("Dispute won: stands again", "Contestation gagnée : maintenu"),
             TakenFor::Return => self.say("Debit returned by the bank", "Prélèvement rejeté par la banque"),
             TakenFor::Transfer => self.say("Transfer taken back", "Virement repris"),

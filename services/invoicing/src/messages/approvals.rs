@@ -74,6 +74,12 @@ pub fn list_approvals(request: Request<pb::ListApprovalsRequest>) -> Result<(Ten
     Ok((name.tenant.clone(), state, page))
 }
 
+/// The name of an approval.
+#[must_use]
+pub fn approval_name(tenant: &TenantId, own: &Approval) -> String {
+    format!("tenants/{tenant}/approvals/{}", own.id)
+}
+
 /// An approval of an invoice of a customer.
 #[must_use]
 pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb::Approval {
@@ -87,7 +93,7 @@ pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb
         Proposal::CreditNote(_) => pb::approval::Kind::CreditNote,
     };
     pb::Approval {
-        name: format!("tenants/{tenant}/approvals/{}", own.id),
+        name: approval_name(tenant, own),
         state: state.into(),
         invoice: format!("{}/invoices/{}", customer_name(tenant, customer), own.invoice),
         kind: kind.into(),

@@ -96,6 +96,7 @@ pub fn mail_kind(kind: MailKind) -> pb::MailKind {
         MailKind::DisputeLost => pb::MailKind::DisputeLost,
         MailKind::DisputeReported => pb::MailKind::DisputeReported,
         MailKind::WebhookDisabled => pb::MailKind::WebhookDisabled,
+        MailKind::RechargeRemoved => pb::MailKind::RechargeRemoved,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{currency, unknown};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
-    Approval, Customer,
+    Approval, Customer, Invoice,
     approval::{ApprovalState, Proposal},
 };
 use payterms_kernel::{Id, Money, TenantId};
@@ -89,6 +89,13 @@ pub async fn list<C: ConnectionTrait>(
         query = query.filter(Column::State.eq(state.name()));
     }
     query.order_by_desc(Column::Id).limit(limit).all(conn).await?.into_iter().map(approval).collect()
+}
+
+/// What is proposed of an invoice and waits for a second person, oldest first.
+pub async fn waiting_for<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Approval>, AppError> {
+    let waiting = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::State.eq(ApprovalState::Proposed.name()));
+    let rows = waiting.filter(Column::InvoiceId.eq(invoice.uuid())).order_by_asc(Column::Id).all(conn).await?;
+    rows.into_iter().map(|row| Ok(approval(row)?.0)).collect()
 }
 
 /// Inserts an approval, or saves its answer.

@@ -4,7 +4,7 @@ use super::{currency, date, unknown};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use payterms_chassis::{AppError, sql};
-use payterms_invoicing_domain::{Customer, Destination, Invoice, Refund, RefundPart, statement::GivenBack};
+use payterms_invoicing_domain::{Customer, Destination, Invoice, Payment, Refund, RefundPart, statement::GivenBack};
 use payterms_kernel::{
     Id, Money, TenantId,
     calendar::{day_in, start_of_day},
@@ -126,6 +126,22 @@ pub async fn list<C: ConnectionTrait>(
         Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.eq(invoice.uuid())).filter(Column::Id.gt(after));
     let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
     whole(conn, tenant, rows).await
+}
+
+/// What is given back of a payment so far without a credit note, on whatever invoice.
+pub async fn unapplied_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Payment) -> Result<Money, AppError> {
+    let mut sum = Money::zero(payment.currency);
+    for allocation in &payment.allocations {
+        let refunds = Entity::find()
+            .filter(Column::Tenant.eq(tenant.as_str()))
+            .filter(Column::InvoiceId.eq(allocation.invoice.uuid()))
+            .filter(Column::CreditNoteId.is_null());
+        let refunds = whole(conn, tenant, refunds.all(conn).await?).await?;
+        for part in refunds.iter().flat_map(|own| &own.parts).filter(|part| part.payment == payment.id) {
+            sum = sum.plus(part.amount)?;
+        }
+    }
+    Ok(sum)
 }
 
 /// Inserts a refund, or saves what became of it.

@@ -38,7 +38,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         add("owed", json!("5.00\u{a0}USD"));
     }
     let item = if kind == MailKind::DisputeLost {
-        json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "date": day })
+        json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "again": "50.00\u{a0}USD", "date": day, "no_method": "true", "pay_by": day })
     } else {
         json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD" })
     };
@@ -61,10 +61,17 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     }
     if matches!(kind, MailKind::DisputeOpened | MailKind::DisputeLost) {
         add("recharge_from", json!(day));
+    }
+    if kind == MailKind::DisputeWon {
+        add("again", json!("true"));
+        add("may_choose", json!("true"));
+    }
+    if kind != MailKind::DisputeReported {
         add("new_method", json!(language.say("card ending in 4444", "carte se terminant par 4444")));
     }
     if kind == MailKind::DisputeLost {
         add("by_bank", json!("true"));
         add("is_open", json!("true"));
+        add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
     }
 }

@@ -119,6 +119,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("amount", json!("20.00\u{a0}USD"));
             add("date", json!(language.date(day)));
             add("expires_on", json!(language.date(day)));
+            add("paid_owed", json!("5.00\u{a0}USD"));
         }
         MailKind::CollectionFailed => {
             add("number", json!("INV-2026-000001"));

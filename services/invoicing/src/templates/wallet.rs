@@ -10,6 +10,7 @@ use serde_json::json;
 pub fn ours(kind: MailKind) -> Option<[&'static str; 2]> {
     Some(match kind {
         MailKind::RechargeFailed => both!("recharge_failed"),
+        MailKind::RechargeRemoved => both!("recharge_removed"),
         MailKind::TopUpRefunded => both!("top_up_refunded"),
         MailKind::TransferRefunded => both!("transfer_refunded"),
         MailKind::TransferRefundReturned => both!("transfer_refund_returned"),
@@ -32,6 +33,9 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             add("ceiling", json!("150.00\u{a0}USD"));
             add("ceiling_left", json!("10.00\u{a0}USD"));
             add("month", json!(language.month(day)));
+        }
+        MailKind::RechargeRemoved => {
+            add("explanation", json!("Your account is closed."));
         }
         MailKind::TopUpRefunded => {
             add("number", json!("RCN-2026-000001"));

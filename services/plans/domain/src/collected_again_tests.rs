@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use super::{Attempt, Ended};
+use crate::on_time::undecided;
 use crate::{
     Plan, PlanState,
     life::{
@@ -9,7 +10,7 @@ use crate::{
         tests::{active, at, day, publish_figures, usd},
     },
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::UTC;
 use payterms_kernel::ladder::Ladder;
 use uuid::Uuid;
@@ -66,10 +67,54 @@ fn a_lost_instalment_is_tried_before_it_is_a_breach() {
     let id = Uuid::from_u128(2);
     plan.collect(id, UTC, notice_over).unwrap();
     plan.evaluate(UTC, notice_over).unwrap();
-    assert_eq!(plan.state, PlanState::InGrace, "it is under way");
+    assert_eq!(plan.state, PlanState::Active, "nobody is told that it is late while it is under way");
     plan.attempt_ended(id, &Ended::Failed("declined".to_owned()), notice_over).unwrap();
     plan.evaluate(UTC, notice_over).unwrap();
     assert_eq!(plan.state, PlanState::Breached, "no days of grace");
+}
+
+/// Due on 31 January with five days of grace, disputed on 10 February, lost on the 12th: tried on the 14th, and the 18th is its last day.
+#[test]
+fn the_day_on_which_a_plan_ends_is_not_known_while_its_instalment_is_disputed_and_true_afterwards() {
+    let mut plan = collected();
+    let (disputed_at, lost_at, notice_over) = (at(day("2026-02-10")), at(day("2026-02-12")), at(day("2026-02-14")));
+    let open_again = |plan: &mut Plan, until, now: DateTime<Utc>| {
+        let (invoice, due_on) = (plan.covered[0].invoice, plan.covered[0].due_on);
+        let (paid_by_day, revision) = (Vec::new(), now.timestamp());
+        let figures = Figures { open: usd(4_000), paid: usd(0), paid_by_day, no_consequence_before: Some(until), due_on, revision };
+        plan.follow(invoice, &figures, now).unwrap();
+        plan.evaluate(UTC, now).unwrap();
+    };
+    open_again(&mut plan, undecided(), disputed_at);
+    assert_eq!((plan.breach_after(), plan.grace_end(), plan.next_try()), (None, None, None));
+    open_again(&mut plan, day("2026-02-14"), lost_at);
+    let told = Some(day("2026-02-18"));
+    assert_eq!((plan.breach_after(), plan.next_try()), (told, Some(notice_over)));
+    assert_eq!(plan.evaluate(UTC, notice_over), Ok(Evaluated::Collect));
+    let id = Uuid::from_u128(2);
+    plan.collect(id, UTC, notice_over).unwrap();
+    plan.attempt_ended(id, &Ended::Failed("stolen_card".to_owned()), notice_over).unwrap();
+    plan.evaluate(UTC, notice_over).unwrap();
+    assert_eq!((plan.state, plan.breach_after(), plan.grace_end()), (PlanState::InGrace, told, told));
+    plan.evaluate(UTC, at(day("2026-02-18"))).unwrap();
+    assert_eq!(plan.state, PlanState::InGrace, "the last day is in time");
+    plan.evaluate(UTC, at(day("2026-02-19"))).unwrap();
+    assert_eq!(plan.state, PlanState::Breached);
+}
+
+#[test]
+fn what_is_paid_by_the_try_of_the_day_was_never_late() {
+    let (mut plan, first) = (active(), at(day("2026-01-31")));
+    (0..3).for_each(|index| plan.announce(index, first));
+    plan.collect(Uuid::from_u128(1), UTC, first).unwrap();
+    plan.attempt_ended(Uuid::from_u128(1), &Ended::Failed("card_declined".to_owned()), first).unwrap();
+    let next = first + TimeDelta::days(1);
+    assert_eq!(plan.evaluate(UTC, next), Ok(Evaluated::Collect), "at the beginning of the day on which it would be late");
+    plan.collect(Uuid::from_u128(2), UTC, next).unwrap();
+    publish_figures(&mut plan, 0, 666, 3_334, next);
+    plan.attempt_ended(Uuid::from_u128(2), &Ended::Paid(usd(3_334)), next).unwrap();
+    plan.evaluate(UTC, next).unwrap();
+    assert_eq!((plan.state, plan.missed_an_instalment()), (PlanState::Active, false));
 }
 
 #[test]

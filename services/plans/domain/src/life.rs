@@ -150,6 +150,7 @@ impl Plan {
             }
             PlanState::Active | PlanState::InGrace => {
                 let evaluated = self.evaluate_running(nothing_open, day_in(zone, now), now)?;
+                self.postpone_try(zone);
                 self.drop_try_after_breach(zone);
                 Ok(evaluated)
             }
@@ -158,6 +159,8 @@ impl Plan {
     }
 
     fn evaluate_running(&mut self, nothing_open: bool, today: NaiveDate, now: DateTime<Utc>) -> Result<Evaluated, Refusal> {
+        // What is to be collected now is collected before anybody is told that it is late.
+        let collects_first = self.is_to_collect(today, now)?;
         let late_by_its_date = self.next_instalment().map(|(_, instalment)| instalment.due_on).filter(|due_on| *due_on < today);
         let late = late_by_its_date.is_some();
         if self.state == PlanState::InGrace && !late {
@@ -170,7 +173,7 @@ impl Plan {
         }
         // The debit of a bank account takes days. The instalment is not late while such an attempt is under way, nor before the
         // customer knows that a payment was taken back.
-        if late && !self.is_collecting() && !self.is_spared(today) {
+        if late && !self.is_collecting() && !self.is_spared(today) && !(collects_first && self.state == PlanState::Active) {
             if self.state == PlanState::Active {
                 self.go(Verb::Miss, Actor::suite(), "", now)?;
                 self.late_since = Some(today);
@@ -179,9 +182,9 @@ impl Plan {
             self.late_since = self.late_since.max(late_by_its_date.and_then(|due_on| due_on.succ_opt()));
             self.note_missed(today, now);
         }
-        // On the first day on which anything follows from what is open again it is tried before it is a breach, also where there are no
-        // days of grace.
-        if self.spared_until() == Some(today) && self.is_to_collect(today, now)? {
+        // So it is before it is late, and on the first day on which anything follows from what is open again before it is a breach, also
+        // where there are no days of grace.
+        if collects_first && (self.state == PlanState::Active || self.spared_until() == Some(today)) {
             return Ok(Evaluated::Collect);
         }
         if let Some(last_day) = self.over_grace(today)? {
@@ -191,7 +194,7 @@ impl Plan {
             self.breaches.add(last_day);
             return Ok(Evaluated::Done);
         }
-        if self.is_to_collect(today, now)? {
+        if collects_first {
             return Ok(Evaluated::Collect);
         }
         if self.attempt.next_at.is_some_and(|at| at <= now) && !self.attempt.under_way && !self.is_spared(today) {
@@ -206,24 +209,45 @@ impl Plan {
         Ok(next.filter(|_| due).map_or(Evaluated::Done, Evaluated::Announce))
     }
 
-    /// The last day of the grace period; `None` if the plan is not in it.
+    /// The last day of the grace period; `None` if the plan is not in it, or while that day is not known.
     #[must_use]
     pub fn grace_end(&self) -> Option<NaiveDate> {
-        let first_over = self.late_since?.checked_add_days(Days::new(self.grace_days.into()))?;
-        let last = first_over.pred_opt()?;
+        let last = self.last_day_of_grace(self.late_since?)?;
+        Some(last).filter(|_| self.state == PlanState::InGrace && !self.is_disputed())
+    }
+
+    /// The last day of the grace of what is late from a day on: also the day of a reinstatement, and none that was promised is cut.
+    fn last_day_of_grace(&self, late_from: NaiveDate) -> Option<NaiveDate> {
+        let last = late_from.checked_add_days(Days::new(self.grace_days.into()))?.pred_opt()?;
         let promised = self.spared_until().and_then(|day| day.pred_opt());
-        Some(last.max(self.reinstated_on.unwrap_or(last)).max(promised.unwrap_or(last))).filter(|_| self.state == PlanState::InGrace)
+        Some(last.max(self.reinstated_on.unwrap_or(last)).max(promised.unwrap_or(last)))
     }
 
     /// The last day on which the next instalment can be paid: where it is unpaid after it, the plan is breached. `None` where no
-    /// instalment falls due.
+    /// instalment falls due, and while a charge that had paid it is disputed.
     #[must_use]
     pub fn breach_after(&self) -> Option<NaiveDate> {
-        let (_, next) = self.next_instalment().filter(|_| self.state.is_running())?;
-        let last = next.due_on.checked_add_days(Days::new(self.grace_days.into()))?;
-        let promised = self.spared_until().and_then(|day| day.pred_opt());
-        let last = last.max(self.grace_end().unwrap_or(last)).max(self.reinstated_on.unwrap_or(last));
-        Some(last.max(promised.unwrap_or(last)))
+        let (_, next) = self.next_instalment().filter(|_| self.state.is_running() && !self.is_disputed())?;
+        let by_its_date = next.due_on.succ_opt()?;
+        if self.state == PlanState::InGrace {
+            return self.last_day_of_grace(self.late_since.unwrap_or(by_its_date).max(by_its_date));
+        }
+        // What is due since before it was reinstated, or before its customer knew that it is open again, is late from that day on.
+        let late_from = by_its_date.max(self.spared_until().unwrap_or(by_its_date)).max(self.reinstated_on.unwrap_or(by_its_date));
+        self.last_day_of_grace(late_from)
+    }
+
+    /// When the next attempt is made; `None` where none is planned, and while nobody knows it.
+    #[must_use]
+    pub fn next_try(&self) -> Option<DateTime<Utc>> {
+        self.attempt.next_at.filter(|_| self.state.is_running() && !self.attempt.under_way && !self.is_disputed())
+    }
+
+    /// Nothing is tried before anything follows from what is open again, so nothing is planned before that day.
+    fn postpone_try(&mut self, zone: Tz) {
+        if let (Some(at), Some(day), false) = (self.attempt.next_at, self.spared_until(), self.is_disputed()) {
+            self.attempt.next_at = Some(at.max(start_of_day(zone, day)));
+        }
     }
 
     /// Whether an attempt on a day comes before the plan is breached. On the first day on which anything follows from what is open

@@ -30,6 +30,12 @@ impl Breaches {
     }
 }
 
+/// Stands for the day from which anything follows from what is open, while nobody knows it.
+#[must_use]
+pub fn undecided() -> NaiveDate {
+    NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(NaiveDate::MAX)
+}
+
 /// What decides whether a plan becomes active again by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Restart {
@@ -106,11 +112,17 @@ impl Plan {
         self.offer.instalments.iter().any(|instalment| instalment.missed)
     }
 
-    /// The day from which anything follows from what is open, where a payment was taken back.
+    /// The day from which anything follows from what is open, where a payment was taken back: [`undecided`] while that is disputed.
     #[must_use]
     pub fn spared_until(&self) -> Option<NaiveDate> {
         let open = self.covered.iter().filter(|invoice| invoice.open.is_positive());
         open.filter_map(|invoice| invoice.no_consequence_before).max()
+    }
+
+    /// Whether a charge that had paid is disputed: until that is decided nobody knows when anything follows.
+    #[must_use]
+    pub fn is_disputed(&self) -> bool {
+        self.spared_until() == Some(undecided())
     }
 
     /// Whether that day is still to come.

@@ -1,8 +1,8 @@
 //! On time by effective day: tables of what is missed, breaches that are disproved, plans that are open again.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use super::tests::{active, at, block, day, facts, publish_figures, publish_figures_of, settings, try_propose, usd, who};
-use crate::{Plan, PlanSettings, PlanState, Schedule, Side, Verb, plan::PendingTransition};
+use super::tests::{active, at, block, by_hand, day, facts, publish_figures, publish_figures_of, settings, try_propose, usd, who};
+use crate::{Plan, PlanSettings, PlanState, Schedule, Side, Verb, collection::Ended, life::Evaluated, plan::PendingTransition};
 use chrono::TimeDelta;
 use chrono_tz::UTC;
 
@@ -14,7 +14,7 @@ fn verbs(plan: &Plan) -> Vec<Verb> {
 /// A plan of 33.34 on 31 January and 33.33 each on 28 February and 31 March, breached on 6 February: the last day of grace was
 /// the fifth.
 fn breached() -> Plan {
-    let mut plan = active();
+    let mut plan = by_hand();
     plan.evaluate(UTC, at(day("2026-02-01"))).unwrap();
     assert_eq!((plan.state, plan.grace_end()), (PlanState::InGrace, Some(day("2026-02-05"))));
     plan.evaluate(UTC, at(day("2026-02-06"))).unwrap();
@@ -237,7 +237,12 @@ fn a_plan_in_grace_is_not_breached_before_the_third_day_and_collects_nothing() {
     }
     let by_hand = plan.retry_attempt(uuid::Uuid::from_u128(1), day("2026-02-06"), now).unwrap_err();
     assert_eq!(by_hand.reason, "COLLECTION_STATE", "its customer hears of it first");
-    plan.evaluate(UTC, at(day("2026-02-07"))).unwrap();
+    let third = at(day("2026-02-07"));
+    assert_eq!(plan.evaluate(UTC, third), Ok(Evaluated::Collect), "it is tried before it is late");
+    let id = uuid::Uuid::from_u128(1);
+    plan.collect(id, UTC, third).unwrap();
+    plan.attempt_ended(id, &Ended::Failed("card_declined".to_owned()), third).unwrap();
+    plan.evaluate(UTC, third).unwrap();
     assert_eq!((plan.state, plan.grace_end()), (PlanState::InGrace, Some(day("2026-02-11"))));
 }
 

@@ -99,6 +99,11 @@ pub(crate) fn active() -> Plan {
     plan
 }
 
+/// The same plan, whose customer pays each instalment.
+pub(crate) fn by_hand() -> Plan {
+    Plan { collect_automatically: false, ..active() }
+}
+
 fn amounts(plan: &Plan) -> Vec<(i64, i64)> {
     plan.offer.instalments.iter().map(|instalment| (instalment.amount.micros() / 10_000, instalment.paid.micros() / 10_000)).collect()
 }
@@ -190,11 +195,11 @@ fn what_people_and_days_do_walks_every_edge() {
     block(&mut plan, now);
     plan.end(Verb::Cancel, who(Side::Tenant), "", now).unwrap();
     record(&plan);
-    let (mut plan, late) = (active(), at(day("2026-02-01")));
+    let (mut plan, late) = (by_hand(), at(day("2026-02-01")));
     plan.evaluate(UTC, late).unwrap();
     plan.end(Verb::Cancel, who(Side::Tenant), "", late).unwrap();
     record(&plan);
-    let mut plan = active();
+    let mut plan = by_hand();
     plan.evaluate(UTC, late).unwrap();
     assert_eq!((plan.state, plan.grace_end()), (PlanState::InGrace, Some(day("2026-02-05"))));
     publish_figures(&mut plan, 0, 0, 4_000, late);
@@ -223,7 +228,7 @@ fn what_people_and_days_do_walks_every_edge() {
     assert_eq!((plan.state, plan.pending_transition.clone()), (PlanState::Completed, Some(PendingTransition::Lift)));
     record(&plan);
     // It is paid in time after all; the undo, and its completion, are seen only afterwards.
-    let mut plan = active();
+    let mut plan = by_hand();
     plan.evaluate(UTC, late).unwrap();
     plan.evaluate(UTC, late + TimeDelta::days(5)).unwrap();
     plan.lifted(late);
@@ -343,12 +348,11 @@ fn a_try_ends_once_and_a_new_instalment_begins_a_new_ladder() {
     assert_eq!(plan.attempt_ended(id, &failed, first), Ok(true));
     assert_eq!(plan.attempt_ended(id, &failed, first), Ok(false));
     assert_eq!((plan.attempt.next_at, plan.next_evaluation(UTC)), (Some(first + TimeDelta::days(1)), Some(first + TimeDelta::days(1))));
-    plan.evaluate(UTC, first + TimeDelta::days(1)).unwrap();
-    assert_eq!((plan.state, plan.attempt.under_way), (PlanState::InGrace, false));
     assert_eq!(plan.evaluate(UTC, first + TimeDelta::days(1)), Ok(Evaluated::Collect));
+    assert_eq!((plan.state, plan.attempt.under_way), (PlanState::Active, false), "it is tried before it is late");
     plan.collect(Uuid::from_u128(2), UTC, first + TimeDelta::days(1)).unwrap();
     plan.evaluate(UTC, first + TimeDelta::days(30)).unwrap();
-    assert_eq!(plan.state, PlanState::InGrace, "a try under way is waited for");
+    assert_eq!(plan.state, PlanState::Active, "a try under way is waited for");
     let until = first + TimeDelta::days(40);
     plan.attempt_ended(Uuid::from_u128(2), &Ended::From(until), first).unwrap();
     assert_eq!((plan.attempt.next_at, plan.attempt.ladder.attempts), (Some(until), 1));

@@ -6,7 +6,7 @@ use payterms_chassis::{
     render::{date_of, money_of},
 };
 use payterms_kernel::{Currency, DatedAmount, Id, Money};
-use payterms_plans_domain::{Covered, Invoice, collection::Ended, life::Figures, proposal::Facts};
+use payterms_plans_domain::{Covered, Invoice, collection::Ended, life::Figures, on_time::undecided, proposal::Facts};
 use payterms_proto::{
     google::r#type::Money as MoneyMessage,
     invoicing::v1::{DatedAmount as DatedAmountMessage, Invoice as InvoiceMessage, Payment, invoice, payment},
@@ -24,10 +24,7 @@ fn dated_amount(message: &DatedAmountMessage) -> Option<DatedAmount> {
 
 /// The day before which nothing follows from what is open: none is known while a charge that had paid it is disputed.
 fn first_day_of_consequences(message: &InvoiceMessage) -> Option<NaiveDate> {
-    if message.disputed_by.is_empty() {
-        return message.no_consequence_before.as_ref().and_then(date_of);
-    }
-    NaiveDate::from_ymd_opt(9999, 12, 31)
+    if message.disputed_by.is_empty() { message.no_consequence_before.as_ref().and_then(date_of) } else { Some(undecided()) }
 }
 
 /// The id of an invoice, and the amounts from which instalments are worked out.

@@ -311,7 +311,7 @@ pub fn plan(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
         next_instalment: plan.next_instalment().map(instalment),
         collection: Some(pb::PlanCollection {
             failed_attempt_count: i32::try_from(plan.attempt.ladder.attempts).unwrap_or(i32::MAX),
-            next_attempt_time: plan.attempt.next_at.map(timestamp),
+            next_attempt_time: plan.next_try().map(timestamp),
             failure_reason: plan.attempt.reason.clone(),
             under_way: plan.attempt.under_way,
         }),

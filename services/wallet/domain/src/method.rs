@@ -103,6 +103,24 @@ impl PaymentMethod {
         Ok(())
     }
 
+    /// Refuses a credit line, which buys no credit. Where it is the purchase default and no method was named, nothing else is charged
+    /// instead: nobody has chosen it for that (docs/domain/wallet.md#line-is-no-source).
+    ///
+    /// # Errors
+    /// `CREDIT_LINE_NOT_ALLOWED`.
+    pub fn must_buy_credit(&self, is_by_default: bool) -> Result<(), Refusal> {
+        match (self.kind, is_by_default) {
+            (MethodKind::CreditLine, true) => Err(no_credit_line(
+                "The customer's purchase default is a credit line, which buys no credit. Name a card or bank account in payment_method, or \
+                 make one the default with SetPurchaseDefault.",
+            )),
+            (MethodKind::CreditLine, false) => {
+                Err(no_credit_line("A credit line buys no credit: it pays invoices later, and nothing else. Name a card or bank account."))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a credit line, which only the credit service removes.
     ///
     /// # Errors
@@ -195,6 +213,18 @@ impl Methods {
         self.move_collection_from(id, day);
     }
 
+    /// The charge that was taken back stands again: the method may be charged without a person present again. Where none is, which is so
+    /// only where this one was and no other has taken its place, it is the collection method again; returns whether it is.
+    pub fn stand_again(&mut self, id: Id<PaymentMethod>, day: NaiveDate) -> bool {
+        let Some(method) = self.active.iter_mut().find(|method| method.id == id) else { return false };
+        method.charged_back = false;
+        let is_restored = self.collection.is_none() && method.qualifies(day);
+        if is_restored {
+            self.collection = Some(id);
+        }
+        is_restored
+    }
+
     /// Whether another method has become the collection method since it was `before`.
     #[must_use]
     pub fn is_replaced(&self, before: Option<Id<PaymentMethod>>) -> bool {
@@ -266,6 +296,26 @@ mod tests {
         let line = PaymentMethod { active: true, ..line };
         assert_eq!(line.must_be_collectable(day).unwrap_err().reason, "CREDIT_LINE_NOT_ALLOWED");
         assert_eq!(line.must_be_usable(day), Ok(()));
+    }
+
+    #[test]
+    fn a_won_dispute_gives_the_only_card_back_and_takes_no_place_from_another() {
+        let day = NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
+        let (old, new, line) =
+            (card(1, 2027), card(2, 2026), PaymentMethod::of_line(Id::from_uuid(uuid::Uuid::from_u128(9)), DateTime::UNIX_EPOCH));
+        let mut methods = Methods::default();
+        methods.add(old.clone());
+        methods.switch_on(&line);
+        methods.stop_charging(old.id, day);
+        assert_eq!(methods.collection, None);
+        assert!(methods.stand_again(old.id, day) && methods.collection == Some(old.id), "nobody has chosen otherwise");
+        methods.stop_charging(old.id, day);
+        methods.add(new.clone());
+        assert!(!methods.stand_again(old.id, day) && methods.collection == Some(new.id), "another was saved meanwhile");
+        assert!(methods.active.iter().all(|method| !method.charged_back));
+        let mut methods = Methods { active: vec![card(3, 2025)], ..Methods::default() };
+        assert!(!methods.stand_again(card(3, 2025).id, day) && methods.collection.is_none(), "it has expired");
+        assert!(!methods.stand_again(old.id, day), "it was removed");
     }
 
     #[test]

@@ -94,6 +94,26 @@ impl AutoRecharge {
         Ok(Some(Wanted { credit, step: rule.step.filter(|_| credit == rule.credit) }))
     }
 
+    /// Refuses where there are no rules.
+    ///
+    /// # Errors
+    /// `RECHARGE_STATE`.
+    pub fn must_have_rules(&self) -> Result<(), Refusal> {
+        if self.rules.is_none() {
+            return Err(Refusal::state("RECHARGE_STATE", "Auto-recharge", "OFF", &["UpdateAutoRecharge"]));
+        }
+        Ok(())
+    }
+
+    /// Sets the rules, or none. What has failed or waits is over with the old ones; a recharge that is open ends by itself.
+    pub fn set(&mut self, rules: Rules) {
+        self.rules = rules;
+        self.start_anew();
+        self.end_pause();
+        self.month_end_marked &= rules.month_end.is_some();
+        self.version = self.version.saturating_add(1);
+    }
+
     /// Refuses what takes credit away where the rules then require more than before: they would buy it again. What is open, or has
     /// stopped, does not count: it ends, and the rules are evaluated then.
     ///
@@ -104,7 +124,8 @@ impl AutoRecharge {
         let zero = Money::zero(before.currency);
         let wanted = |wallet: &Wallet| Ok::<_, Refusal>(rules.wanted(wallet, now)?.map_or(zero, |wanted| wanted.credit));
         if wanted(after)?.compare(wanted(before)?)?.is_gt() {
-            let message = "Auto-recharge would buy the credit again. Change or remove its rules with UpdateAutoRecharge first.";
+            let message = "Auto-recharge would buy the credit again. Remove its rules with RemoveAutoRecharge first, or let the customer \
+                           change them with UpdateAutoRecharge.";
             return Err(Refusal::precondition("RECHARGE_WOULD_FOLLOW", message));
         }
         Ok(())
@@ -240,8 +261,8 @@ impl AutoRecharge {
     /// # Errors
     /// `RECHARGE_STATE` if there are no rules.
     pub fn retry(&mut self) -> Result<(), Refusal> {
-        if self.rules.is_none() && self.failure.is_empty() {
-            return Err(Refusal::state("RECHARGE_STATE", "Auto-recharge", "OFF", &["UpdateAutoRecharge"]));
+        if self.failure.is_empty() {
+            self.must_have_rules()?;
         }
         if !self.failure.is_empty() {
             self.forget_failure();

@@ -8,6 +8,17 @@ use payterms_kernel::{
     calendar::{day_in, start_of_day},
 };
 
+/// An amount, with what counts together with it: what is done in parts is one deed (docs/domain/wallet.md#second-person).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// What counts together, as the beginning of a sentence.
+    pub what: &'static str,
+    /// How much it is so far.
+    pub so_far: Money,
+    /// How much is asked for.
+    pub amount: Money,
+}
+
 /// A tenant's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalletSettings {
@@ -74,18 +85,22 @@ impl WalletSettings {
         Ok(())
     }
 
-    /// Refuses an amount above the tenant's limit to one person who is no owner (docs/domain/wallet.md#second-person).
+    /// Refuses to one person who is no owner what comes to more than the tenant's limit.
     ///
     /// # Errors
     /// `SECOND_PERSON_REQUIRED`.
-    pub fn must_be_within_limit(&self, amount: Money) -> Result<(), Refusal> {
+    pub fn must_be_within_limit(&self, Together { what, so_far, amount }: Together) -> Result<(), Refusal> {
         let limit = self.approval_limits.iter().find(|limit| limit.currency() == amount.currency());
         let Some(limit) = limit.copied() else { return Ok(()) };
-        if amount.compare(limit)?.is_le() {
+        let sum = so_far.plus(amount)?;
+        if sum.compare(limit)?.is_le() {
             return Ok(());
         }
-        let message = format!("More than {limit} takes a second person: an owner of the tenant gives it back.");
-        Err(Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount()).with("amount", amount.amount()))
+        let together =
+            if so_far.is_positive() { format!(", and {what} counts together: {so_far} so far, {sum} with this") } else { String::new() };
+        let message = format!("More than {limit} takes a second person{together}. An owner of the tenant gives it back.");
+        let refusal = Refusal::precondition("SECOND_PERSON_REQUIRED", message).with("limit", limit.amount());
+        Err(refusal.with("amount", sum.amount()).with("so_far", so_far.amount()))
     }
 
     /// When credit that is purchased now expires: at the end of its last day (docs/domain/wallet.md#purchased-expiry).

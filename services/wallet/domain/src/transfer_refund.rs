@@ -19,7 +19,8 @@ const REFUSALS: [(&str, &str); 2] = [
     ("REFUND_TOO_LARGE", "Less of the credit was left than was to go back. Ask for a new refund of at most what is left."),
     (
         "RECHARGE_WOULD_FOLLOW",
-        "Auto-recharge would have bought the credit again. Change or remove its rules with UpdateAutoRecharge first.",
+        "Auto-recharge would have bought the credit again. Remove its rules with RemoveAutoRecharge first, or let the customer change them \
+         with UpdateAutoRecharge.",
     ),
 ];
 

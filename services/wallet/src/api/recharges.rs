@@ -4,8 +4,8 @@ use super::Api;
 use crate::{messages::recharges as messages, use_cases::recharges};
 use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
-    GetAutoRechargeRequest, GetAutoRechargeResponse, RetryAutoRechargeRequest, RetryAutoRechargeResponse, UpdateAutoRechargeRequest,
-    UpdateAutoRechargeResponse, auto_recharge_service_server::AutoRechargeService,
+    GetAutoRechargeRequest, GetAutoRechargeResponse, RemoveAutoRechargeRequest, RemoveAutoRechargeResponse, RetryAutoRechargeRequest,
+    RetryAutoRechargeResponse, UpdateAutoRechargeRequest, UpdateAutoRechargeResponse, auto_recharge_service_server::AutoRechargeService,
 };
 use tonic::{Request, Response, Status};
 
@@ -27,5 +27,13 @@ impl AutoRechargeService for Api {
     async fn retry_auto_recharge(&self, request: Request<RetryAutoRechargeRequest>) -> Result<Response<RetryAutoRechargeResponse>, Status> {
         let (call, wallet) = messages::retry_auto_recharge(request)?;
         handler::write(&self.app.flows, &call, || recharges::retry::retry_auto_recharge(&self.app, &call, &wallet)).await
+    }
+
+    async fn remove_auto_recharge(
+        &self,
+        request: Request<RemoveAutoRechargeRequest>,
+    ) -> Result<Response<RemoveAutoRechargeResponse>, Status> {
+        let (call, removal) = messages::remove_auto_recharge(request)?;
+        handler::write(&self.app.flows, &call, || recharges::update::remove_auto_recharge(&self.app, &call, &removal)).await
     }
 }

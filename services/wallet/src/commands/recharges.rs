@@ -13,3 +13,12 @@ pub struct UpdateAutoRecharge {
     /// The version that may be changed; empty: any.
     pub etag: String,
 }
+
+/// The rules of a wallet go, because a person of the tenant says so.
+#[derive(Debug, Clone)]
+pub struct RemoveAutoRecharge {
+    /// Whose.
+    pub wallet: WalletRef,
+    /// Why, for the customer to read.
+    pub explanation: String,
+}

@@ -1,7 +1,10 @@
 //! Rules of auto-recharge.
 
 use super::names::{WALLET, wallet_ref};
-use crate::commands::{recharges::UpdateAutoRecharge, wallets::WalletRef};
+use crate::commands::{
+    recharges::{RemoveAutoRecharge, UpdateAutoRecharge},
+    wallets::WalletRef,
+};
 use payterms_chassis::{
     AppError, Call, Fields, etag,
     fields::Digits,
@@ -57,6 +60,14 @@ pub fn retry_auto_recharge(request: Request<pb::RetryAutoRechargeRequest>) -> Re
     let (mut fields, message) = Fields::open(request)?;
     let name = fields.singleton("name", &message.name, WALLET, LAST);
     Ok((fields.write(&message.request_id, name.tenant.clone())?, wallet_ref(&name)))
+}
+
+/// Takes the rules away.
+pub fn remove_auto_recharge(request: Request<pb::RemoveAutoRechargeRequest>) -> Result<(Call, RemoveAutoRecharge), AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let name = fields.singleton("name", &message.name, WALLET, LAST);
+    let explanation = fields.text("explanation", &message.explanation, 1, 500);
+    Ok((fields.write(&message.request_id, name.tenant.clone())?, RemoveAutoRecharge { wallet: wallet_ref(&name), explanation }))
 }
 
 /// The rules of the wallet of that name, and their state; a snapshot has no figures of the month.

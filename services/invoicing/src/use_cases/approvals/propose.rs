@@ -4,6 +4,8 @@ use super::save::publish_approval;
 use crate::{
     app::App,
     commands::approvals::ProposeApproval,
+    messages,
+    store::approvals,
     use_cases::{invoices::load::lock_invoice, payments::pending::name_pending},
 };
 use payterms_chassis::{Answer, AppError, Call};
@@ -11,6 +13,7 @@ use payterms_invoicing_domain::{
     Approval,
     approval::{ApprovalState, Proposal},
 };
+use payterms_kernel::{Refusal, TenantId};
 use payterms_proto::invoicing::v1::{Approval as ApprovalMessage, ProposeCreditNoteResponse, ProposeWriteOffResponse};
 use prost::Message;
 use std::slice::from_ref;
@@ -33,11 +36,19 @@ impl ProposalAnswer for ProposeCreditNoteResponse {
     }
 }
 
+/// Refuses a second write-off of what is open: one is enough, and the other could only be refused.
+fn must_be_alone(tenant: &TenantId, waiting: &[Approval]) -> Result<(), Refusal> {
+    let Some(first) = waiting.iter().find(|own| matches!(own.proposal, Proposal::WriteOff(_))) else { return Ok(()) };
+    let message = "A write-off of the invoice is proposed already. Let a second person decide that, with DecideApproval.";
+    let refusal = Refusal::precondition("APPROVAL_WAITS", message);
+    Err(refusal.with("approval", messages::approvals::approval_name(tenant, first)))
+}
+
 /// Proposes a credit note of an amount, or else a write-off of what is open; what would be refused now is not
 /// proposed.
 ///
 /// # Errors
-/// Those of the deed, `RESOURCE_NOT_FOUND`.
+/// Those of the deed, `APPROVAL_WAITS`, `RESOURCE_NOT_FOUND`.
 pub async fn propose_approval<A: ProposalAnswer>(app: &App, call: &Call, proposed: &ProposeApproval) -> Result<Answer<A>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let invoice = lock_invoice(&tx, &proposed.invoice).await?;
@@ -45,12 +56,14 @@ pub async fn propose_approval<A: ProposalAnswer>(app: &App, call: &Call, propose
         return Ok(answer);
     }
     let now = tx.now();
+    let waiting = approvals::waiting_for(tx.conn(), &call.tenant, invoice.id).await?;
     let mut would_be = invoice.clone();
     let proposal = if let Some(amount) = proposed.credit {
         let credited = would_be.credit(amount, now);
         name_pending(&tx, from_ref(&invoice), credited).await?;
         Proposal::CreditNote(amount)
     } else {
+        must_be_alone(&call.tenant, &waiting)?;
         let given_up = would_be.write_off(now);
         name_pending(&tx, from_ref(&invoice), given_up).await?;
         Proposal::WriteOff(invoice.open()?)

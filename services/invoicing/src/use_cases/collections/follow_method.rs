@@ -32,7 +32,8 @@ pub async fn note_collection_method(tx: &WriteTx, changed: &PaymentMethodsChange
 }
 
 /// A card can be charged until the end of the month in which it expires.
-fn last_day(method: &PaymentMethod) -> NaiveDate {
+#[must_use]
+pub fn last_day(method: &PaymentMethod) -> NaiveDate {
     let expires = NaiveDate::from_ymd_opt(method.expire_year, u32::try_from(method.expire_month).unwrap_or_default(), 1);
     expires.map_or_else(collection_methods::without_end, month_end)
 }

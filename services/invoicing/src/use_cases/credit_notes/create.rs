@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
-use payterms_invoicing_domain::Invoice;
+use payterms_invoicing_domain::{Invoice, approval::Together};
 use payterms_kernel::Money;
 use payterms_proto::invoicing::v1::CreateCreditNoteResponse;
 use std::slice::from_ref;
@@ -34,7 +34,7 @@ pub async fn create_credit_note(
         return app.flows.answer(call, true).await;
     }
     // All notes of the invoice together: many small ones are a large one.
-    must_be_within_limit(&tx, invoice.credited.plus(amount)?, Some("ProposeCreditNote")).await?;
+    must_be_within_limit(&tx, Together::of_invoice(&invoice, amount, "ProposeCreditNote")).await?;
     let now = tx.now();
     let credited = invoice.credit(amount, now);
     let (taxes, back) = name_pending(&tx, from_ref(&invoice), credited).await?;

@@ -8,16 +8,22 @@ use crate::{
         collections::schedule::schedule_collections,
         mails::dispute_notices::{DisputeNotice, Item, Notice, mail_dispute},
         payments::{resume::enqueue_resume, save::publish_payment},
+        plans::outlook::outlook_of,
         refunds::{drive, save::publish_refund},
     },
 };
+use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx, flow, names, render::money_of};
 use payterms_invoicing_domain::{
     Invoice, InvoiceState, Payment, PaymentState,
+    block::BlockReason,
     chargeback::Taken,
     dispute::{Applied, Dispute, NOTICE},
 };
-use payterms_kernel::{Id, Money, calendar::start_of_day};
+use payterms_kernel::{
+    Id, Money,
+    calendar::{day_in, start_of_day},
+};
 use payterms_proto::wallet::v1::{DisputeChanged, dispute::State};
 use prost::Message;
 
@@ -47,7 +53,7 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
     if dispute.applied == Applied::Nothing {
         open(tx, (dispute, told), (&mut payment, place), &mut owned)?;
         if !told.dispute.r#final {
-            mail_dispute(tx, told.notice(Notice::Opened, charged, items(dispute, &owned)?)).await?;
+            mail_dispute(tx, told.notice(Notice::Opened, charged, items(tx, dispute, &owned, None).await?)).await?;
         }
     }
     match told.dispute.state() {
@@ -101,14 +107,31 @@ fn reopened<'a>(dispute: &'a Dispute, owned: &'a mut [Invoice]) -> impl Iterator
     owned.iter_mut().filter(|own| dispute.reversed.parts.iter().any(|(invoice, _)| *invoice == own.id))
 }
 
-/// What there is to tell of them.
-fn items(dispute: &Dispute, owned: &[Invoice]) -> Result<Vec<Item>, AppError> {
+/// What there is to tell of them; where the dispute is lost, also what follows from the day by which their customer knows.
+async fn items(tx: &WriteTx, dispute: &Dispute, owned: &[Invoice], known_by: Option<NaiveDate>) -> Result<Vec<Item>, AppError> {
+    let (zone, today) = (tx.time().zone, tx.today());
     let mut items = Vec::new();
-    for own in owned.iter().filter(|own| dispute.reversed.parts.iter().any(|(invoice, _)| *invoice == own.id)) {
+    for (id, again) in &dispute.reversed.parts {
+        let Some(own) = owned.iter().find(|own| own.id == *id) else { continue };
         let Some(issue) = &own.issue else { continue };
         let open = if own.state == InvoiceState::Open { Some(own.open()?) } else { None };
-        let collected_at = own.collection.next_at.filter(|_| own.block.is_none() && open.is_some());
-        items.push(Item { number: issue.number.clone(), open, collected_at });
+        let again = open.map_or(Ok(*again), |open| again.min(open))?;
+        let mut item = Item { number: issue.number.clone(), again, open, collected_on: None, pay_by: None, in_plan: false };
+        match known_by.filter(|_| open.is_some()) {
+            Some(day) if own.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive) => {
+                let plan = outlook_of(tx.conn(), &tx.call().tenant, own).await?;
+                let due = plan.as_ref().and_then(|plan| plan.next).map_or(day, |next| next.due);
+                item.in_plan = true;
+                item.collected_on = Some(due.max(day)).filter(|_| plan.as_ref().is_some_and(|plan| plan.automatic));
+                item.pay_by = Some(due.max(day.pred_opt().unwrap_or(day))).filter(|_| item.collected_on.is_none());
+            }
+            Some(_) => {
+                item.collected_on = own.collection.next_at.filter(|_| own.block.is_none()).map(|at| day_in(zone, at));
+                item.pay_by = Some(issue.due_date).filter(|due| *due >= today && item.collected_on.is_none());
+            }
+            None => {}
+        }
+        items.push(item);
     }
     Ok(items)
 }
@@ -145,7 +168,7 @@ async fn win(
         flow::enqueue(tx, drive::FLOW, refund.id.uuid()).await?;
     }
     dispute.applied = Applied::Ended;
-    let notice = told.notice(Notice::Won, charged, items(dispute, owned)?);
+    let notice = told.notice(Notice::Won, charged, items(tx, dispute, owned, None).await?);
     // What refunds could not move meanwhile is credit now, beside what the charge had bought. What had been paid otherwise meanwhile becomes
     // credit, and whether that pays a debt is known only then.
     let zero = Money::zero(told.amount.currency());
@@ -163,12 +186,13 @@ async fn lose(
     owned: &mut [Invoice],
 ) -> Result<(), AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
-    let day = tx.today().checked_add_days(NOTICE).unwrap_or(chrono::NaiveDate::MAX);
+    let day = tx.today().checked_add_days(NOTICE).unwrap_or(NaiveDate::MAX);
     lift_blocks(tx, (dispute, told), owned).await?;
     for invoice in reopened(dispute, owned) {
         invoice.spare_until(day, now);
         invoice.collect_again(zone, start_of_day(zone, day), now);
     }
     dispute.applied = Applied::Ended;
-    mail_dispute(tx, told.notice(Notice::Lost, charged, items(dispute, owned)?)).await
+    let items = items(tx, dispute, owned, Some(day)).await?;
+    mail_dispute(tx, told.notice(Notice::Lost, charged, items)).await
 }

@@ -6,8 +6,8 @@ use crate::{
     commands::invoices::InvoiceRef,
     documents::wording::Language,
     messages,
-    store::{bank_lines, collection_methods, payments, tenants},
-    use_cases::plans::outlook::outlook_of,
+    store::{approvals, bank_lines, collection_methods, payments, tenants},
+    use_cases::plans::outlook::{outlook_of, plan_of},
 };
 use chrono::{NaiveDate, TimeDelta};
 use payterms_chassis::AppError;
@@ -19,24 +19,27 @@ use payterms_kernel::{Refusal, calendar::day_in};
 use payterms_proto::invoicing::v1 as pb;
 use sea_orm::ConnectionTrait;
 
-/// Why an invoice stands as it does.
+/// Why an invoice stands as it does, and the aggregate on whose copy that rests: the payment plan that blocks it.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
-pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<pb::ExplainInvoiceResponse, AppError> {
+pub async fn explain_invoice(app: &App, named: &InvoiceRef) -> Result<(pb::ExplainInvoiceResponse, Option<String>), AppError> {
     // Before a connection is held: two at once by many callers would wait for each other.
-    let today = app.db.tenant_today(&named.tenant).await?;
+    let now = app.db.tenant_now(&named.tenant).await?;
     let conn = app.db.read(&named.tenant).await?;
     let mut invoice = find_visible_invoice(&conn, named).await?;
     bring_up_to_date(&conn, &named.tenant, std::slice::from_mut(&mut invoice)).await?;
     let tenant = tenants::find(&conn, &named.tenant).await?.ok_or_else(Refusal::not_found)?;
     let zone = tenant.time_zone.parse().unwrap_or_default();
-    let calendar = Calendar { reminder_days: &tenant.dunning.reminder_days, zone, today };
+    let calendar = Calendar { reminder_days: &tenant.dunning.reminder_days, zone, today: day_in(zone, now), now };
     let context = context(&conn, named, &invoice, calendar).await?;
     drop(conn);
     let Explanation { facts, next } = explain(&invoice, calendar, &context)?;
     let facts = facts.into_iter().map(messages::invoices::fact).collect();
-    Ok(pb::ExplainInvoiceResponse { facts, next: Some(messages::invoices::fact(next)) })
+    Ok((
+        pb::ExplainInvoiceResponse { facts, next: Some(messages::invoices::fact(next)) },
+        plan_of(&invoice).map(|plan| format!("plan/{plan}")),
+    ))
 }
 
 async fn context<C: ConnectionTrait>(
@@ -47,6 +50,9 @@ async fn context<C: ConnectionTrait>(
 ) -> Result<Context, AppError> {
     let tenant = &named.tenant;
     let mut context = Context { failure: Language::English.failure(&invoice.collection.reason), ..Context::default() };
+    if !named.as_customer {
+        context.proposed = approvals::waiting_for(conn, tenant, invoice.id).await?.iter().map(|own| own.proposal).collect();
+    }
     if invoice.state != InvoiceState::Open {
         return Ok(context);
     }
@@ -60,8 +66,9 @@ async fn context<C: ConnectionTrait>(
         let own = reserving.filter(|(_, part)| part.invoice == invoice.id).find(|(_, part)| part.amount.is_positive());
         context.transfer = own.map(|(at, part)| (part.amount, at + TimeDelta::days(announced::DAYS)));
     }
+    let lines = bank_lines::suggested_for(conn, tenant, invoice.id).await?;
+    context.is_suggested = !lines.is_empty();
     if !named.as_customer {
-        let lines = bank_lines::suggested_for(conn, tenant, invoice.id).await?;
         context.suggested = lines.iter().map(|line| line.shown.amount).collect();
     }
     Ok(context)

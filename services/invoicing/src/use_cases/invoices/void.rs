@@ -14,6 +14,7 @@ use crate::{
     },
 };
 use payterms_chassis::{Answer, AppError, Call};
+use payterms_invoicing_domain::approval::Together;
 use payterms_proto::invoicing::v1::VoidInvoiceResponse;
 use std::slice::from_ref;
 
@@ -27,7 +28,8 @@ pub async fn void_invoice(app: &App, call: &Call, named: &InvoiceRef, explanatio
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    must_be_within_limit(&tx, invoice.amounts.total, Some("ProposeCreditNote")).await?;
+    let left = invoice.amounts.total.minus(invoice.credited)?;
+    must_be_within_limit(&tx, Together::of_invoice(&invoice, left, "ProposeCreditNote")).await?;
     let (tenant, _) = find_sides(&tx, &call.tenant, named.customer).await?;
     let now = tx.now();
     let voided = invoice.void(now);

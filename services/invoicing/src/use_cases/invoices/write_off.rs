@@ -7,7 +7,7 @@ use crate::{
     use_cases::{approvals::limit::must_be_within_limit, payments::pending::name_pending},
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx};
-use payterms_invoicing_domain::Invoice;
+use payterms_invoicing_domain::{Invoice, approval::Together};
 use payterms_proto::invoicing::v1::{Invoice as InvoiceMessage, WriteOffInvoiceResponse};
 use std::slice::from_ref;
 
@@ -21,7 +21,7 @@ pub async fn write_off_invoice(app: &App, call: &Call, named: &InvoiceRef) -> Re
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    must_be_within_limit(&tx, invoice.open()?, Some("ProposeWriteOff")).await?;
+    must_be_within_limit(&tx, Together::of_invoice(&invoice, invoice.open()?, "ProposeWriteOff")).await?;
     let rendered = give_up_invoice(&mut tx, &mut invoice).await?;
     tx.commit(WriteOffInvoiceResponse { invoice: Some(rendered) }).await
 }

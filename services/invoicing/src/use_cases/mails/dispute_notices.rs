@@ -1,7 +1,11 @@
 //! What is mailed of disputes, to the customer and to the tenant (docs/domain/invoicing.md#disputes).
 
 use super::write::{Letter, flag, write_to_customer, write_to_tenant};
-use crate::{documents::wording::Language, store::customers};
+use crate::{
+    documents::wording::Language,
+    store::{customers, tenants},
+    use_cases::collections::follow_method::last_day,
+};
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Customer, MailKind, mail::Attachment};
@@ -28,10 +32,23 @@ pub enum Notice {
 pub struct Item {
     /// Its number.
     pub number: String,
-    /// What is open; none: nothing.
+    /// What is open again because of the dispute.
+    pub again: Money,
+    /// What is open in all; none: nothing.
     pub open: Option<Money>,
-    /// When it is collected by itself.
-    pub collected_at: Option<DateTime<Utc>>,
+    /// The day on which it is collected by itself.
+    pub collected_on: Option<NaiveDate>,
+    /// The day by which its customer is to pay it where it is not; none where that is over.
+    pub pay_by: Option<NaiveDate>,
+    /// Whether a payment plan takes what is open again.
+    pub in_plan: bool,
+}
+
+impl Item {
+    /// Whether nobody is to pay anything: it is collected from a method that can be charged then.
+    fn is_collected_from(&self, method: Option<&PaymentMethod>) -> bool {
+        self.collected_on.is_some_and(|day| method.is_some_and(|own| day <= last_day(own)))
+    }
 }
 
 /// What is told of a dispute.
@@ -101,19 +118,30 @@ impl DisputeNotice {
         Self { attachments: documents.attachments, numbers: documents.numbers, usable_until: documents.usable_until, ..self }
     }
 
-    fn items(&self, language: Language, zone: chrono_tz::Tz) -> Value {
+    fn items(&self, language: Language) -> Value {
         let shown = |own: &Item| {
-            let open = own.open.map(|open| language.money(open)).unwrap_or_default();
-            // Without a method nothing is collected by itself, so no day is promised.
-            let collected_at = own.collected_at.filter(|_| self.collection_method.is_some());
-            let date = collected_at.map(|at| language.date(day_in(zone, at))).unwrap_or_default();
-            if self.notice == Notice::Lost {
-                json!({ "number": own.number, "open": open, "date": date })
-            } else {
-                json!({ "number": own.number, "open": open })
+            let money = |amount: Option<Money>| amount.map(|amount| language.money(amount)).unwrap_or_default();
+            let date = |day: Option<NaiveDate>| day.map(|day| language.date(day)).unwrap_or_default();
+            match self.notice {
+                Notice::Opened => json!({ "number": own.number, "open": money(own.open.and(Some(own.again))) }),
+                Notice::Lost => json!({
+                    "number": own.number,
+                    "open": money(own.open),
+                    "again": money(Some(own.again).filter(|_| own.in_plan)),
+                    "date": date(own.collected_on),
+                    "no_method": flag(!own.is_collected_from(self.collection_method.as_ref())),
+                    "pay_by": date(own.pay_by),
+                }),
+                Notice::Won | Notice::Contradicted => json!({ "number": own.number, "open": money(own.open) }),
             }
         };
         self.items.iter().map(shown).collect::<Vec<_>>().into()
+    }
+
+    /// Whether the method that was charged is the one that is charged without a person present.
+    fn is_charged_again(&self) -> bool {
+        let name = |own: &Option<PaymentMethod>| own.as_ref().map(|own| own.name.clone());
+        self.collection_method.is_some() && name(&self.collection_method) == name(&self.method)
     }
 
     /// The whole charge where a part of it is disputed.
@@ -156,6 +184,8 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
         Notice::Contradicted => return Ok(()),
     };
     let (customer, attachments) = (own.customer, own.attachments.clone());
+    let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
+    let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
     let own = if own.notice == Notice::Won { DisputeNotice { credit: own.credit_left()?, ..own } } else { own };
     let letter = Letter {
         kind,
@@ -165,7 +195,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
                 ("amount", language.money(own.amount).into()),
                 ("part_of", own.part_of(language).into()),
                 ("method", method(language, own.method.as_ref()).into()),
-                ("items", own.items(language, zone)),
+                ("items", own.items(language)),
                 ("credit", own.credit(language).into()),
                 ("tax", language.money_or_nothing(own.tax).into()),
                 ("documents", own.numbers.clone().into()),
@@ -175,17 +205,24 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
                 variables.push(("credit_until", until.into()));
                 variables.push(("paid_owed", own.paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()));
                 variables.push(("paid_otherwise", own.paid_otherwise.map(|paid| language.money(paid)).unwrap_or_default().into()));
-                return variables;
             }
             let collected_by = own.collection_method.as_ref().map(|new| method(language, Some(new))).unwrap_or_default();
+            variables.push(("new_method", collected_by.into()));
+            if own.notice == Notice::Won {
+                variables.push(("again", flag(own.is_charged_again()).into()));
+                variables.push(("may_choose", flag(own.method.as_ref().is_some_and(|own| !own.charged_back)).into()));
+                return variables;
+            }
             variables.push(("owed", owed.map(|owed| language.money(owed)).unwrap_or_default().into()));
             variables.push(("recharge_from", recharge_from.map(|day| language.date(day)).unwrap_or_default().into()));
-            variables.push(("new_method", collected_by.into()));
             if own.notice == Notice::Opened {
                 variables.push(("reason", language.dispute_reason(&own.reason).into()));
                 return variables;
             }
             let is_open = own.items.iter().any(|item| item.open.is_some());
+            let collects = |item: &Item| item.open.is_none() || item.is_collected_from(own.collection_method.as_ref());
+            let is_to_pay = !own.items.iter().all(collects);
+            variables.push(("bank_details", if is_to_pay { bank_details.into() } else { "".into() }));
             variables.push(("by_bank", flag(own.by_bank).into()));
             variables.push(("is_open", flag(is_open).into()));
             variables
@@ -205,7 +242,7 @@ fn outcome_name(state: State) -> &'static str {
 }
 
 async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), AppError> {
-    let (language, zone) = (Language::English, tx.time().zone);
+    let language = Language::English;
     let buyer = customers::find(tx.conn(), &tx.call().tenant, own.customer).await?.map(|buyer| buyer.legal_name).unwrap_or_default();
     let outcome = match own.notice {
         Notice::Opened => "opened",
@@ -214,7 +251,7 @@ async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), A
         Notice::Lost => "lost",
         Notice::Contradicted => "contradicted",
     };
-    let items = DisputeNotice { notice: Notice::Opened, ..own.clone() }.items(language, zone);
+    let items = DisputeNotice { notice: Notice::Won, ..own.clone() }.items(language);
     let variables = vec![
         ("buyer", buyer.into()),
         ("amount", language.money(own.amount).into()),

@@ -17,14 +17,14 @@ use serde_json::{Value, json};
 /// The most invoices that go with a statement's mail: the first ones.
 pub const MOST_ATTACHED: usize = 20;
 
-/// A month is over: one mail with its statements and invoices, and those that its turn has issued.
+/// A month is over: one mail with its statements and invoices, and those that its turn has issued. What was sent before is only named.
 ///
 /// # Errors
 /// None that stored amounts can cause.
 pub async fn mail_statements(
     tx: &mut WriteTx,
     pages: &[StatementPage],
-    invoices: &[Invoice],
+    (invoices, sent_before): (&[Invoice], &[Invoice]),
     next_due: &[Outstanding],
 ) -> Result<(), AppError> {
     let Some(first) = pages.first().map(|page| &page.statement) else { return Ok(()) };
@@ -41,7 +41,7 @@ pub async fn mail_statements(
                 ("month", language.month(month).into()),
                 ("of_month", language.of_month(month).into()),
                 ("totals", pages.iter().map(|page| total(language, page, next_due)).collect::<Vec<_>>().into()),
-                ("invoices", invoices.iter().filter_map(|own| line(language, own, pages)).collect::<Vec<_>>().into()),
+                ("invoices", invoices.iter().chain(sent_before).filter_map(|own| line(language, own, pages)).collect::<Vec<_>>().into()),
                 ("unattached", invoices.len().saturating_sub(MOST_ATTACHED).into()),
                 ("past_due", pages.iter().flat_map(|page| late(language, page)).collect::<Vec<_>>().into()),
                 ("disputed", pages.iter().flat_map(|page| open_apart(language, &page.disputed)).collect::<Vec<_>>().into()),

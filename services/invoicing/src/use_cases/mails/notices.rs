@@ -36,8 +36,8 @@ pub(super) async fn where_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<[(&'
     Ok([("bank_details", bank_details.into()), ("reference", reference.into())])
 }
 
-/// The receipt of a top-up.
-pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), AppError> {
+/// The receipt of a top-up, with what of its credit paid what the balance owed.
+pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt, paid_owed: Option<Money>) -> Result<(), AppError> {
     let (number, amount, day) = (receipt.number.clone(), receipt.amount, receipt.issue_date);
     let expires_on = if let Subject::TopUp { expires_on, .. } = receipt.subject { expires_on } else { None };
     let letter = Letter {
@@ -48,6 +48,7 @@ pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt) -> Result<(), App
                 ("amount", language.money(amount).into()),
                 ("date", language.date(day).into()),
                 ("expires_on", expires_on.map(|day| language.date(day)).unwrap_or_default().into()),
+                ("paid_owed", paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()),
             ]
         },
         page: format!("/receipts/{}", receipt.id),
@@ -158,6 +159,22 @@ pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge) -> 
                 ("month", month.unwrap_or_default().into()),
             ]
         },
+        page: format!("/wallets/{}", name.id(1)),
+        attachments: Vec::new(),
+    };
+    write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await
+}
+
+/// A person of the tenant has taken the rules of auto-recharge away.
+///
+/// # Errors
+/// `Fault` for a name that is none.
+pub async fn mail_recharge_removed(tx: &mut WriteTx, recharge: &AutoRecharge, explanation: &str) -> Result<(), AppError> {
+    let wallet = recharge.name.trim_end_matches("/autoRecharge");
+    let name = names::parse(wallet, &["customers", "wallets"]).ok_or_else(|| AppError::Fault(format!("recharge {:?}", recharge.name)))?;
+    let letter = Letter {
+        kind: MailKind::RechargeRemoved,
+        variables: |_| vec![("explanation", explanation.into())],
         page: format!("/wallets/{}", name.id(1)),
         attachments: Vec::new(),
     };

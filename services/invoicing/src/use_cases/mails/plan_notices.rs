@@ -55,7 +55,9 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
     let name = names::parse(&plan.name, &["customers", "plans"]).ok_or_else(|| AppError::Fault(format!("plan {:?}", plan.name)))?;
     let customer: Id<Customer> = Id::from_uuid(name.id(0));
     let page = format!("/plans/{}", name.id(1));
-    for edge in &event.edges {
+    // What was late for a moment only, because it ended or was paid at once, is not told as late.
+    let is_over = |verb: &str| verb == "MISS" && event.edges.iter().any(|edge| matches!(edge.verb.as_str(), "BREACH" | "CATCH_UP"));
+    for edge in event.edges.iter().filter(|edge| !is_over(&edge.verb)) {
         for own in notices_of_verb(&edge.verb) {
             match own {
                 Notice::Customer(kind) => notify_customer(tx, (customer, &page), *kind, plan, None).await?,

@@ -12,12 +12,19 @@ use payterms_invoicing_domain::{
 use payterms_kernel::TenantId;
 use payterms_proto::plans::v1::{Instalment, Plan, plan::State};
 use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+/// The id of the plan that blocks an invoice.
+#[must_use]
+pub fn plan_of(invoice: &Invoice) -> Option<Uuid> {
+    let owner = invoice.block.as_ref().map(|block| block.owner.as_str()).unwrap_or_default();
+    Some(names::parse(owner, &["customers", "plans"])?.id(1))
+}
 
 /// The plan that blocks an invoice; `None` where none does, or none is known.
 pub async fn outlook_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<Option<PlanOutlook>, AppError> {
-    let owner = invoice.block.as_ref().map(|block| block.owner.as_str()).unwrap_or_default();
-    let Some(name) = names::parse(owner, &["customers", "plans"]) else { return Ok(None) };
-    Ok(plan_copies::find(conn, tenant, name.id(1)).await?.map(|plan| outlook(&plan)))
+    let Some(plan) = plan_of(invoice) else { return Ok(None) };
+    Ok(plan_copies::find(conn, tenant, plan).await?.map(|plan| outlook(&plan)))
 }
 
 fn outlook(plan: &Plan) -> PlanOutlook {

@@ -99,7 +99,7 @@ async fn credit_standing(tx: &mut WriteTx, top_up: &TopUp, given_back: &GivenBac
     let fault = || AppError::Fault(format!("{} of {:?}", given_back.refund, top_up.name));
     let name = names::parse(&top_up.name, &["customers", "wallets", "topUps"]).ok_or_else(fault)?;
     // The event of the top-up is another stream, and may come later.
-    issue_receipt(tx, top_up).await?;
+    issue_receipt(tx, top_up, None).await?;
     let standing = receipts::of_top_up(tx.conn(), &tenant, name.id(2)).await?;
     let ids: Vec<_> = standing.iter().map(|own| own.id).collect();
     let before = receipt_credit_notes::of_receipts(tx.conn(), &tenant, &ids).await?;

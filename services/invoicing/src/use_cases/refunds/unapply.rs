@@ -4,12 +4,12 @@ use super::save::begin_refund;
 use crate::{
     app::App,
     commands::refunds::UnapplyPayment,
-    store::payments,
+    store::{payments, refunds},
     use_cases::{approvals::limit::must_be_within_limit, collections::schedule::schedule_collections, invoices::load::lock_invoice},
 };
 use chrono::TimeDelta;
 use payterms_chassis::{Answer, AppError, Call};
-use payterms_invoicing_domain::Refund;
+use payterms_invoicing_domain::{Refund, approval::Together};
 use payterms_kernel::{Money, Refusal};
 use payterms_proto::invoicing::v1::UnapplyPaymentResponse;
 
@@ -36,7 +36,13 @@ pub async fn unapply_payment(
     }
     let zero = Money::zero(invoice.currency);
     let amount = amount.unwrap_or_else(|| own.first().map_or(zero, |own| own.paid_of(invoice.id)));
-    must_be_within_limit(&tx, amount, None).await?;
+    let so_far = match own.first() {
+        Some(payment) => refunds::unapplied_of(tx.conn(), &call.tenant, payment).await?,
+        None => zero,
+    };
+    // All that is taken back of the payment, on whatever invoice: many small ones are a large one.
+    let what = "all that is taken back of one payment without a credit note";
+    must_be_within_limit(&tx, Together { what, so_far, amount, proposal: None }).await?;
     let (now, zone) = (tx.now(), tx.time().zone);
     let from = now + TimeDelta::days(1);
     invoice.reopen(amount, from, now)?;

@@ -19,7 +19,7 @@ use payterms_chassis::{
     jobs::{DueRow, cancel_many, schedule, take},
     names,
 };
-use payterms_invoicing_domain::{Customer, InvoiceState};
+use payterms_invoicing_domain::{Customer, Invoice, InvoiceState};
 use payterms_kernel::Id;
 use uuid::Uuid;
 
@@ -69,9 +69,9 @@ async fn mail_customer(tx: &mut WriteTx, customer: Id<Customer>, month: NaiveDat
     }
     let billed = receivables::billed(tx.conn(), &tenant, customer, (month, turn), MOST_LISTED).await?;
     let billed: Vec<_> = billed.into_iter().map(|(invoice, _)| invoice).collect();
-    let mut issued = invoices::find_many(tx.conn(), &tenant, &billed).await?;
-    // Those of the turn before went in the mail before.
-    issued.retain(|own| !own.is_of_month_turn());
+    let issued = invoices::find_many(tx.conn(), &tenant, &billed).await?;
+    // Those of the turn before went in the mail before, or in one of their own: they are named, since they were invoiced in the month.
+    let (sent_before, mut issued): (Vec<_>, Vec<_>) = issued.into_iter().partition(Invoice::is_of_month_turn);
     let mut of_turn = invoice_lists::issued(tx.conn(), &tenant, customer, (turn, turn, Uuid::nil()), MOST_LISTED).await?;
     // What was taken back within the hour was never sent.
     of_turn.retain(|own| own.is_of_month_turn() && own.state != InvoiceState::Void);
@@ -82,5 +82,5 @@ async fn mail_customer(tx: &mut WriteTx, customer: Id<Customer>, month: NaiveDat
     let issued = of_turn;
     let today = tx.today();
     let open = outstanding::of_customer(tx.conn(), &tenant, customer, today).await?;
-    mail_statements(tx, &pages, &issued, &open).await
+    mail_statements(tx, &pages, (&issued, &sent_before), &open).await
 }

@@ -11,9 +11,13 @@ use crate::{
 };
 use chrono::{DateTime, Months, Utc};
 use payterms_chassis::{AppError, render::instant_of};
-use payterms_invoicing_domain::{Invoice, Statement, dispute::Dispute, statement::TakenBack};
+use payterms_invoicing_domain::{
+    Invoice, Statement,
+    dispute::Dispute,
+    statement::{TakenBack, TakenFor},
+};
 use payterms_kernel::{Id, Money, Refusal, TenantId, calendar::start_of_day};
-use payterms_proto::wallet::v1::DisputeChanged;
+use payterms_proto::wallet::v1::{DisputeChanged, dispute::State};
 use prost::Message;
 use sea_orm::ConnectionTrait;
 use std::collections::HashSet;
@@ -57,6 +61,12 @@ pub async fn statement_page<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sta
     given_back.retain(|own| own.amount.currency() == currency);
     let mut taken_back = taken_back::of_month(conn, tenant, customer, (month, next), MOST_LISTED).await?;
     taken_back.retain(|(_, own)| own.amount.currency() == currency);
+    let lost = lost_before(&disputes, month_end)?;
+    for (id, own) in &mut taken_back {
+        if own.why == TakenFor::Dispute && lost.contains(id) {
+            own.why = TakenFor::DisputeLost;
+        }
+    }
     let taken_back = with_invoices(conn, tenant, taken_back, &disputes).await?;
     Ok(StatementPage { statement, invoices, billed, past_due, disputed, in_plans, given_back, taken_back, seller, buyer })
 }
@@ -91,4 +101,16 @@ fn disputed_on(disputes: &[Dispute], at: DateTime<Utc>) -> Result<HashSet<Id<Inv
         }
     }
     Ok(disputed)
+}
+
+/// The disputes that were lost before an instant.
+fn lost_before(disputes: &[Dispute], at: DateTime<Utc>) -> Result<HashSet<Uuid>, AppError> {
+    let mut lost = HashSet::new();
+    for own in disputes {
+        let told = DisputeChanged::decode(own.told.as_slice())?.dispute.unwrap_or_default();
+        if told.state() == State::Lost && told.end_time.as_ref().and_then(instant_of).is_some_and(|ended| ended < at) {
+            lost.insert(own.id.uuid());
+        }
+    }
+    Ok(lost)
 }

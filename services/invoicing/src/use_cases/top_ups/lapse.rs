@@ -12,7 +12,7 @@ use payterms_chassis::{
     names,
 };
 use payterms_invoicing_domain::top_up::NOT_TRANSFERRED;
-use payterms_kernel::Id;
+use payterms_kernel::{Id, calendar::start_of_day};
 
 /// Takes off what did not come for a top-up by transfer; the subject is the invoice's id.
 pub const JOB: &str = "lapse_top_up";
@@ -30,7 +30,12 @@ pub async fn lapse_top_up(app: &App, row: &DueRow) -> Result<(), AppError> {
     }
     let Some(mut invoice) = found else { return tx.commit_rows().await };
     let now = tx.now();
-    if invoice.pending.is_positive() || bank_lines::is_awaited(tx.conn(), &row.tenant, invoice.id).await? {
+    let today = tx.today();
+    if !bank_lines::suggested_for(tx.conn(), &row.tenant, invoice.id).await?.is_empty() {
+        // A person says first whether what came in is for it (docs/domain/wallet.md#transfer-rest).
+        let tomorrow = today.succ_opt().map_or(now + PAUSE, |day| start_of_day(tx.time().zone, day));
+        schedule(&tx, JOB, &row.subject, tomorrow).await?;
+    } else if invoice.pending.is_positive() || bank_lines::is_awaited(tx.conn(), &row.tenant, invoice.id).await? {
         schedule(&tx, JOB, &row.subject, now + PAUSE).await?;
     } else if let Some((amount, taxes)) = invoice.lapse(now)? {
         let note = tx.id();

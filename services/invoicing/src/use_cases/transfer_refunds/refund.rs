@@ -24,6 +24,7 @@ use payterms_chassis::{
 };
 use payterms_invoicing_domain::{
     TransferRefund,
+    approval::Together,
     transfer_refund::{PayeeAccount, RefundState, ToGoBack, line_of, may_go_back, no_transfer_credit, taken_back},
 };
 use payterms_kernel::{Id, Money, Refusal};
@@ -78,7 +79,7 @@ pub async fn refund_transfer(app: &App, call: &Call, asked: &RefundTransfer) -> 
         earlier: &held.refunds,
     };
     let refund = TransferRefund::ask(tx.ids(), back, now)?;
-    must_be_within_limit(&tx, together(&held.refunds, &refund)?, None).await?;
+    must_be_within_limit(&tx, together(&held.refunds, &refund)?).await?;
     publish_transfer_refund(&mut tx, &refund).await?;
     let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;
     tx.commit_intent(refund.id.uuid()).await?;
@@ -96,12 +97,13 @@ fn payee(secret: &str, entered: &str) -> PayeeAccount {
 }
 
 /// All transfers back of the payment together: many small ones are a large one.
-fn together(earlier: &[TransferRefund], refund: &TransferRefund) -> Result<Money, AppError> {
-    let mut sum = refund.amount()?;
+fn together(earlier: &[TransferRefund], refund: &TransferRefund) -> Result<Together, AppError> {
+    let amount = refund.amount()?;
+    let mut so_far = Money::zero(amount.currency());
     for own in earlier.iter().filter(|own| own.state.counts()) {
-        sum = sum.plus(own.amount()?)?;
+        so_far = so_far.plus(own.amount()?)?;
     }
-    Ok(sum)
+    Ok(Together { what: "all that is transferred back of one payment", so_far, amount, proposal: None })
 }
 
 /// Drives the flow to its close.

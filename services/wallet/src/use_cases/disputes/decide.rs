@@ -10,7 +10,10 @@ use crate::{
         wallets::{self, Locked},
     },
     use_cases::{
-        charges::save::publish_charge, lots::expire::schedule_expiry, methods::save::publish_methods, recharges::save::publish_recharge,
+        charges::save::publish_charge,
+        lots::expire::schedule_expiry,
+        methods::save::publish_methods,
+        recharges::{end_stops::end_stops, save::publish_recharge},
     },
 };
 use payterms_chassis::{Answer, AppError, Call, WriteTx, kill, render::money};
@@ -19,6 +22,7 @@ use payterms_proto::wallet::v1 as pb;
 use payterms_wallet_domain::{
     Charge, Dispute, Lot, Methods, TopUp,
     dispute::{self, Decider, Disputed, GivenBack, Outcome},
+    recharge,
 };
 use prost::Message;
 
@@ -48,7 +52,7 @@ async fn decide_by_person<M: Message + Default>(
     let mut tx = app.db.begin(call).await?;
     let found = disputes::find(tx.conn(), &call.tenant, named.dispute).await?;
     let found = found.filter(|dispute| dispute.customer == named.customer.customer).ok_or_else(Refusal::not_found)?;
-    let mut locked = wallets::lock_many(&tx, &[found.wallet]).await?.pop().ok_or_else(Refusal::not_found)?;
+    let (mut locked, others) = lock_wallets(&tx, &found).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -56,7 +60,7 @@ async fn decide_by_person<M: Message + Default>(
     let mut dispute = disputes::find(tx.conn(), &call.tenant, found.id).await?.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
     let rendered = if dispute.decide(outcome, Decider::Person(command.explanation.clone()), now)? {
-        publish_decision(&mut tx, &mut locked, &mut dispute).await?
+        publish_decision(&mut tx, (&mut locked, &others), &mut dispute).await?
     } else {
         messages::disputes::dispute(&call.tenant, &dispute)
     };
@@ -69,12 +73,12 @@ async fn decide_by_person<M: Message + Default>(
 pub(super) async fn decide_by_provider(app: &App, tenant: &TenantId, found: &Dispute, outcome: Outcome) -> Result<(), AppError> {
     let call = Call::internal("wallet", tenant, "dispute_decided", found.id.uuid(), None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let Some(mut locked) = wallets::lock_many(&tx, &[found.wallet]).await?.pop() else { return Ok(()) };
+    let Some((mut locked, others)) = lock_wallets(&tx, found).await? else { return Ok(()) };
     let Some(mut dispute) = disputes::find(tx.conn(), tenant, found.id).await? else { return Ok(()) };
     let (now, told_before) = (tx.now(), dispute.told);
     if dispute.decide(outcome, Decider::Provider, now)? {
         kill::point("dispute.before_decision");
-        publish_decision(&mut tx, &mut locked, &mut dispute).await?;
+        publish_decision(&mut tx, (&mut locked, &others), &mut dispute).await?;
     } else if dispute.told == told_before {
         return Ok(());
     } else {
@@ -97,8 +101,23 @@ async fn disputed_top_up(tx: &WriteTx, locked: &Locked, dispute: &Dispute) -> Re
     top_up.map(|top_up| messages::top_ups::top_up(&name_of(tenant, &locked.wallet), &top_up)).transpose()
 }
 
+/// Locks the wallet of a dispute, and the customer's others with rules of auto-recharge: a dispute that is won may end their stops.
+async fn lock_wallets(tx: &WriteTx, dispute: &Dispute) -> Result<Option<(Locked, Vec<Locked>)>, AppError> {
+    let mut ids = recharges::wallets_of_customer(tx.conn(), &tx.call().tenant, dispute.customer).await?;
+    if !ids.contains(&dispute.wallet) {
+        ids.push(dispute.wallet);
+    }
+    let (mut own, others): (Vec<_>, Vec<_>) =
+        wallets::lock_many(tx, &ids).await?.into_iter().partition(|locked| locked.wallet.id == dispute.wallet);
+    Ok(own.pop().map(|locked| (locked, others)))
+}
+
 /// Books a decision, and publishes all that it changes.
-async fn publish_decision(tx: &mut WriteTx, locked: &mut Locked, dispute: &mut Dispute) -> Result<pb::Dispute, AppError> {
+async fn publish_decision(
+    tx: &mut WriteTx,
+    (locked, others): (&mut Locked, &[Locked]),
+    dispute: &mut Dispute,
+) -> Result<pb::Dispute, AppError> {
     let tenant = tx.call().tenant.clone();
     let mut saved = methods::lock(tx, dispute.customer).await?;
     let won = dispute.state == Outcome::Won.state();
@@ -114,11 +133,11 @@ async fn publish_decision(tx: &mut WriteTx, locked: &mut Locked, dispute: &mut D
                 schedule_expiry(tx, locked.wallet.id, lot.id, expiry).await?;
             }
         }
-        clear_method(tx, &mut saved, dispute).await?;
         let mut rules = recharges::find(tx.conn(), &tenant, locked.wallet.id).await?;
         if rules.end_pause() {
             publish_recharge(tx, &locked.wallet, &rules).await?;
         }
+        clear_method(tx, (&mut saved, [std::slice::from_ref(&*locked), others]), dispute).await?;
         let customer = CustomerRef { tenant: tenant.clone(), customer: dispute.customer };
         let event = pb::DisputeWon {
             wallet: Some(messages::wallets::wallet(&tenant, &locked.wallet, tx.now())?),
@@ -131,7 +150,7 @@ async fn publish_decision(tx: &mut WriteTx, locked: &mut Locked, dispute: &mut D
     if let Some(top_up) = top_up.clone().filter(|_| won)
         && let Disputed::TopUp(id) = dispute.disputed
     {
-        tx.emit("top_up", &id.to_string(), &pb::TopUpChanged { top_up: Some(top_up) }).await?;
+        tx.emit("top_up", &id.to_string(), &pb::TopUpChanged { top_up: Some(top_up), paid_owed: None }).await?;
     }
     let paid_owed = Some(owed.minus(locked.wallet.owed)?).filter(|_| won);
     publish_change(tx, locked, dispute, Change { top_up, methods: &saved, paid_owed }).await
@@ -191,9 +210,9 @@ async fn give_charge_back(
     Ok(restored)
 }
 
-/// The customer may choose the method to be charged without a person present again, unless another charge of it was taken back. It does
-/// not become the collection method by itself.
-async fn clear_method(tx: &mut WriteTx, saved: &mut Methods, dispute: &Dispute) -> Result<(), AppError> {
+/// The method may be charged without a person present again, unless another charge of it was taken back; where none can be, it is the
+/// collection method again, and what has stopped for want of one begins anew.
+async fn clear_method(tx: &mut WriteTx, (saved, wallets): (&mut Methods, [&[Locked]; 2]), dispute: &Dispute) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let Some(id) = dispute.method else { return Ok(()) };
     // What is won stands again by now. A chargeback from before there were disputes counts too.
@@ -203,8 +222,14 @@ async fn clear_method(tx: &mut WriteTx, saved: &mut Methods, dispute: &Dispute) 
     let Some(mut method) = methods::find(tx.conn(), &tenant, dispute.customer, id).await? else { return Ok(()) };
     method.charged_back = false;
     methods::save(tx, dispute.customer, &method).await?;
-    for own in saved.active.iter_mut().filter(|own| own.id == id) {
-        own.charged_back = false;
+    let is_restored = saved.stand_again(id, tx.today());
+    if is_restored {
+        methods::save_pointers(tx, dispute.customer, saved).await?;
     }
-    publish_methods(tx, &CustomerRef { tenant, customer: dispute.customer }, saved, false).await
+    publish_methods(tx, &CustomerRef { tenant, customer: dispute.customer }, saved, is_restored).await?;
+    for wallets in wallets.into_iter().filter(|_| is_restored) {
+        // It is the method that had been chosen: what it had finally refused stays refused.
+        end_stops(tx, wallets, recharge::Change::MethodAdded).await?;
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    store::{customers, methods, settings, top_ups, wallets},
+    store::{customers, methods, recharges, settings, top_ups, wallets},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -16,7 +16,7 @@ use payterms_kernel::{
     calendar::{day_in, first_of_month, next_month_after, start_of_day},
 };
 use payterms_wallet_domain::{
-    Customer, PaymentMethod, Wallet, WalletSettings,
+    AutoRecharge, Customer, PaymentMethod, Wallet, WalletSettings,
     recharge::{Instants, MonthFigures, Rules},
     top_up,
 };
@@ -30,6 +30,18 @@ pub(super) async fn claim_due_wallet(app: &App, row: &DueRow) -> Result<Option<(
     let tx = app.db.begin_forward(&call).await?;
     let Some(locked) = wallets::lock_many(&tx, &[Id::from_uuid(id)]).await?.pop() else { return Ok(None) };
     Ok(take(&tx, row).await?.then_some((tx, locked.wallet)))
+}
+
+/// The rules of a wallet as far as they could charge anything on a day: none where no method can be charged without a person present.
+pub async fn rules_that_charge<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    wallet: &Wallet,
+    today: NaiveDate,
+) -> Result<AutoRecharge, AppError> {
+    let saved = methods::of_customer(conn, tenant, wallet.customer).await?;
+    let is_charged = saved.collection.and_then(|id| saved.get(id)).is_some_and(|method| method.is_unexpired(today));
+    if is_charged { recharges::find(conn, tenant, wallet.id).await } else { Ok(AutoRecharge::default()) }
 }
 
 /// The instants that the end of a recharge is judged by.

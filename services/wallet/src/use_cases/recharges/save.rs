@@ -64,6 +64,16 @@ pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> 
 
 /// Saves and publishes the rules with their state, and schedules the retry after a failure.
 pub async fn publish_recharge(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge) -> Result<pb::AutoRecharge, AppError> {
+    publish_new_rules(tx, wallet, recharge, "").await
+}
+
+/// The same after the rules were set. `removed_because` says why a person of the tenant took them away; empty: none did.
+pub async fn publish_new_rules(
+    tx: &mut WriteTx,
+    wallet: &Wallet,
+    recharge: &AutoRecharge,
+    removed_because: &str,
+) -> Result<pb::AutoRecharge, AppError> {
     let tenant = tx.call().tenant.clone();
     recharges::save(tx.conn(), &tenant, wallet, recharge).await?;
     match recharge.retry_at {
@@ -72,7 +82,7 @@ pub async fn publish_recharge(tx: &mut WriteTx, wallet: &Wallet, recharge: &Auto
     }
     let terms = RechargeTerms::load(tx.conn(), &tenant, wallet, (tx.time().zone, tx.now())).await?;
     let rendered = messages::auto_recharge(&name_of(&tenant, wallet), recharge, Some(terms.figures(&recharge.rules)?));
-    let event = pb::AutoRechargeChanged { auto_recharge: Some(rendered.clone()) };
+    let event = pb::AutoRechargeChanged { auto_recharge: Some(rendered.clone()), removed_because: removed_because.to_owned() };
     tx.emit("auto_recharge", &wallet.id.to_string(), &event).await?;
     Ok(rendered)
 }

@@ -1,19 +1,24 @@
-//! Sets a wallet's rules of auto-recharge.
+//! Sets a wallet's rules of auto-recharge, and takes them away.
 
 use super::{
     load::RechargeTerms,
     mark_month_end,
     recharge::no_collection_method,
-    save::{publish_recharge, schedule_recharges},
+    save::{publish_new_rules, schedule_recharges},
 };
-use crate::{app::App, commands::recharges::UpdateAutoRecharge, store::recharges, use_cases::wallets::load::lock_wallet};
+use crate::{
+    app::App,
+    commands::recharges::{RemoveAutoRecharge, UpdateAutoRecharge},
+    store::recharges,
+    use_cases::wallets::load::lock_wallet,
+};
 use payterms_chassis::{
-    Answer, AppError, Call, etag,
+    Answer, AppError, Call, WriteTx, etag,
     jobs::{cancel, schedule},
 };
 use payterms_kernel::calendar::next_month_end_after;
-use payterms_proto::wallet::v1::UpdateAutoRechargeResponse;
-use payterms_wallet_domain::postpaid::must_not_be_postpaid;
+use payterms_proto::wallet::v1::{AutoRecharge as AutoRechargeMessage, RemoveAutoRechargeResponse, UpdateAutoRechargeResponse};
+use payterms_wallet_domain::{AutoRecharge, Wallet, postpaid::must_not_be_postpaid, recharge::Rules};
 
 /// Sets the rules.
 ///
@@ -30,7 +35,7 @@ pub async fn update_auto_recharge(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let mut recharge = recharges::find(tx.conn(), &call.tenant, wallet.id).await?;
+    let recharge = recharges::find(tx.conn(), &call.tenant, wallet.id).await?;
     etag::check(&new.etag, recharge.version)?;
     new.rules.must_fit(&wallet)?;
     if !new.rules.is_none() {
@@ -41,19 +46,46 @@ pub async fn update_auto_recharge(
         let least = loaded.settings.minimum(method.kind, wallet.currency)?;
         new.rules.must_work(least, |credit| loaded.charge(credit))?;
     }
-    let had_month_end = recharge.rules.month_end.is_some();
-    recharge.rules = new.rules;
-    recharge.start_anew();
-    recharge.end_pause();
-    recharge.month_end_marked &= new.rules.month_end.is_some();
-    recharge.version = recharge.version.saturating_add(1);
-    let auto_recharge = Some(publish_recharge(&mut tx, &wallet, &recharge).await?);
-    let subject = wallet.id.to_string();
-    match new.rules.month_end {
-        Some(_) if had_month_end => {}
-        Some(_) => schedule(&tx, mark_month_end::JOB, &subject, next_month_end_after(tx.time().zone, tx.now())).await?,
-        None => cancel(&tx, mark_month_end::JOB, &subject).await?,
-    }
-    schedule_recharges(&tx, [&wallet]).await?;
+    let auto_recharge = Some(set_rules(&mut tx, (&wallet, recharge), new.rules, "").await?);
     tx.commit(UpdateAutoRechargeResponse { auto_recharge }).await
+}
+
+/// Takes the rules of a customer away, because a person of the tenant says so.
+///
+/// # Errors
+/// `RESOURCE_NOT_FOUND`, `RECHARGE_STATE`.
+pub async fn remove_auto_recharge(
+    app: &App,
+    call: &Call,
+    RemoveAutoRecharge { wallet: named, explanation }: &RemoveAutoRecharge,
+) -> Result<Answer<RemoveAutoRechargeResponse>, AppError> {
+    let mut tx = app.db.begin(call).await?;
+    let wallet = lock_wallet(&tx, named).await?.wallet;
+    if let Some(answer) = tx.replay().await? {
+        return Ok(answer);
+    }
+    let recharge = recharges::find(tx.conn(), &call.tenant, wallet.id).await?;
+    recharge.must_have_rules()?;
+    let auto_recharge = Some(set_rules(&mut tx, (&wallet, recharge), Rules::default(), explanation).await?);
+    tx.commit(RemoveAutoRechargeResponse { auto_recharge }).await
+}
+
+/// Saves and publishes new rules, and schedules the month's end. `removed_because` says why a person of the tenant took them away.
+async fn set_rules(
+    tx: &mut WriteTx,
+    (wallet, mut recharge): (&Wallet, AutoRecharge),
+    rules: Rules,
+    removed_because: &str,
+) -> Result<AutoRechargeMessage, AppError> {
+    let had_month_end = recharge.rules.month_end.is_some();
+    recharge.set(rules);
+    let rendered = publish_new_rules(tx, wallet, &recharge, removed_because).await?;
+    let subject = wallet.id.to_string();
+    match rules.month_end {
+        Some(_) if had_month_end => {}
+        Some(_) => schedule(tx, mark_month_end::JOB, &subject, next_month_end_after(tx.time().zone, tx.now())).await?,
+        None => cancel(tx, mark_month_end::JOB, &subject).await?,
+    }
+    schedule_recharges(tx, [wallet]).await?;
+    Ok(rendered)
 }

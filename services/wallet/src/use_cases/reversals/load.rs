@@ -22,6 +22,7 @@ use payterms_wallet_domain::{
     not_reversible::{must_be_reversible, not_reversible, reversed_otherwise},
     restore::DebtOf,
     reversal::{Original, Taken, UseOf},
+    settings::Together,
 };
 use std::collections::{BTreeMap, btree_map::Entry};
 use uuid::Uuid;
@@ -140,5 +141,6 @@ async fn use_of(tx: &WriteTx, locked: &Locked, (product, transfer): (&str, Id<Tr
 /// # Errors
 /// `SECOND_PERSON_REQUIRED`.
 pub(super) async fn must_be_one_persons(tx: &WriteTx, before: Money, reversal: &Reversal) -> Result<(), AppError> {
-    must_be_within_limit(tx, before.plus(reversal.amount)?).await
+    let what = "all that is given back of one debit, capture, use or fee";
+    must_be_within_limit(tx, Together { what, so_far: before, amount: reversal.amount }).await
 }

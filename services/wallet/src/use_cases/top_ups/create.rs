@@ -47,6 +47,7 @@ pub async fn create_top_up(app: &App, call: &Call, command: &CreateTopUp) -> Res
         })?,
     };
     let method = methods::find(tx.conn(), tenant, customer_id, id).await?.ok_or_else(Refusal::not_found)?;
+    method.must_buy_credit(command.method.is_none())?;
     let (now, today) = (tx.now(), tx.today());
     let terms = Terms { settings: &settings, customer: &customer, method: &method, today };
     must_be_free(&tx, top_ups::NAMED, Uuid::nil(), command.marks.external_id.as_deref()).await?;

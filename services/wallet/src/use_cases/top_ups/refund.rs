@@ -6,12 +6,12 @@ use crate::{
     messages,
     provider::{ProviderRefund, RefundOrder, unanswered},
     store::{
-        disputes, holds, methods, recharges, top_up_refunds, top_ups,
+        disputes, holds, methods, top_up_refunds, top_ups,
         wallets::{self, Locked},
     },
     use_cases::{
         lots::expire::schedule_overdue_lots,
-        recharges::save::schedule_recharges,
+        recharges::{load::rules_that_charge, save::schedule_recharges},
         settings::limit::must_be_within_limit,
         wallets::{load::lock_wallet, save::save_wallet},
     },
@@ -23,7 +23,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Refusal, id::step_id};
 use payterms_proto::wallet::v1::{RefundTopUpResponse, TopUpChanged, TopUpRefundChanged};
-use payterms_wallet_domain::{Hold, TopUp, TopUpRefund, dispute::Disputed, top_up_refund};
+use payterms_wallet_domain::{Hold, TopUp, TopUpRefund, dispute::Disputed, settings::Together, top_up_refund};
 
 /// The kind of flow.
 pub const FLOW: &str = "top_up_refund";
@@ -45,12 +45,14 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
     let known = disputes::of_charge(tx.conn(), &call.tenant, &top_up.provider_charge_id).await?;
     // A top-up that is not charged yet has no charge.
     let dispute = known.0.last().filter(|own| own.disputed == Disputed::TopUp(top_up.id));
-    let recharge = recharges::find(tx.conn(), &call.tenant, named.wallet.wallet).await?;
+    let recharge = rules_that_charge(tx.conn(), &call.tenant, &locked.wallet, tx.today()).await?;
     let now = tx.now();
     let before = locked.wallet.clone();
     let (refund, hold) = top_up_refund::ask((&mut top_up, dispute), &mut locked.wallet, tx.ids(), command.request.clone(), now)?;
     // All refunds of the top-up together: many small ones are a large one.
-    must_be_within_limit(&tx, top_up.refunded_credit.plus(top_up.refunded_tax)?).await?;
+    let (amount, sum) = (refund.amount()?, top_up.refunded_credit.plus(top_up.refunded_tax)?);
+    let what = "all that is refunded of one top-up";
+    must_be_within_limit(&tx, Together { what, so_far: sum.minus(amount)?, amount }).await?;
     recharge.must_not_follow(&before, &locked.wallet, now)?;
     save_refund(&mut tx, &mut locked, (&top_up, &refund), &hold).await?;
     let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;
@@ -125,5 +127,5 @@ async fn save_refund(tx: &mut WriteTx, locked: &mut Locked, (top_up, refund): (&
     let event =
         TopUpRefundChanged { top_up_refund: Some(messages::top_up_refunds::top_up_refund(&name, refund)?), top_up: Some(rendered.clone()) };
     tx.emit("top_up_refund", &refund.id.to_string(), &event).await?;
-    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered) }).await
+    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered), paid_owed: None }).await
 }

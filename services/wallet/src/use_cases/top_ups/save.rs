@@ -9,7 +9,7 @@ use crate::{
     store::{settings, top_ups, wallets::Locked},
     use_cases::{lots::expire::schedule_expiry, recharges::save::end_recharge, wallets::save::save_wallet},
 };
-use payterms_chassis::{AppError, WriteTx, flow::Lease, jobs::schedule};
+use payterms_chassis::{AppError, WriteTx, flow::Lease, jobs::schedule, render::money};
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::{CreditToppedUp, TopUpChanged};
 use payterms_wallet_domain::{
@@ -20,7 +20,7 @@ use payterms_wallet_domain::{
 /// Stores the intent of a top-up with its lease.
 pub async fn begin_top_up(app: &App, tx: &mut WriteTx, wallet: &str, top_up: &TopUp) -> Result<Lease, AppError> {
     top_ups::save(tx, top_up).await?;
-    let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(wallet, top_up)?) };
+    let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(wallet, top_up)?), paid_owed: None };
     tx.emit("top_up", &top_up.id.to_string(), &event).await?;
     app.flows.open(tx, FLOW, top_up.id.uuid()).await
 }
@@ -36,6 +36,7 @@ pub(super) async fn record_top_up(tx: &mut WriteTx, locked: &mut Locked, id: Id<
         schedule(tx, settle::JOB, &top_up.id.to_string(), ready_at.max(now)).await?;
     }
     let expires_at = settings::find(tx.conn(), &tx.call().tenant).await?.purchased_expiry(tx.time().zone, now);
+    let owed = locked.wallet.owed;
     let lot = top_up::charged(&mut top_up, &mut locked.wallet, tx.ids(), answer, expires_at, now)?;
     let name = name_of(&tx.call().tenant, &locked.wallet);
     let rendered = messages::top_ups::top_up(&name, &top_up)?;
@@ -50,7 +51,8 @@ pub(super) async fn record_top_up(tx: &mut WriteTx, locked: &mut Locked, id: Id<
         let event = CreditToppedUp { wallet: Some(after), lot, top_up: Some(rendered.clone()) };
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }
-    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered) }).await?;
+    let paid_owed = Some(owed.minus(locked.wallet.owed)?).filter(|paid| lot.is_some() && paid.is_positive()).map(money);
+    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered), paid_owed }).await?;
     end_recharge(tx, &locked.wallet, &top_up).await?;
     Ok(top_up)
 }

@@ -15,12 +15,13 @@ use uuid::Uuid;
 pub async fn quote_transfer_refund(app: &App, quote: &QuoteTransferRefund) -> Result<QuoteTransferRefundResponse, AppError> {
     let (customer, currency) = (&quote.of.payment.customer, quote.of.payment.currency);
     let now = app.db.tenant_now(&customer.tenant).await?;
+    let today = app.db.tenant_today(&customer.tenant).await?;
     let conn = app.db.read(&customer.tenant).await?;
     let found = wallets::find_in_currency(&conn, &customer.tenant, customer.customer, currency).await?.ok_or_else(Refusal::not_found)?;
     let found = wallets::find(&conn, &customer.tenant, customer.customer, found.id).await?;
     let mut wallet = found.ok_or_else(Refusal::not_found)?;
     let mut ids = IdSource::new(now, b"quote", "transfer_refund");
-    let (lot, recharge) = lot_and_rules(&conn, &quote.of, wallet.id).await?;
+    let (lot, recharge) = lot_and_rules(&conn, &quote.of, (&wallet, today)).await?;
     let order = TransferBack { refund: Uuid::nil(), lot, credit: quote.credit };
     let hold = reserve(&mut wallet, &recharge, &mut ids, order, now)?;
     Ok(QuoteTransferRefundResponse { credit: Some(money(hold.amount)) })
