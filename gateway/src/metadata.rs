@@ -5,8 +5,8 @@ use http::HeaderMap;
 use payterms_chassis::{answer::VERSION, error::status};
 use tonic::{Code, Status, metadata::MetadataValue};
 
-/// The most bytes of the headers of a call, counted as HTTP/2 does. A service refuses more than 16 KiB, and ends a connection, which
-/// all callers share, at four times that. What the gateway adds has room in between.
+/// The most bytes of the headers of a call, counted as HTTP/2 does. The transport takes up to 64 KiB, so that what is between has an
+/// answer with a reason; beyond four times that a service would end a connection, which all callers share.
 const MOST: usize = 12 << 10;
 /// What HTTP/2 counts for a header beside its name and value.
 const OF_EACH: usize = 32;

@@ -11,6 +11,14 @@ pub const ACCESS_TABLE: &str = include_str!("../access.toml");
 /// Which service calls and hears which.
 pub const TOPOLOGY: &str = include_str!("../topology.toml");
 
+/// What a method is asked.
+pub trait RequestMessage {
+    /// Takes the field `validate_only` off the request, which is then the one that would be done. `false` where there is no such field.
+    fn take_validate_only(&mut self) -> bool;
+}
+
+include!(concat!(env!("OUT_DIR"), "/requests.rs"));
+
 pub mod reasons;
 
 pub mod google {

@@ -40,7 +40,12 @@ async fn an_overview_gathers_what_the_services_know(world: &World) {
         payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 0 }),
         ..MeteredService::default()
     };
-    let enable = EnableMeteredServiceRequest { request_id: request_id(), parent: customer.clone(), metered_service: Some(maps) };
+    let enable = EnableMeteredServiceRequest {
+        request_id: request_id(),
+        parent: customer.clone(),
+        metered_service: Some(maps),
+        ..Default::default()
+    };
     owner.metered_services().enable_metered_service(enable).await.unwrap();
     let tomorrow = payterms_kernel::Clock::now(&payterms_kernel::SystemClock).timestamp() + 86_400;
     let soon = GrantCreditRequest {

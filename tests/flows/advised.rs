@@ -64,6 +64,7 @@ impl Advised {
             limit: limit.and_then(usd),
             reasons: if limit.is_some() { Vec::new() } else { vec!["Much of it is from one season.".into(), "Little history.".into()] },
             explanation: "We looked at your year.".into(),
+            ..Default::default()
         }
     }
 
@@ -186,7 +187,7 @@ async fn it_lapses_after_forty_five_days(world: &World) {
 async fn it_lapses_with_its_line(world: &World) {
     let first = advised(world).await;
     let desk = &first.desk;
-    let decline = DeclineLineRequest { request_id: request_id(), name: first.line.clone() };
+    let decline = DeclineLineRequest { request_id: request_id(), name: first.line.clone(), ..Default::default() };
     desk.admin.lines().decline_line(decline).await.unwrap();
     assert_eq!(first.read(&desk.reviewer).await.state(), State::Lapsed, "declined");
     // A line that nobody activates in 30 days.
@@ -204,7 +205,8 @@ async fn it_lapses_with_its_line(world: &World) {
     assert_eq!(read(&expired).await, State::Lapsed, "not activated");
     let (suspended, line) = again().await;
     activate(&desk.admin, &line).await.unwrap();
-    let suspend = SuspendLineRequest { request_id: request_id(), name: line.clone(), explanation: "We talk first.".into() };
+    let suspend =
+        SuspendLineRequest { request_id: request_id(), name: line.clone(), explanation: "We talk first.".into(), ..Default::default() };
     desk.owner.lines().suspend_line(suspend).await.unwrap();
     assert_eq!(read(&suspended).await, State::Lapsed, "suspended");
     let close = |name: &str| CloseLineRequest { request_id: request_id(), name: name.to_owned(), explanation: "Agreed.".into() };

@@ -174,7 +174,7 @@ impl History<'_> {
                 own.open.insert(today, open - part);
             }
             3 if open > 0 && own.payments.is_empty() => {
-                let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: own.name.clone() };
+                let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: own.name.clone(), ..Default::default() };
                 owner.invoices().write_off_invoice(write_off).await.unwrap();
                 own.open.insert(today, 0);
                 own.written_off = true;
@@ -241,7 +241,7 @@ async fn ageing_counts_what_is_blocked_and_no_offer_of_credit(world: &World) {
     transfers::raise(&desk.owner, transfers::request(&desk.customer, amount("AUD", 220, 0))).await.unwrap();
     assert!(ageing(&desk.owner, EVERYONE, None).await.is_empty(), "credit that is offered is no debt");
     let made = issued(&desk.owner, draft(&desk.customer, "AUD", vec![line("Plan", amount("AUD", 100, 0))])).await;
-    let block = BlockInvoiceRequest { request_id: request_id(), name: made.name, reason: Reason::Disputed.into() };
+    let block = BlockInvoiceRequest { request_id: request_id(), name: made.name, reason: Reason::Disputed.into(), ..Default::default() };
     desk.owner.collections().block_invoice(block).await.unwrap();
     advance(world, START + 45 * DAY).await;
     let expected = vec![(desk.customer.clone(), "AUD".to_owned(), [110, 0, 110, 0, 0, 0], 1)];

@@ -54,7 +54,7 @@ pub(crate) async fn get(session: &Session, payment: &Payment) -> Payment {
 }
 
 pub(crate) async fn cancel(session: &Session, payment: &Payment) -> Result<Payment, Status> {
-    let request = CancelPaymentRequest { request_id: request_id(), name: payment.name.clone() };
+    let request = CancelPaymentRequest { request_id: request_id(), name: payment.name.clone(), ..Default::default() };
     session.payments().cancel_payment(request).await.map(|own| own.into_inner().payment.unwrap())
 }
 

@@ -53,7 +53,7 @@ async fn rotate(session: &Session, key: &ApiKey, until: Option<Timestamp>) -> Re
 }
 
 async fn revoke(session: &Session, key: &ApiKey) -> Result<ApiKey, Status> {
-    let request = RevokeApiKeyRequest { request_id: request_id(), name: key.name.clone() };
+    let request = RevokeApiKeyRequest { request_id: request_id(), name: key.name.clone(), ..Default::default() };
     session.api_keys().revoke_api_key(request).await.map(|answer| answer.into_inner().api_key.unwrap())
 }
 

@@ -135,7 +135,7 @@ impl Desk {
     }
 
     pub(crate) async fn claim(&self, who: &Session, name: &str) -> Result<CreditApplication, Status> {
-        let request = ClaimApplicationRequest { request_id: request_id(), name: name.to_owned() };
+        let request = ClaimApplicationRequest { request_id: request_id(), name: name.to_owned(), ..Default::default() };
         Ok(who.applications().claim_application(request).await?.into_inner().credit_application.unwrap())
     }
 
@@ -147,6 +147,7 @@ impl Desk {
             limit: limit.and_then(usd),
             reasons: if limit.is_some() { Vec::new() } else { vec!["Little history.".into()] },
             explanation: "We looked at it together.".into(),
+            ..Default::default()
         };
         Ok(self.reviewer.applications().decide_application(request).await?.into_inner().credit_application.unwrap())
     }
@@ -228,7 +229,7 @@ async fn a_refusal_is_waited_out(world: &World) {
     advance(world, START + 91 * DAY).await;
     assert_eq!(desk.read(&desk.admin, &second.name).await.state(), State::Expired);
     let third = desk.start().await.unwrap();
-    let back = WithdrawApplicationRequest { request_id: request_id(), name: third.name };
+    let back = WithdrawApplicationRequest { request_id: request_id(), name: third.name, ..Default::default() };
     let back = desk.admin.applications().withdraw_application(back).await.unwrap().into_inner().credit_application.unwrap();
     assert_eq!((back.state(), back.reapply_time), (State::Withdrawn, None));
     credit_agrees(world).await;
@@ -246,6 +247,7 @@ pub(crate) async fn who_may_apply_is_told_with_every_reason(world: &World) {
         name: desk.programme.name.clone(),
         customer: desk.customer.clone(),
         revoke: false,
+        ..Default::default()
     };
     desk.owner.programmes().invite_customer(invite).await.unwrap();
     desk.start().await.unwrap();
@@ -264,15 +266,20 @@ pub(crate) async fn nobody_decides_their_own_and_one_person_at_a_time(world: &Wo
     let name = desk.submitted().await;
     desk.claim(&desk.owner, &name).await.unwrap();
     assert_eq!(reason(&desk.claim(&desk.reviewer, &name).await.unwrap_err()), "CLAIMED");
-    let release = ReleaseApplicationRequest { request_id: request_id(), name: name.clone() };
+    let release = ReleaseApplicationRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
     desk.owner.applications().release_application(release).await.unwrap();
     desk.claim(&desk.reviewer, &name).await.unwrap();
-    let ask = RequestInformationRequest { request_id: request_id(), name: name.clone(), explanation: "January, please.".into() };
+    let ask = RequestInformationRequest {
+        request_id: request_id(),
+        name: name.clone(),
+        explanation: "January, please.".into(),
+        ..Default::default()
+    };
     desk.reviewer.applications().request_information(ask).await.unwrap();
     assert_eq!(desk.read(&desk.admin, &name).await.explanation, "January, please.");
     desk.upload(&name, statement(41_000, 38_000)).await.unwrap();
     assert_eq!(desk.submit(&name).await.unwrap().state(), State::InReview);
-    let back = WithdrawApplicationRequest { request_id: request_id(), name };
+    let back = WithdrawApplicationRequest { request_id: request_id(), name, ..Default::default() };
     desk.admin.applications().withdraw_application(back).await.unwrap();
     // The same person on both sides.
     advance(world, START + 91 * DAY).await;
@@ -291,7 +298,7 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
     let desk = desk(world, Programme::default()).await;
     let name = desk.submitted().await;
     let own = Policy { title: "Ours".into(), ..Policy::default() };
-    let create = CreatePolicyRequest { request_id: request_id(), parent: "tenants/acme".into(), policy: Some(own) };
+    let create = CreatePolicyRequest { request_id: request_id(), parent: "tenants/acme".into(), policy: Some(own), ..Default::default() };
     let draft = desk.owner.policies().create_policy(create).await.unwrap().into_inner().policy.unwrap();
     assert_eq!((draft.state(), draft.number), (policy::State::Draft, 0));
     let standard = GetPolicyRequest { name: desk.programme.policy.clone() };
@@ -308,17 +315,17 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
     terms.scorecard[0].bins.swap(0, 1);
     let code = terms.rules[0].code.clone();
     terms.rules[1].code = code;
-    let update = UpdatePolicyRequest { request_id: request_id(), policy: Some(wrong) };
+    let update = UpdatePolicyRequest { request_id: request_id(), policy: Some(wrong), ..Default::default() };
     let refused = desk.owner.policies().update_policy(update).await.unwrap_err();
     assert_eq!((refused.code(), payterms_testkit::violations(&refused).len()), (Code::InvalidArgument, 4), "{refused:?}");
     // Approves from more points than its cases have: it is not published.
     let mut strict = draft.clone();
     strict.terms.as_mut().unwrap().approve_at = 900;
-    let update = UpdatePolicyRequest { request_id: request_id(), policy: Some(strict.clone()) };
+    let update = UpdatePolicyRequest { request_id: request_id(), policy: Some(strict.clone()), ..Default::default() };
     desk.owner.policies().update_policy(update).await.unwrap();
     let tried = desk.owner.policies().test_policy(TestPolicyRequest { name: draft.name.clone() }).await.unwrap().into_inner().cases;
     assert_eq!(tried.iter().filter(|own| !own.passed).count(), 2, "both that approve");
-    let publish = || PublishPolicyRequest { request_id: request_id(), name: draft.name.clone() };
+    let publish = || PublishPolicyRequest { request_id: request_id(), name: draft.name.clone(), ..Default::default() };
     assert_eq!(reason(&desk.owner.policies().publish_policy(publish()).await.unwrap_err()), "POLICY_CASES_FAILED");
     // A larger share of the inflow; one payer is no matter, nor is a file that does not say what came back.
     let mut ours = draft.clone();
@@ -328,11 +335,16 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
     let terms = ours.terms.as_mut().unwrap();
     terms.share_of_inflow = Some(Decimal { value: "0.16".into() });
     ours.cases[0].limit = usd(6_400);
-    let update = UpdatePolicyRequest { request_id: request_id(), policy: Some(Policy { etag: String::new(), ..ours }) };
+    let update =
+        UpdatePolicyRequest { request_id: request_id(), policy: Some(Policy { etag: String::new(), ..ours }), ..Default::default() };
     desk.owner.policies().update_policy(update).await.unwrap();
     let published = desk.owner.policies().publish_policy(publish()).await.unwrap().into_inner().policy.unwrap();
     assert_eq!((published.state(), published.number), (policy::State::Published, 1));
-    let update = UpdatePolicyRequest { request_id: request_id(), policy: Some(Policy { etag: String::new(), ..published.clone() }) };
+    let update = UpdatePolicyRequest {
+        request_id: request_id(),
+        policy: Some(Policy { etag: String::new(), ..published.clone() }),
+        ..Default::default()
+    };
     assert_eq!(reason(&desk.owner.policies().update_policy(update).await.unwrap_err()), "POLICY_STATE");
     let tested = desk.owner.policies().back_test_policy(BackTestPolicyRequest { name: draft.name.clone() }).await.unwrap();
     let tested = tested.into_inner().decisions.remove(0);
@@ -340,7 +352,7 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
     // From now on it decides; what was decided stays as it was.
     let programme = Programme { name: desk.programme.name.clone(), policy: draft.name.clone(), ..Programme::default() };
     let update_mask = Some(prost_types::FieldMask { paths: vec!["policy".into()] });
-    let update = UpdateProgrammeRequest { request_id: request_id(), programme: Some(programme), update_mask };
+    let update = UpdateProgrammeRequest { request_id: request_id(), programme: Some(programme), update_mask, ..Default::default() };
     desk.owner.programmes().update_programme(update).await.unwrap();
     let replayed = desk.owner.applications().replay_decision(ReplayDecisionRequest { name: name.clone() }).await.unwrap().into_inner();
     assert_eq!((replayed.identical, replayed.stored.unwrap().policy), (true, desk.programme.policy.clone()));

@@ -262,7 +262,7 @@ async fn texts_of_a_bank_are_cleaned(world: &World) {
 
 impl Desk {
     pub(crate) async fn withdraw(&self, name: &str) -> CreditApplication {
-        let request = WithdrawApplicationRequest { request_id: request_id(), name: name.to_owned() };
+        let request = WithdrawApplicationRequest { request_id: request_id(), name: name.to_owned(), ..Default::default() };
         self.admin.applications().withdraw_application(request).await.unwrap().into_inner().credit_application.unwrap()
     }
 }

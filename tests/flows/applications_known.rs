@@ -63,9 +63,14 @@ impl Desk {
 
     /// The reviewer asks for more, so that the policy decides again on what is known then.
     async fn again(&self, name: &str) -> Decision {
-        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.to_owned() };
+        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.to_owned(), ..Default::default() };
         self.reviewer.applications().claim_application(claim).await.unwrap();
-        let ask = RequestInformationRequest { request_id: request_id(), name: name.to_owned(), explanation: "Once more.".into() };
+        let ask = RequestInformationRequest {
+            request_id: request_id(),
+            name: name.to_owned(),
+            explanation: "Once more.".into(),
+            ..Default::default()
+        };
         self.reviewer.applications().request_information(ask).await.unwrap();
         self.submit(name).await.unwrap();
         self.read(&self.reviewer, name).await.advice.unwrap()
@@ -101,7 +106,7 @@ async fn march(world: &World) -> Desk {
     let breached = desk.plans(&breached, false).await;
     advance(world, START + 40 * DAY).await;
     desk.pays(&late).await;
-    let void = VoidInvoiceRequest { request_id: request_id(), name: wrong.name, explanation: "Wrong".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: wrong.name, explanation: "Wrong".into(), ..Default::default() };
     desk.owner.invoices().void_invoice(void).await.unwrap();
     advance(world, MIDNIGHT + 64 * DAY).await;
     let states = (plan(&desk.admin, &kept).await.state(), plan(&desk.admin, &breached).await.state());

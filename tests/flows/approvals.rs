@@ -28,22 +28,29 @@ pub(crate) async fn limited(owner: &Session, units: i64) -> Response<UpdateTenan
     let limits = vec![amount("USD", units, 0).unwrap()];
     let tenant = Tenant { name: "tenants/acme".into(), approval_limits: limits, ..Tenant::default() };
     let mask = FieldMask { paths: vec!["approval_limits".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     owner.tenants().update_tenant(update).await.unwrap()
 }
 
 async fn write_off(session: &Session, name: &str) -> Result<(), Status> {
-    let request = WriteOffInvoiceRequest { request_id: request_id(), name: name.into() };
+    let request = WriteOffInvoiceRequest { request_id: request_id(), name: name.into(), ..Default::default() };
     session.invoices().write_off_invoice(request).await.map(|_| ())
 }
 
 async fn propose(session: &Session, invoice: &str) -> Result<Approval, Status> {
-    let request = ProposeWriteOffRequest { request_id: request_id(), invoice: invoice.into(), explanation: "Bankrupt".into() };
+    let request =
+        ProposeWriteOffRequest { request_id: request_id(), invoice: invoice.into(), explanation: "Bankrupt".into(), ..Default::default() };
     session.approvals().propose_write_off(request).await.map(|own| own.into_inner().approval.unwrap())
 }
 
 async fn decide(session: &Session, name: &str, approve: bool) -> Result<Approval, Status> {
-    let request = DecideApprovalRequest { request_id: request_id(), name: name.into(), approve, explanation: "Looked at".into() };
+    let request = DecideApprovalRequest {
+        request_id: request_id(),
+        name: name.into(),
+        approve,
+        explanation: "Looked at".into(),
+        ..Default::default()
+    };
     session.approvals().decide_approval(request).await.map(|own| own.into_inner().approval.unwrap())
 }
 
@@ -100,6 +107,7 @@ pub(crate) async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &
         invoice: name.clone(),
         amount: amount("USD", 60, 0),
         explanation: "Goodwill".into(),
+        ..Default::default()
     };
     let proposed = staff.approvals().propose_credit_note(ask).await.unwrap().into_inner().approval.unwrap();
     assert_eq!((proposed.kind(), proposed.amount.clone()), (Kind::CreditNote, amount("USD", 60, 0)));

@@ -35,7 +35,15 @@ impl Clock for Hand {
 
 pub fn call(tenant: &TenantId, id: Uuid, subject: &str) -> Call {
     let caller = Caller { subject: subject.to_owned(), roles: Vec::new(), tenant: Some(tenant.clone()), customer: None, run_id: None };
-    Call { caller, tenant: tenant.clone(), request_id: id, method: "/mix".to_owned(), input_hash: vec![1], caused_by: None }
+    Call {
+        caller,
+        tenant: tenant.clone(),
+        request_id: id,
+        method: "/mix".to_owned(),
+        input_hash: vec![1],
+        caused_by: None,
+        validate_only: false,
+    }
 }
 
 pub fn item(tenant: &TenantId, id: Uuid, command: BatchCommand) -> BatchItem {

@@ -256,10 +256,14 @@ async fn the_steps_of_peers(world: &World) {
         ..CollectForOwnerRequest::default()
     };
     plans.owner_collections().collect_for_owner(collect).await.unwrap();
-    let off = TurnOffPrepaymentRequest { request_id: request_id(), name: "tenants/acme/walletSettings".into() };
+    let off = TurnOffPrepaymentRequest { request_id: request_id(), name: "tenants/acme/walletSettings".into(), ..Default::default() };
     shop.owner.settings().turn_off_prepayment(off).await.unwrap();
     let made = programme(&shop.owner, Programme::default()).await;
-    shop.owner.programmes().close_programme(CloseProgrammeRequest { request_id: request_id(), name: made.name }).await.unwrap();
+    shop.owner
+        .programmes()
+        .close_programme(CloseProgrammeRequest { request_id: request_id(), name: made.name, ..Default::default() })
+        .await
+        .unwrap();
     a_mail_that_failed(world, &shop).await;
 }
 

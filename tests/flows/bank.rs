@@ -138,6 +138,7 @@ async fn what_names_nothing_is_matched_by_hand(world: &World) {
         invoice: invoice.into(),
         invoices: Vec::new(),
         returned_line: String::new(),
+        ..Default::default()
     };
     let line = &told.bank_lines[0].name;
     let wrong = staff.bank().match_bank_line(to(line, &other.name)).await.unwrap_err();

@@ -64,9 +64,19 @@ async fn an_account_is_saved_with_its_mandate_and_buys_credit_when_it_settles(wo
         ..WalletSettings::default()
     };
     let mask = FieldMask { paths: vec!["methods".into(), "minimums".into()] };
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask: Some(mask) };
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     owner.settings().update_wallet_settings(update).await.unwrap();
-    let on = TurnOnPrepaymentRequest { request_id: request_id(), name: "tenants/acme/walletSettings".into(), methods: kinds };
+    let on = TurnOnPrepaymentRequest {
+        request_id: request_id(),
+        name: "tenants/acme/walletSettings".into(),
+        methods: kinds,
+        ..Default::default()
+    };
     owner.settings().turn_on_prepayment(on).await.unwrap();
     let low = admin.top_ups().create_top_up(buy(&wallet, &saved, amount("USD", 29, 99))).await.unwrap_err();
     assert_eq!(reason(&low), "BELOW_MINIMUM", "the minimum of its kind");
@@ -160,7 +170,7 @@ async fn a_card_charged_back_while_a_debit_waits_is_taken_in_when_it_ends(world:
 async fn collection_gives_notice_before_it_debits(world: &World) {
     let desk = desk(world, None).await;
     let saved = account(world, &desk.admin, &desk.customer, "tok_bank").await;
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: saved };
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: saved, ..Default::default() };
     desk.admin.methods().set_collection_method(point).await.unwrap();
     let name = desk.invoice.name.clone();
     // Due on 31 January, 00:00 in Sydney.
@@ -172,14 +182,18 @@ async fn collection_gives_notice_before_it_debits(world: &World) {
     let waiting = read(&desk.owner, &name).await.unwrap();
     assert_eq!((waiting.collection.unwrap().state(), waiting.pending), (collection::State::Scheduled, amount("USD", 0, 0)));
     // By hand it is no earlier; from another account it is told anew.
-    let retry = RetryCollectionRequest { request_id: request_id(), name: name.clone() };
+    let retry = RetryCollectionRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
     desk.owner.collections().retry_collection(retry).await.unwrap();
     advance(world, due + DAY).await;
     let still = read(&desk.owner, &name).await.unwrap();
     assert_eq!((still.collection.unwrap().state(), still.pending), (collection::State::Scheduled, amount("USD", 0, 0)));
     assert_eq!(mails(&desk.owner, MailKind::DebitNotice).await.len(), 1);
     let other = account(world, &desk.admin, &desk.customer, "tok_bank").await;
-    desk.admin.methods().set_collection_method(SetCollectionMethodRequest { request_id: request_id(), name: other }).await.unwrap();
+    desk.admin
+        .methods()
+        .set_collection_method(SetCollectionMethodRequest { request_id: request_id(), name: other, ..Default::default() })
+        .await
+        .unwrap();
     advance(world, due + 2 * DAY).await;
     let notice = mails_of(&desk.owner, MailKind::DebitNotice, 2).await.remove(0);
     assert!(text(&desk.owner, &notice).await.contains("4 February 2026"));

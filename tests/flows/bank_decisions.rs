@@ -49,6 +49,7 @@ pub(crate) async fn match_to(session: &Session, line: &str, invoices: &[&str]) -
         invoice: String::new(),
         invoices: invoices.iter().map(|name| (*name).to_owned()).collect(),
         returned_line: String::new(),
+        ..Default::default()
     };
     session.bank().match_bank_line(request).await.map(|answer| answer.into_inner().bank_line.unwrap())
 }
@@ -113,7 +114,7 @@ async fn the_tenant_sets_how_far_automation_goes(world: &World) {
     let set = async |automation: BankAutomation| {
         let tenant = Tenant { name: "tenants/acme".into(), bank_automation: automation.into(), ..Tenant::default() };
         let update_mask = Some(prost_types::FieldMask { paths: vec!["bank_automation".into()] });
-        let request = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask };
+        let request = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask, ..Default::default() };
         let set = till.owner.tenants().update_tenant(request).await.unwrap().into_inner().tenant.unwrap();
         assert_eq!(set.bank_automation(), automation);
     };
@@ -185,6 +186,7 @@ pub(crate) async fn a_line_is_split_credited_or_dismissed(world: &World) {
         request_id: request_id(),
         name: lines[0].name.clone(),
         parts: parts.iter().filter_map(|units| amount("USD", *units, 0)).collect(),
+        ..Default::default()
     };
     let wrong = till.owner.bank().split_bank_line(split(&[100, 49])).await.unwrap_err();
     assert_eq!(reason(&wrong), "PARTS_MISMATCH");
@@ -200,6 +202,7 @@ pub(crate) async fn a_line_is_split_credited_or_dismissed(world: &World) {
         name: lines[1].name.clone(),
         reason: reason.into(),
         explanation: explanation.into(),
+        ..Default::default()
     };
     let wrong = till.owner.bank().dismiss_bank_line(dismiss(DismissReason::Other, "")).await.unwrap_err();
     assert_eq!(reason(&wrong), "FIELD_REQUIRED");
@@ -210,7 +213,12 @@ pub(crate) async fn a_line_is_split_credited_or_dismissed(world: &World) {
         (State::Dismissed, DismissReason::Interest, "June")
     );
 
-    let credit = CreditBankLineRequest { request_id: request_id(), name: lines[2].name.clone(), customer: till.customer.clone() };
+    let credit = CreditBankLineRequest {
+        request_id: request_id(),
+        name: lines[2].name.clone(),
+        customer: till.customer.clone(),
+        ..Default::default()
+    };
     let credited = till.owner.bank().credit_bank_line(credit).await.unwrap().into_inner().bank_line.unwrap();
     assert_eq!((credited.state(), credited.customer.as_str(), credited.invoices.len()), (State::Matched, till.customer.as_str(), 0));
     let (line, payment) = paid(&till.owner, &lines[2].name).await;

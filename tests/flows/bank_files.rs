@@ -196,7 +196,7 @@ pub(crate) async fn what_may_be_a_duplicate_waits_for_a_person(world: &World) {
     let refused = match_to(&till.owner, &suspected.name, &[&till.invoice.name]).await.unwrap_err();
     assert_eq!(reason(&refused), "BANK_LINE_STATE");
     assert!(refused.message().contains("ConfirmBankLine"), "{}", refused.message());
-    let confirm = |name: &str| ConfirmBankLineRequest { request_id: request_id(), name: name.into() };
+    let confirm = |name: &str| ConfirmBankLineRequest { request_id: request_id(), name: name.into(), ..Default::default() };
     let staff = world.someone("STAFF", None);
     let confirmed = staff.bank().confirm_bank_line(confirm(&suspected.name)).await.unwrap().into_inner().bank_line.unwrap();
     assert_eq!((confirmed.state(), &confirmed.invoice), (State::Matched, &till.invoice.name), "it pays like any other then");
@@ -210,6 +210,7 @@ pub(crate) async fn what_may_be_a_duplicate_waits_for_a_person(world: &World) {
         name: third.name.clone(),
         reason: DismissReason::Duplicate.into(),
         explanation: String::new(),
+        ..Default::default()
     };
     let dismissed = staff.bank().dismiss_bank_line(dismiss).await.unwrap().into_inner().bank_line.unwrap();
     assert_eq!((dismissed.state(), dismissed.duplicate_of), (State::Dismissed, String::new()));

@@ -162,13 +162,19 @@ pub(crate) async fn a_return_that_fits_no_line_or_several_waits_for_a_person(wor
     // A matched line is decided, whatever it is matched to.
     let expected = [direction, "BANK_LINE_STATE", direction, direction, "RETURN_AMOUNT_DIFFERS", "RESOURCE_NOT_FOUND", "DUPLICATE_ITEM"];
     assert_eq!(wrong.map(|refused| reason(&refused)), expected);
-    let credit = CreditBankLineRequest { request_id: request_id(), name: unknown.name.clone(), customer: till.customer.clone() };
+    let credit = CreditBankLineRequest {
+        request_id: request_id(),
+        name: unknown.name.clone(),
+        customer: till.customer.clone(),
+        ..Default::default()
+    };
     assert_eq!(reason(&owner.bank().credit_bank_line(credit).await.unwrap_err()), direction);
     let dismiss = DismissBankLineRequest {
         request_id: request_id(),
         name: unknown.name.clone(),
         reason: DismissReason::Other.into(),
         explanation: "A fee of the bank".into(),
+        ..Default::default()
     };
     assert_eq!(owner.bank().dismiss_bank_line(dismiss).await.unwrap().into_inner().bank_line.unwrap().state(), State::Dismissed);
     let request = named(&by.name, &lines[1].name);

@@ -93,7 +93,8 @@ impl Load {
             let customer = Customer { name: customer.clone(), tier, ..Customer::default() };
             async move {
                 let update_mask = Some(prost_types::FieldMask { paths: vec!["tier".into()] });
-                let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask };
+                let update =
+                    UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask, ..Default::default() };
                 session.customers().update_customer(update).await.expect("a customer is changed");
             }
         });

@@ -64,7 +64,7 @@ async fn a_top_up_is_reversed_and_may_leave_the_balance_negative(world: &World) 
     let simulator = world.suite.simulator.clone();
     let other = card(world, &till.admin, &till.customer, "tok_mastercard").await;
     let visa = card(world, &till.admin, &till.customer, "tok_visa").await;
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: visa.clone() };
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: visa.clone(), ..Default::default() };
     till.admin.methods().set_collection_method(point).await.unwrap();
     let bought = till.admin.top_ups().create_top_up(buy(&till.wallet, &visa, amount("USD", 50, 0))).await.unwrap().into_inner();
     let bought = bought.top_up.unwrap();
@@ -81,7 +81,7 @@ async fn a_top_up_is_reversed_and_may_leave_the_balance_negative(world: &World) 
     let find = |name: &str| own.iter().find(|own| own.name == name).unwrap();
     assert!(find(&visa).charged_back && !find(&visa).collection_method);
     assert!(find(&other).collection_method, "the newest other that qualifies");
-    let back = SetCollectionMethodRequest { request_id: request_id(), name: visa };
+    let back = SetCollectionMethodRequest { request_id: request_id(), name: visa, ..Default::default() };
     assert_eq!(reason(&till.admin.methods().set_collection_method(back).await.unwrap_err()), "METHOD_STATE");
     take_back(&simulator, &charge).await;
     let list = ListEntriesRequest { parent: till.wallet.clone(), ..Default::default() };

@@ -150,7 +150,8 @@ async fn story(world: &World) -> Vec<String> {
     start(world, tenant, "one seed").await;
     let owner = world.of_tenant(tenant, "OWNER", None);
     let customer = Customer { country: "GB".into(), ..Customer::default() };
-    let create = CreateCustomerRequest { request_id: id(1), parent: format!("tenants/{tenant}"), customer: Some(customer) };
+    let create =
+        CreateCustomerRequest { request_id: id(1), parent: format!("tenants/{tenant}"), customer: Some(customer), ..Default::default() };
     let made = owner.customers().create_customer(create).await.unwrap();
     let seen = owner.after(&made);
     let customer = made.into_inner().customer.unwrap().name;
@@ -242,13 +243,13 @@ pub(crate) async fn the_work_of_a_suspended_tenant_waits(world: &World) {
         staff.wallets().get_balance(read).await.unwrap().into_inner().balance.unwrap().posted
     };
     let operator = world.someone("OPERATOR", None);
-    let suspend = SuspendTenantRequest { request_id: request_id(), name: "tenants/acme".into() };
+    let suspend = SuspendTenantRequest { request_id: request_id(), name: "tenants/acme".into(), ..Default::default() };
     let suspended = operator.tenants().suspend_tenant(suspend).await.unwrap();
     let heard = GetBalanceRequest { name: wallet.clone(), as_of: None };
     staff.after(&suspended).wallets().get_balance(heard).await.unwrap();
     crate::rig::until(async || Ok(advance(world, START + 2 * HOUR).await), |clock| clock.state() == State::Ready).await;
     assert_eq!(posted().await, amount("USD", 10, 0), "nothing of a suspended tenant moves");
-    let activate = ActivateTenantRequest { request_id: request_id(), name: "tenants/acme".into() };
+    let activate = ActivateTenantRequest { request_id: request_id(), name: "tenants/acme".into(), ..Default::default() };
     operator.tenants().activate_tenant(activate).await.unwrap();
     crate::rig::until(
         async || {

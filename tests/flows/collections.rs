@@ -116,13 +116,13 @@ pub(crate) async fn a_decline_climbs_the_ladder_and_is_retried_by_hand(world: &W
         assert_eq!(desk.payments().await.len(), usize::try_from(attempts).unwrap(), "day {days}");
     }
     let good = card(world, &desk.admin, &desk.customer, "tok_visa").await;
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: good };
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: good, ..Default::default() };
     desk.admin.methods().set_collection_method(point).await.unwrap();
-    let retry = RetryCollectionRequest { request_id: request_id(), name: desk.invoice.name.clone() };
+    let retry = RetryCollectionRequest { request_id: request_id(), name: desk.invoice.name.clone(), ..Default::default() };
     desk.admin.collections().retry_collection(retry).await.unwrap();
     advance(world, DUE + 20 * DAY + 1).await;
     assert_eq!((desk.invoice().await.state(), desk.collection().await.0), (invoice::State::Paid, State::Off));
-    let again = RetryCollectionRequest { request_id: request_id(), name: desk.invoice.name.clone() };
+    let again = RetryCollectionRequest { request_id: request_id(), name: desk.invoice.name.clone(), ..Default::default() };
     assert_eq!(reason(&desk.admin.collections().retry_collection(again).await.unwrap_err()), "INVOICE_STATE");
     invariants::books_agree(world).await;
 }
@@ -134,7 +134,7 @@ async fn a_new_method_is_tried_once_the_next_day(world: &World) {
     assert_eq!(desk.collection().await, (State::Failed, 1, None, "stolen_card".into()));
     let choose = async |token: &str| {
         let name = card(world, &desk.admin, &desk.customer, token).await;
-        let point = SetCollectionMethodRequest { request_id: request_id(), name };
+        let point = SetCollectionMethodRequest { request_id: request_id(), name, ..Default::default() };
         desk.admin.methods().set_collection_method(point).await.unwrap();
     };
     choose("tok_declined").await;
@@ -165,13 +165,19 @@ async fn who_must_authenticate_is_not_tried_again(world: &World) {
 async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     let staff = world.someone("STAFF", None);
-    let block = BlockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), reason: Reason::Disputed.into() };
+    let block = BlockInvoiceRequest {
+        request_id: request_id(),
+        name: desk.invoice.name.clone(),
+        reason: Reason::Disputed.into(),
+        ..Default::default()
+    };
     let blocked = staff.collections().block_invoice(block).await.unwrap().into_inner().invoice.unwrap();
     assert_eq!(blocked.block, Some(Block { reason: Reason::Disputed.into(), owner: String::new() }));
     let list = |reason: Reason| ListInvoicesRequest { parent: desk.customer.clone(), block_reason: reason.into(), ..Default::default() };
     assert_eq!(staff.invoices().list_invoices(list(Reason::Disputed)).await.unwrap().into_inner().invoices.len(), 1);
     assert!(staff.invoices().list_invoices(list(Reason::Manual)).await.unwrap().into_inner().invoices.is_empty());
-    let void = VoidInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), explanation: "x".into() };
+    let void =
+        VoidInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), explanation: "x".into(), ..Default::default() };
     assert_eq!(reason(&desk.owner.invoices().void_invoice(void).await.unwrap_err()), "INVOICE_BLOCKED");
     advance(world, DUE + 10 * DAY).await;
     assert_eq!(desk.collection().await, (State::Scheduled, 0, None, String::new()));
@@ -193,7 +199,7 @@ async fn a_blocked_invoice_waits_and_may_be_paid(world: &World) {
     let refused = desk.admin.payments().create_payment(part.clone()).await;
     let paid = refused.unwrap().into_inner().payment.unwrap();
     assert_eq!(paid.allocations[0].paid, amount("USD", 40, 0), "a customer may always pay");
-    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone() };
+    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), ..Default::default() };
     staff.collections().unblock_invoice(unblock).await.unwrap();
     advance(world, DUE + 10 * DAY + 1).await;
     let collected = desk.payments().await.into_iter().find(|payment| payment.automatic).unwrap();
@@ -250,11 +256,12 @@ pub(crate) async fn an_owner_blocks_all_or_none_and_alone_lifts(world: &World) {
     };
     let blocks = async || (desk.invoice().await.block, read(&desk.owner, &second.name).await.unwrap().block);
     let staff = world.someone("STAFF", None);
-    let manual = BlockInvoiceRequest { request_id: request_id(), name: second.name.clone(), reason: Reason::Manual.into() };
+    let manual =
+        BlockInvoiceRequest { request_id: request_id(), name: second.name.clone(), reason: Reason::Manual.into(), ..Default::default() };
     staff.collections().block_invoice(manual).await.unwrap();
     let refused = peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 100)).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), blocks().await.0), ("INVOICE_BLOCKED", None), "all or none");
-    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: second.name.clone() };
+    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: second.name.clone(), ..Default::default() };
     staff.collections().unblock_invoice(unblock.clone()).await.unwrap();
     let risen = peer.owner_collections().block_for_owner(request(&plan, Reason::PaymentPlanProposed, 99)).await.unwrap_err();
     assert_eq!(reason(&risen), "PLAN_AMOUNT_CHANGED");

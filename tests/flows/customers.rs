@@ -9,7 +9,12 @@ use payterms_testkit::{World, on_both, reason, violations};
 on_both!(a_file_adds_what_is_right_and_tells_what_is_wrong, a_file_that_cannot_be_read_adds_nothing, customers_keep_their_own_contacts);
 
 fn import(csv: &str) -> ImportCustomersRequest {
-    ImportCustomersRequest { request_id: request_id(), parent: "tenants/acme".into(), csv: csv.as_bytes().to_vec().into() }
+    ImportCustomersRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        csv: csv.as_bytes().to_vec().into(),
+        ..Default::default()
+    }
 }
 
 async fn a_file_adds_what_is_right_and_tells_what_is_wrong(world: &World) {
@@ -60,6 +65,7 @@ async fn customers_keep_their_own_contacts(world: &World) {
         request_id: request_id(),
         customer: Some(Customer { name: customer.clone(), contacts, ..Customer::default() }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["contacts".into()] }),
+        ..Default::default()
     };
     let ann = Contact { name: "Ann".into(), email: "ann@brightside.example".into(), receives_documents: true };
     admin.customers().update_customer(update(vec![ann.clone()])).await.unwrap();

@@ -1,7 +1,7 @@
 //! A data folder from which something is missing is refused by name: nothing empty takes the place of what was there.
 
 use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, net::broker::BrokerOptions};
-use payterms_gateway::{CorsOptions, limits::LimitOptions};
+use payterms_gateway::{CorsOptions, identity::TokenOptions, limits::LimitOptions};
 use payterms_suite::{Suite, SuiteOptions};
 use std::{fs, path::Path};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ async fn start(data: &Path) -> Result<Suite, String> {
         cors: CorsOptions::default(),
         limits: LimitOptions::default(),
         jwks: None,
+        tokens: TokenOptions::default(),
         webhooks: WebhookOptions::default(),
         database: DatabaseOptions::default(),
         broker: BrokerOptions::default(),

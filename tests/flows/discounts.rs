@@ -57,11 +57,17 @@ async fn created(owner: &Session, request: CreateInvoiceRequest) -> Invoice {
 }
 
 fn update(invoice: Invoice, path: &str) -> UpdateInvoiceRequest {
-    UpdateInvoiceRequest { request_id: request_id(), invoice: Some(invoice), update_mask: Some(FieldMask { paths: vec![path.into()] }) }
+    UpdateInvoiceRequest {
+        request_id: request_id(),
+        invoice: Some(invoice),
+        update_mask: Some(FieldMask { paths: vec![path.into()] }),
+        ..Default::default()
+    }
 }
 
 async fn finalize_as_read(owner: &Session, read: &Invoice) -> Result<Invoice, Status> {
-    let request = FinalizeInvoiceRequest { request_id: request_id(), name: read.name.clone(), etag: read.etag.clone() };
+    let request =
+        FinalizeInvoiceRequest { request_id: request_id(), name: read.name.clone(), etag: read.etag.clone(), ..Default::default() };
     owner.invoices().finalize_invoice(request).await.map(|answer| answer.into_inner().invoice.unwrap())
 }
 
@@ -98,6 +104,7 @@ pub(crate) async fn a_draft_shows_what_it_would_be_now_and_its_etag_covers_it(wo
         request_id: request_id(),
         customer: Some(Customer { name: customer.clone(), country: "FR".into(), ..Customer::default() }),
         update_mask: Some(FieldMask { paths: vec!["country".into()] }),
+        ..Default::default()
     };
     owner.customers().update_customer(moved).await.unwrap();
     let french = read(&owner, &first.name).await.unwrap();
@@ -159,7 +166,7 @@ pub(crate) async fn discounts_become_lines_before_tax_when_a_draft_is_issued(wor
     assert_eq!((without.total, without.discount), (amount("EUR", 120, 0), None));
     let french = Customer { name: customer.clone(), locale: "fr".into(), ..Customer::default() };
     let mask = Some(FieldMask { paths: vec!["locale".into()] });
-    let french = UpdateCustomerRequest { request_id: request_id(), customer: Some(french), update_mask: mask };
+    let french = UpdateCustomerRequest { request_id: request_id(), customer: Some(french), update_mask: mask, ..Default::default() };
     owner.customers().update_customer(french).await.unwrap();
     let own = issued(&owner, discounted(draft(&customer, "EUR", vec![line("Forfait", amount("EUR", 80, 0))]), percent("12.5"))).await;
     assert_eq!((own.lines[1].description.replace('\u{a0}', " ").as_str(), own.net.clone()), ("Remise 12,5 %", amount("EUR", 70, 0)));
@@ -259,7 +266,8 @@ pub(crate) async fn an_invoice_over_nothing_is_paid_when_it_is_issued(world: &Wo
         explanation: "Goodwill".into(),
     };
     assert_eq!(reason(&desk.owner.invoices().create_credit_note(note).await.unwrap_err()), "CREDIT_NOTE_TOO_LARGE");
-    let void = VoidInvoiceRequest { request_id: request_id(), name: free.name.clone(), explanation: "Mistake".into() };
+    let void =
+        VoidInvoiceRequest { request_id: request_id(), name: free.name.clone(), explanation: "Mistake".into(), ..Default::default() };
     let refused = desk.owner.invoices().void_invoice(void).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), told(&refused)["allowed"].as_str()), ("INVOICE_STATE", "CorrectInvoice"));
     let pay = CreatePaymentRequest {

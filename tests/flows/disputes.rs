@@ -123,7 +123,8 @@ async fn an_open_dispute_blocks_and_a_lost_one_is_collected_after_notice(world: 
         (amount("USD", 100, 0), amount("USD", 100, 0), "product_not_received")
     );
     assert_eq!((own.payment_method.as_str(), own.evidence_due_date.unwrap().day, own.r#final), (visa.as_str(), 20, false));
-    let refused = BlockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), reason: Reason::Manual.into() };
+    let named = BlockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), ..Default::default() };
+    let refused = BlockInvoiceRequest { reason: Reason::Manual.into(), ..named };
     assert_eq!(reason(&desk.owner.collections().block_invoice(refused).await.unwrap_err()), "INVOICE_BLOCKED");
     let opened = mails_of(&desk.owner, MailKind::DisputeOpened, 1).await.remove(0);
     let words = text(&desk.owner, &opened).await;
@@ -183,10 +184,9 @@ pub(crate) async fn people_decide_where_the_provider_does_not_tell(world: &World
     let of_top_up = open.iter().find(|own| own.top_up == bought.name).unwrap().clone();
     let of_payment = open.iter().find(|own| !own.payment.is_empty()).unwrap().clone();
     until_invoice(&till.owner, &till.invoice, |own| own.block.is_some()).await;
-    let win =
-        |name: &str| WinDisputeRequest { request_id: request_id(), name: name.into(), explanation: "The bank has written to us.".into() };
-    let lose =
-        |name: &str| LoseDisputeRequest { request_id: request_id(), name: name.into(), explanation: "We sent no proof in time.".into() };
+    let (id, win_why, lose_why) = (request_id, "The bank has written to us.", "We sent no proof in time.");
+    let win = |name: &str| WinDisputeRequest { request_id: id(), name: name.into(), explanation: win_why.into(), ..Default::default() };
+    let lose = |name: &str| LoseDisputeRequest { request_id: id(), name: name.into(), explanation: lose_why.into(), ..Default::default() };
     let staff = world.someone("STAFF", None);
     assert_eq!(staff.disputes().win_dispute(win(&of_top_up.name)).await.unwrap_err().code(), Code::PermissionDenied);
     let foreign = of_top_up.name.replace(&till.customer, &world.customer("acme", "GB").await);
@@ -327,7 +327,7 @@ async fn a_debit_that_a_bank_returns_is_final(world: &World) {
     let report = text(&desk.owner, &mails_of(&desk.owner, MailKind::DisputeReported, 1).await.remove(0)).await;
     assert!(report.contains("That is final"), "{report}");
     assert!(mails(&desk.owner, MailKind::DisputeOpened).await.is_empty());
-    let win = WinDisputeRequest { request_id: request_id(), name: own.name, explanation: "No.".into() };
+    let win = WinDisputeRequest { request_id: request_id(), name: own.name, explanation: "No.".into(), ..Default::default() };
     assert_eq!(reason(&desk.owner.disputes().win_dispute(win).await.unwrap_err()), "DISPUTE_STATE");
     all_holds(world).await;
 }

@@ -230,7 +230,8 @@ async fn a_disputed_top_up_loses_its_own_lot_first(world: &World) {
 async fn expire_days(owner: &Session, days: i32) {
     let settings = WalletSettings { name: "tenants/acme/walletSettings".into(), purchased_expire_days: days, ..WalletSettings::default() };
     let update_mask = Some(FieldMask { paths: vec!["purchased_expire_days".into()] });
-    let request = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask };
+    let request =
+        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
     owner.settings().update_wallet_settings(request).await.unwrap();
 }
 
@@ -342,7 +343,12 @@ async fn a_chargeback_is_asked_for_again_where_the_provider_tells_once(world: &W
 async fn the_tenant_is_told_where_the_provider_decides_otherwise(world: &World) {
     let (till, _, charge) = paid_and_disputed(world).await;
     let own = disputed(&till.owner, dispute::State::Open).await;
-    let lose = LoseDisputeRequest { request_id: request_id(), name: own.name.clone(), explanation: "We sent no proof in time.".into() };
+    let lose = LoseDisputeRequest {
+        request_id: request_id(),
+        name: own.name.clone(),
+        explanation: "We sent no proof in time.".into(),
+        ..Default::default()
+    };
     till.owner.disputes().lose_dispute(lose).await.unwrap();
     until_invoice(&till.owner, &till.invoice, |own| own.block.is_none()).await;
     mails_of(&till.owner, MailKind::DisputeReported, 2).await;

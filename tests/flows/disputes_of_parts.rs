@@ -115,7 +115,7 @@ async fn several_disputes_over_one_invoice_hand_the_block_on(world: &World) {
     let open = until_invoice(&till.owner, &till.invoice, |own| own.block.is_none()).await;
     assert_eq!((open.state(), open.open, open.paid), (State::Open, amount("USD", 30, 0), amount("USD", 70, 0)));
     // The card whose dispute was won may pay the rest.
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: visa.clone() };
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: visa.clone(), ..Default::default() };
     till.admin.methods().set_collection_method(point).await.unwrap();
     pay_by(&till.admin, &till.customer, &till.invoice, &visa).await;
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), State::Paid);

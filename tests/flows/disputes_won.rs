@@ -149,7 +149,8 @@ async fn what_the_issuer_left_of_a_lost_purchase_goes_back(world: &World) {
     }
     let early = refund(&owner, &top_up, None).await.unwrap_err();
     assert!(reason(&early) == "TOP_UP_STATE" && early.message().contains("once the dispute is decided"), "{early:?}");
-    let lose = LoseDisputeRequest { request_id: request_id(), name: open.name.clone(), explanation: "It is true.".into() };
+    let lose =
+        LoseDisputeRequest { request_id: request_id(), name: open.name.clone(), explanation: "It is true.".into(), ..Default::default() };
     owner.disputes().lose_dispute(lose).await.unwrap();
     assert_eq!(reason(&refund(&owner, &top_up, None).await.unwrap_err()), "DISPUTE_NOT_CONFIRMED");
     decide(&simulator, &charge, "lost").await;

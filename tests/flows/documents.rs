@@ -32,7 +32,7 @@ on_both!(
 pub(crate) async fn business(world: &World, business: BusinessDetails) {
     let tenant = Tenant { name: "tenants/acme".into(), business: Some(business), ..Tenant::default() };
     let mask = FieldMask { paths: vec!["business".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     world.someone("OWNER", None).tenants().update_tenant(update).await.unwrap();
 }
 
@@ -58,7 +58,12 @@ pub(crate) async fn taxed_sale(world: &World) {
     let settings =
         WalletSettings { name: "tenants/acme/walletSettings".into(), top_up_tax_kind: TaxKind::TaxedSale.into(), ..Default::default() };
     let mask = FieldMask { paths: vec!["top_up_tax_kind".into()] };
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask: Some(mask) };
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     world.someone("OWNER", None).settings().update_wallet_settings(update).await.unwrap();
 }
 
@@ -119,7 +124,8 @@ async fn a_document_stays_as_it_was_issued_whatever_the_customer_reads_later(wor
     );
     let customer = Customer { name: till.customer.clone(), locale: "fr".into(), ..Customer::default() };
     let mask = FieldMask { paths: vec!["locale".into()] };
-    let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask) };
+    let update =
+        UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask), ..Default::default() };
     till.admin.customers().update_customer(update).await.unwrap();
     assert_eq!(document(&till.owner, &till.invoice.name).await.unwrap(), english, "the same bytes for everybody, as they were sent");
     let french = issued(&till.owner, draft(&till.customer, "USD", vec![line("Encore", amount("USD", 100, 0))])).await;

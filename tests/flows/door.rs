@@ -171,7 +171,12 @@ async fn answers_that_nobody_reads_hold_up_their_caller_alone() {
     let world = World::start(Database::Sqlite).await.unwrap();
     world.tenant("acme").await;
     world.tenant("globex").await;
-    let set = UpdateMailTemplateRequest { request_id: request_id(), parent: "tenants/acme".into(), mail_template: Some(long_template()) };
+    let set = UpdateMailTemplateRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        mail_template: Some(long_template()),
+        ..Default::default()
+    };
     world.someone("OWNER", None).templates().update_mail_template(set).await.unwrap();
     let (gateway, token) = (world.suite.gateway, world.suite.token(&person("acme", "STAFF", None), 600).unwrap());
     let get =
@@ -352,7 +357,12 @@ async fn a_peer_that_hangs_costs_seconds() {
     };
     let send = async || {
         let metered_service = Some(terms.clone());
-        let enable = EnableMeteredServiceRequest { request_id: request_id(), parent: people.customer.clone(), metered_service };
+        let enable = EnableMeteredServiceRequest {
+            request_id: request_id(),
+            parent: people.customer.clone(),
+            metered_service,
+            ..Default::default()
+        };
         let mut request = Request::new(enable);
         request.set_timeout(Duration::from_secs(29));
         owner.metered_services().enable_metered_service(request).await.map(|_| ())

@@ -11,6 +11,10 @@ use payterms_testkit::{Database, World, on_both, reason};
 use prost::Message;
 use reqwest::{Client, Method, StatusCode, header::HeaderMap};
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tonic::{Code, Request, metadata::MetadataValue};
 
 on_both!(headers_beyond_the_limit_disturb_nobody);
@@ -74,12 +78,14 @@ async fn headers_beyond_the_limit_disturb_nobody(world: &World) {
     let many: HeaderMap = (0..90).map(|n| (format!("n-{n}").parse().unwrap(), "n".repeat(150).parse().unwrap())).collect();
     let answer = staff.post(GET_WALLET, "application/json", asked.clone()).headers(many).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 431, "many headers count like a long one");
-    // In gRPC, below and above what the transport itself refuses.
+    // In gRPC, up to what the transport itself refuses.
     let session = world.someone("STAFF", None);
-    let mut request = Request::new(GetWalletRequest { name: wallet.clone() });
-    request.metadata_mut().insert("x-note", MetadataValue::try_from("n".repeat(13 << 10)).unwrap());
-    let refused = session.wallets().get_wallet(request).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::ResourceExhausted, "METADATA_TOO_LARGE"));
+    for kib in [13, 17, 60] {
+        let mut request = Request::new(GetWalletRequest { name: wallet.clone() });
+        request.metadata_mut().insert("x-note", MetadataValue::try_from("n".repeat(kib << 10)).unwrap());
+        let refused = session.wallets().get_wallet(request).await.unwrap_err();
+        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::ResourceExhausted, "METADATA_TOO_LARGE"), "{kib} KiB");
+    }
     // Lists of headers for which a service would end the connection that all callers share.
     let huge = async {
         for _ in 0..40 {
@@ -197,5 +203,62 @@ async fn grpc_web_answers_in_the_form_in_which_it_was_asked() {
     }
     let answer = staff.request(Method::GET, GET_WALLET).header("content-type", "application/grpc-web").send().await.unwrap();
     assert_eq!((answer.status(), answer.headers()["allow"].as_bytes()), (StatusCode::METHOD_NOT_ALLOWED, &b"POST"[..]));
+    world.end().await;
+}
+
+/// Reads one answer of HTTP/1.1: its head in lower case. An answer that says that the connection ends is followed by its end.
+async fn answered(stream: &mut TcpStream) -> String {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).await.unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap());
+    stream.read_exact(&mut vec![0; length]).await.unwrap();
+    if head.contains("connection: close") {
+        assert_eq!(stream.read(&mut byte).await.unwrap_or(0), 0, "{head}");
+    }
+    head
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_before_the_body_keeps_the_connection_or_is_told() {
+    let world = World::start(Database::Sqlite).await.unwrap();
+    let (_, wallet) = world.usual().await;
+    let token = Curl::of(&world, "STAFF", None).token;
+    let body = json!({ "name": wallet }).to_string();
+    let head = |path: &str, token: &str, kind: &str, length: usize| {
+        format!(
+            "POST /{path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+        )
+    };
+    let json = "application/json";
+    let cases = [
+        (head(GET_WALLET, "none", json, body.len()), "401"),
+        (head("payterms.wallet.v1.WalletService/GetNothing", &token, json, body.len()), "404"),
+        (head("favicon.ico", &token, json, body.len()), "404"),
+        (head(GET_WALLET, &token, "text/plain", body.len()), "415"),
+        (head(POST_DEBIT, &token, json, body.len()), "400"),
+        (head(GET_WALLET, &token, json, body.len()), "200"),
+    ];
+    // All on one connection, each head a packet before its body.
+    let mut stream = TcpStream::connect(world.suite.gateway).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for (head, status) in &cases {
+        for part in [head, &body] {
+            stream.write_all(part.as_bytes()).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let answer = answered(&mut stream).await;
+        assert!(answer.starts_with(&format!("http/1.1 {status}")) && !answer.contains("connection: close"), "{head}{answer}");
+    }
+    // What says that it is too long need not come; and where a body does not come, the answer says that the connection ends.
+    for (head, status) in [(head(GET_WALLET, &token, json, 99_999_999_999), "413"), (head(GET_WALLET, "none", json, 100), "401")] {
+        let mut stream = TcpStream::connect(world.suite.gateway).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = answered(&mut stream).await;
+        assert!(answer.starts_with(&format!("http/1.1 {status}")) && answer.contains("connection: close"), "{head}{answer}");
+    }
     world.end().await;
 }

@@ -232,7 +232,7 @@ async fn everybody_sees_what_they_may_read(world: &World) {
     // What a tenant hides from its customers stays hidden from them in events.
     let tenant = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Tenant::default() };
     let update_mask = Some(prost_types::FieldMask { paths: vec!["invoices_hidden".into()] });
-    let hide = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask };
+    let hide = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask, ..Default::default() };
     owner.tenants().update_tenant(hide).await.unwrap();
     let now = read_on(&member, &mut all_of(&customer)).await;
     assert!(now.iter().any(|event| event.r#type.ends_with(".CreditGranted")));

@@ -45,7 +45,7 @@ pub(crate) async fn expires_after(owner: &Session, days: i32) {
     let wallet_settings =
         Some(WalletSettings { name: "tenants/acme/walletSettings".into(), purchased_expire_days: days, ..WalletSettings::default() });
     let update_mask = Some(FieldMask { paths: vec!["purchased_expire_days".into()] });
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings, update_mask };
+    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings, update_mask, ..Default::default() };
     owner.settings().update_wallet_settings(update).await.unwrap();
 }
 
@@ -81,6 +81,7 @@ async fn what_was_bought_is_told_of_before_it_expires(world: &World) {
         priority: 100,
         expire_time: at(START + 60 * DAY),
         description: "Welcome".into(),
+        ..Default::default()
     };
     world.someone("STAFF", None).lots().grant_credit(given).await.unwrap();
     // It ends with 2 March in Sydney.

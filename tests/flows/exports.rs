@@ -17,7 +17,7 @@ use payterms_proto::{
     plans::v1::{ListPlansRequest, PlanSettings, ProposePlanRequest},
     wallet::v1::{
         CreateTopUpRequest, ExportEntriesRequest, ExportUsageRecordsRequest, ListTopUpsRequest, ListUsageRecordsRequest,
-        RecordUsageRequest, RecordUsageStreamRequest,
+        RecordUsageRequest, RecordUsageStreamRequest, RecordUsagesRequest,
     },
 };
 use payterms_suite::client::{amount, request_id};
@@ -103,6 +103,9 @@ async fn payments_top_ups_and_uses_have_own_ids(world: &World) {
     assert_eq!(outcomes.iter().filter(|own| own.is_ok()).count(), 1, "of many with one own id one is recorded");
     assert!(outcomes.iter().filter_map(|own| own.as_ref().err()).all(|refused| taken_by(refused).contains("/usageRecords/")));
     assert_eq!(taken_by(&service.usage().record_usage(using("u-1")).await.unwrap_err()), first.name);
+    let together = RecordUsagesRequest { records: vec![using("u-1")] };
+    let result = service.usage().record_usages(together).await.unwrap().into_inner().results.remove(0);
+    assert_eq!((result.reason.as_str(), result.metadata.get("name")), ("EXTERNAL_ID_TAKEN", Some(&first.name)));
     service.usage().record_usage(using("")).await.unwrap();
     let list =
         |filter: &str| ListUsageRecordsRequest { parent: format!("{EVERYONE}/wallets/-"), filter: filter.into(), ..Default::default() };
@@ -121,6 +124,7 @@ async fn plans_and_applications_have_own_ids(world: &World) {
         programme: desk.programme.name.clone(),
         external_id: external_id.into(),
         labels: labels(),
+        ..Default::default()
     };
     let started = desk.admin.applications().start_application(start("a-1")).await.unwrap().into_inner().credit_application.unwrap();
     assert_eq!((started.external_id.as_str(), &started.labels), ("a-1", &labels()));
@@ -133,6 +137,10 @@ async fn plans_and_applications_have_own_ids(world: &World) {
     for (filter, count) in [("external_id = a-1 AND labels.run = jan", 1), ("external_id = a-2", 0), ("", 1)] {
         let found = desk.owner.applications().list_applications(list(filter)).await.unwrap().into_inner().credit_applications;
         assert_eq!(found.len(), count, "{filter}");
+    }
+    for who in [&desk.owner, &desk.admin] {
+        let everyone = ListApplicationsRequest { parent: EVERYONE.into(), ..Default::default() };
+        assert_eq!(who.applications().list_applications(everyone).await.unwrap().into_inner().credit_applications.len(), 1);
     }
     plans::allow(&desk.owner, PlanSettings::default(), &[]).await;
     let invoices = [1, 2].map(|_| draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 100, 0))]));
@@ -147,6 +155,11 @@ async fn plans_and_applications_have_own_ids(world: &World) {
     let made = plans::propose(&desk.admin, propose(&first, "plan-1")).await.unwrap();
     assert_eq!((made.external_id.as_str(), &made.labels), ("plan-1", &labels()));
     assert_eq!(taken_by(&plans::propose(&desk.admin, propose(&second, "plan-1")).await.unwrap_err()), made.name);
+    // Who has lost the request ids makes both again: by now something else stands in the way, and the first ones are named all the same.
+    assert_eq!(taken_by(&plans::propose(&desk.admin, propose(&first, "plan-1")).await.unwrap_err()), made.name);
+    assert_eq!(taken_by(&desk.admin.applications().start_application(start("a-1")).await.unwrap_err()), started.name);
+    let twice = plans::propose(&desk.admin, propose(&first, "plan-2")).await.unwrap_err();
+    assert_eq!(reason(&twice), "INVOICE_BLOCKED", "an id that is free changes no refusal");
     let list = ListPlansRequest {
         parent: "tenants/acme".into(),
         filter: "external_id = plan-1 AND labels.run = jan".into(),

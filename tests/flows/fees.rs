@@ -45,6 +45,7 @@ pub(crate) async fn a_recurring_fee_is_taken_in_advance_each_month_until_cancell
         wallet: wallet.clone(),
         amount: amount("USD", 5, 0),
         description: "Dedicated number".into(),
+        ..Default::default()
     };
     let fee = staff.fees().create_recurring_fee(create.clone()).await.unwrap().into_inner().recurring_fee.unwrap();
     let again = staff.fees().create_recurring_fee(create).await.unwrap().into_inner().recurring_fee.unwrap();
@@ -60,12 +61,16 @@ pub(crate) async fn a_recurring_fee_is_taken_in_advance_each_month_until_cancell
     assert_eq!(posted, amount("USD", -13, 0), "even into a negative balance");
     let list = taken(&member, &wallet).await;
     assert!(list.len() == 4 && list.iter().all(|own| own.recurring_fee == fee.name && own.amount == amount("USD", 5, 0)), "{list:?}");
-    let cancel = CancelRecurringFeeRequest { request_id: request_id(), name: fee.name.clone() };
+    let cancel = CancelRecurringFeeRequest { request_id: request_id(), name: fee.name.clone(), ..Default::default() };
     let ended = staff.fees().cancel_recurring_fee(cancel).await.unwrap().into_inner().recurring_fee.unwrap();
     assert_eq!((ended.state(), ended.next_date), (State::Cancelled, None));
     advance(world, START + 220 * DAY).await;
     assert_eq!(taken(&member, &wallet).await.len(), 4);
-    let foreign = CancelRecurringFeeRequest { request_id: request_id(), name: format!("{wallet}/recurringFees/{}", uuid::Uuid::nil()) };
+    let foreign = CancelRecurringFeeRequest {
+        request_id: request_id(),
+        name: format!("{wallet}/recurringFees/{}", uuid::Uuid::nil()),
+        ..Default::default()
+    };
     assert_eq!(staff.fees().cancel_recurring_fee(foreign).await.unwrap_err().code(), Code::NotFound);
     invariants::hold(world).await;
 }

@@ -2,7 +2,10 @@
 //! `docs/guides/README.md` has the rules for pages.
 
 use crate::clients::has;
-use payterms_suite::banner::{self, Places};
+use payterms_suite::{
+    banner::{self, Places},
+    usage_file::{Target, UsageFile},
+};
 use payterms_testkit::{Database, World};
 use std::{
     fmt::Write,
@@ -128,4 +131,13 @@ fn what_is_expected_stands_in_the_output_in_its_order() {
     assert_eq!(missing("\"state\":\"OPEN\", … \"units\": \"100\"", output), None);
     assert_eq!(missing("\"units\": \"100\" … \"OPEN\"", output), Some("\"OPEN\"".to_owned()));
     assert_eq!(missing("\"units\": \"10\"", output), Some("\"units\":\"10\"".to_owned()));
+}
+
+#[test]
+fn the_file_of_the_guide_is_one_that_the_import_takes() {
+    let page = fs::read_to_string(folder().join("usage-from-a-file.md")).unwrap();
+    let file = page.split_once("cat > usage.csv <<'END'\n").and_then(|(_, rest)| rest.split_once("END\n")).unwrap().0;
+    let target = Target { wallet: "tenants/acme/customers/c/wallets/w".to_owned(), currency: "USD".to_owned(), first_day: None };
+    let lines: Vec<_> = UsageFile::open(file.as_bytes(), target).unwrap().collect();
+    assert!(lines.len() == 5 && lines.iter().all(|line| line.usage.is_ok()), "{lines:?}");
 }

@@ -111,6 +111,7 @@ async fn plant(stage: &Stage) {
             request_id: request_id(),
             customer: Some(Customer { name: stage.customer.clone(), contacts: vec![contact], ..Customer::default() }),
             update_mask: Some(prost_types::FieldMask { paths: vec!["contacts".into()] }),
+            ..Default::default()
         }
     };
     owner.customers().update_customer(contact("ann@quillfeather.example")).await.unwrap();

@@ -37,11 +37,11 @@ pub(crate) fn draft(customer: &str, currency: &str, lines: Vec<InvoiceLine>) -> 
         lines,
         ..Invoice::default()
     };
-    CreateInvoiceRequest { request_id: request_id(), parent: customer.into(), invoice: Some(invoice) }
+    CreateInvoiceRequest { request_id: request_id(), parent: customer.into(), invoice: Some(invoice), ..Default::default() }
 }
 
 pub(crate) async fn finalize(owner: &Session, name: &str) -> Result<Invoice, Status> {
-    let request = FinalizeInvoiceRequest { request_id: request_id(), name: name.into(), etag: String::new() };
+    let request = FinalizeInvoiceRequest { request_id: request_id(), name: name.into(), etag: String::new(), ..Default::default() };
     owner.invoices().finalize_invoice(request).await.map(|answer| answer.into_inner().invoice.unwrap())
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn taxed(world: &World, rules: &[(&str, &str, &str, bool)]) {
     };
     let tenant = Tenant { name: "tenants/acme".into(), tax_rules: rules.iter().map(rule).collect(), ..Tenant::default() };
     let mask = prost_types::FieldMask { paths: vec!["tax_rules".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     world.someone("OWNER", None).tenants().update_tenant(update).await.unwrap();
 }
 
@@ -91,6 +91,7 @@ pub(crate) async fn a_draft_is_changed_issued_and_then_stands(world: &World) {
             ..Invoice::default()
         }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["lines".into()] }),
+        ..Default::default()
     };
     let changed = owner.invoices().update_invoice(update.clone()).await.unwrap().into_inner().invoice.unwrap();
     assert_eq!((changed.total.clone(), changed.payment_term), (amount("USD", 10, 99), made.payment_term));
@@ -105,7 +106,7 @@ pub(crate) async fn a_draft_is_changed_issued_and_then_stands(world: &World) {
     let refused = owner.invoices().update_invoice(fixed).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "INVOICE_STATE"));
     let other = owner.invoices().create_invoice(draft(&customer, "USD", vec![line("x", amount("USD", 1, 0))])).await.unwrap();
-    let delete = DeleteInvoiceRequest { request_id: request_id(), name: other.into_inner().invoice.unwrap().name };
+    let delete = DeleteInvoiceRequest { request_id: request_id(), name: other.into_inner().invoice.unwrap().name, ..Default::default() };
     owner.invoices().delete_invoice(delete.clone()).await.unwrap();
     owner.invoices().delete_invoice(delete.clone()).await.unwrap();
     assert_eq!(read(&owner, &delete.name).await.unwrap_err().code(), Code::NotFound);
@@ -143,6 +144,7 @@ async fn tax_rules_of_the_table_hold(world: &World) {
             ..Default::default()
         }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["tax_id".into()] }),
+        ..Default::default()
     };
     owner.customers().update_customer(update).await.unwrap();
     crate::tax_numbers::judged(&owner, &german, "DE136695976", payterms_proto::invoicing::v1::tax_number::State::Verified).await.unwrap();
@@ -161,6 +163,7 @@ async fn sixty_four_writers_leave_no_gap_and_no_double(world: &World) {
             request_id: request_id(),
             parent: "tenants/acme".into(),
             customer: Some(customer),
+            ..Default::default()
         };
         owner.customers().create_customer(create).await.unwrap().into_inner().customer.unwrap().name
     };
@@ -213,7 +216,12 @@ async fn credit_notes_and_voids_take_back_what_is_open(world: &World) {
     let rest = ListCreditNotesRequest { page_token: page.next_page_token, ..list };
     assert_eq!((page.credit_notes.len(), owner.invoices().list_credit_notes(rest).await.unwrap().into_inner().credit_notes.len()), (2, 1));
     let second = issued(&owner, hundred.clone_with_id()).await;
-    let void = VoidInvoiceRequest { request_id: request_id(), name: second.name.clone(), explanation: "Wrong customer".into() };
+    let void = VoidInvoiceRequest {
+        request_id: request_id(),
+        name: second.name.clone(),
+        explanation: "Wrong customer".into(),
+        ..Default::default()
+    };
     let voided = owner.invoices().void_invoice(void).await.unwrap().into_inner();
     assert_eq!(voided.credit_note, None, "outside the European Union a void needs no document");
     let voided = voided.invoice.unwrap();
@@ -228,10 +236,10 @@ async fn credit_notes_and_voids_take_back_what_is_open(world: &World) {
     let mut two_rates = hundred.clone_with_id();
     two_rates.invoice.as_mut().unwrap().lines.push(little);
     let mixed = issued(&owner, two_rates).await;
-    let void = VoidInvoiceRequest { request_id: request_id(), name: mixed.name, explanation: "Twice".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: mixed.name, explanation: "Twice".into(), ..Default::default() };
     assert_eq!(owner.invoices().void_invoice(void).await.unwrap().into_inner().invoice.unwrap().state(), State::Void);
     let third = issued(&owner, hundred.clone_with_id()).await;
-    let off = WriteOffInvoiceRequest { request_id: request_id(), name: third.name };
+    let off = WriteOffInvoiceRequest { request_id: request_id(), name: third.name, ..Default::default() };
     let off = owner.invoices().write_off_invoice(off).await.unwrap().into_inner().invoice.unwrap();
     assert_eq!((off.state(), off.written_off, off.open), (State::Uncollectible, amount("AUD", 100, 0), amount("AUD", 0, 0)));
 }
@@ -254,6 +262,7 @@ async fn what_cannot_be_issued_says_all_that_is_missing(world: &World) {
         request_id: request_id(),
         parent: "tenants/acme".into(),
         customer: Some(payterms_proto::invoicing::v1::Customer { country: "GB".into(), ..Default::default() }),
+        ..Default::default()
     };
     let bare = owner.customers().create_customer(bare).await.unwrap().into_inner().customer.unwrap().name;
     let made = owner.invoices().create_invoice(draft(&bare, "USD", vec![line("x", amount("USD", 1, 0))])).await.unwrap();
@@ -306,7 +315,7 @@ async fn customers_see_what_is_issued_and_not_hidden(world: &World) {
     assert_eq!(read(&stranger, &made.name).await.unwrap_err().code(), Code::NotFound);
     let hide = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Tenant::default() };
     let mask = prost_types::FieldMask { paths: vec!["invoices_hidden".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(hide), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(hide), update_mask: Some(mask), ..Default::default() };
     owner.tenants().update_tenant(update).await.unwrap();
     assert_eq!(read(&member, &made.name).await.unwrap_err().code(), Code::NotFound);
     assert!(member.invoices().list_invoices(list).await.unwrap().into_inner().invoices.is_empty());

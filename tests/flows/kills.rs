@@ -189,7 +189,7 @@ async fn a_recharge_survives_a_kill_after_its_intent(on_postgres: bool) {
         threshold_recharge: amount("USD", 50, 0).map(ThresholdRecharge::ThresholdAmount),
         ..AutoRecharge::default()
     };
-    let rules = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge) };
+    let rules = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge), ..Default::default() };
     people.admin.recharges().update_auto_recharge(rules).await.unwrap();
     let service = rig.someone("SERVICE", None);
     let debit =

@@ -116,7 +116,7 @@ async fn decides(point: &'static str, on_postgres: bool) {
     let (people, owner, own) = linked(&rig, "bank_one_payer").await;
     let submit = SubmitApplicationRequest { request_id: request_id(), name: own.name.clone() };
     people.admin.applications().submit_application(submit).await.unwrap();
-    let claim = ClaimApplicationRequest { request_id: request_id(), name: own.name.clone() };
+    let claim = ClaimApplicationRequest { request_id: request_id(), name: own.name.clone(), ..Default::default() };
     owner.applications().claim_application(claim).await.unwrap();
     let mut services = Services::of(rig).await;
     let request = DecideApplicationRequest {
@@ -148,6 +148,7 @@ async fn offers(point: &'static str, on_postgres: bool) {
         programme: programme.name,
         limit: usd(900),
         explanation: "Known for years.".into(),
+        ..Default::default()
     };
     let (caller, sent) = (owner.clone(), request.clone());
     services.die_at("credit", point, async move { caller.lines().offer_line(sent).await }).await;

@@ -55,7 +55,7 @@ async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
     let failed = |own: &Invoice| own.collection.as_ref().is_some_and(|own| own.state() == collection::State::Failed);
     until(async || read(&owner, &made.name).await, failed).await;
     let visa = shop::save_card(&people.admin, rig.gateway, &people.customer, "tok_visa").await.unwrap().unwrap();
-    let point_to = SetCollectionMethodRequest { request_id: request_id(), name: visa };
+    let point_to = SetCollectionMethodRequest { request_id: request_id(), name: visa, ..Default::default() };
     let advance = to(until_when);
     let (chooser, advancer, chosen, sent) = (people.admin.clone(), owner.clone(), point_to.clone(), advance.clone());
     rig.die_at(point, async move {

@@ -146,7 +146,12 @@ async fn refused_after_the_intent(on_postgres: bool) {
     let mut services = Services::of(rig).await;
     let (admin, sent) = (people.admin.clone(), asked.clone());
     // It dies with its intent stored; the second invoice is disputed before it comes back.
-    let block = BlockInvoiceRequest { request_id: request_id(), name: invoices[1].name.clone(), reason: Reason::Disputed.into() };
+    let block = BlockInvoiceRequest {
+        request_id: request_id(),
+        name: invoices[1].name.clone(),
+        reason: Reason::Disputed.into(),
+        ..Default::default()
+    };
     services
         .die_and_meanwhile("plans", "plan.after_intent", async move { admin.plans().propose_plan(sent).await }, async {
             retry(async || owner.collections().block_invoice(block.clone()).await).await;
@@ -163,7 +168,11 @@ async fn refused_after_the_intent(on_postgres: bool) {
     assert_eq!(reason(&refused.await.unwrap_err()), "INVOICE_BLOCKED");
     let disputed = Some((Reason::Disputed, String::new()));
     assert_eq!(blocks(services.rig(), &invoices).await, [None, disputed], "all or none");
-    let unblock = payterms_proto::invoicing::v1::UnblockInvoiceRequest { request_id: request_id(), name: invoices[1].name.clone() };
+    let unblock = payterms_proto::invoicing::v1::UnblockInvoiceRequest {
+        request_id: request_id(),
+        name: invoices[1].name.clone(),
+        ..Default::default()
+    };
     owner.collections().unblock_invoice(unblock).await.unwrap();
     let plan = retry(propose).await.into_inner().plan.unwrap();
     assert_eq!(plan.state(), State::Proposed, "the same request id is judged anew");
@@ -315,7 +324,7 @@ async fn a_try_of_a_plan_that_was_cancelled_takes_nothing() {
         async || Ok(shop::save_card(&people.admin, services.rig().gateway, &people.customer, "tok_visa").await),
         |saved| saved.as_ref().is_ok_and(Result::is_ok),
     );
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: good.await.unwrap().unwrap() };
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: good.await.unwrap().unwrap(), ..Default::default() };
     people.admin.methods().set_collection_method(point).await.unwrap();
     let again = RetryPlanCollectionRequest { request_id: request_id(), name: plan.name.clone() };
     let (admin, sent) = (people.admin.clone(), again.clone());

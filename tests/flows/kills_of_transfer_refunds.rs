@@ -189,7 +189,7 @@ async fn confirmed(point: &'static str, on_postgres: bool) {
     let evidence = "Letter of Barclays of 5 January, seen by Ann".to_owned();
     let request = RefundTransferRequest { account_evidence: evidence, ..ask(&stage.payment, Credit::Surplus, amount("USD", 30, 0)) };
     let refund = stage.owner.transfer_refunds().refund_transfer(request).await.unwrap().into_inner().transfer_refund.unwrap();
-    let request = ConfirmRefundAccountRequest { request_id: request_id(), name: refund.name.clone() };
+    let request = ConfirmRefundAccountRequest { request_id: request_id(), name: refund.name.clone(), ..Default::default() };
     let admin = stage.rig.someone("ADMIN", None);
     let (caller, asked) = (admin.clone(), request.clone());
     stage.rig.die_at(point, async move { caller.transfer_refunds().confirm_refund_account(asked).await }).await;

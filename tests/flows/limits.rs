@@ -152,7 +152,7 @@ pub(crate) async fn a_tenant_has_limits_of_its_own(world: &World) {
     let operator = world.someone("OPERATOR", None);
     let limit = async |calls: i32| {
         let call_limits = Some(CallLimits { caller_calls_per_second: calls, ..CallLimits::default() });
-        let request = LimitTenantRequest { request_id: request_id(), name: "tenants/acme".into(), call_limits };
+        let request = LimitTenantRequest { request_id: request_id(), name: "tenants/acme".into(), call_limits, ..Default::default() };
         operator.tenants().limit_tenant(request).await.unwrap().into_inner().tenant.unwrap().call_limits
     };
     assert_eq!(limit(1).await, Some(CallLimits { caller_calls_per_second: 1, ..CallLimits::default() }));
@@ -169,11 +169,17 @@ pub(crate) async fn a_tenant_has_limits_of_its_own(world: &World) {
         request_id: request_id(),
         name: "tenants/acme".into(),
         call_limits: Some(CallLimits { caller_calls_per_second: -1, customer_calls_per_second: 1_000_001, ..CallLimits::default() }),
+        ..Default::default()
     };
     let refused = operator.tenants().limit_tenant(beyond).await.unwrap_err();
     let fields: Vec<_> = refused.get_error_details().bad_request().unwrap().field_violations.iter().map(|one| one.field.clone()).collect();
     assert_eq!(fields, ["call_limits.caller_calls_per_second", "call_limits.customer_calls_per_second"]);
-    let unknown = LimitTenantRequest { request_id: request_id(), name: "tenants/nobody".into(), call_limits: Some(CallLimits::default()) };
+    let unknown = LimitTenantRequest {
+        request_id: request_id(),
+        name: "tenants/nobody".into(),
+        call_limits: Some(CallLimits::default()),
+        ..Default::default()
+    };
     assert_eq!(reason(&operator.tenants().limit_tenant(unknown).await.unwrap_err()), "RESOURCE_NOT_FOUND");
     invariants::hold(world).await;
 }

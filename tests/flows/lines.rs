@@ -57,7 +57,8 @@ pub(crate) fn usd(units: i64) -> Option<Money> {
 
 pub(crate) async fn programme(owner: &Session, programme: Programme) -> Programme {
     let own = Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..programme };
-    let request = CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(own) };
+    let request =
+        CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(own), ..Default::default() };
     // Credit may not have heard of the tenant yet.
     retry(async || owner.programmes().create_programme(request.clone()).await).await.into_inner().programme.unwrap()
 }
@@ -69,6 +70,7 @@ pub(crate) async fn offer(owner: &Session, customer: &str, programme: &str, limi
         programme: programme.into(),
         limit: usd(limit),
         explanation: "Known for years.".into(),
+        ..Default::default()
     };
     Ok(owner.lines().offer_line(request).await?.into_inner().credit_line.unwrap())
 }
@@ -206,11 +208,11 @@ pub(crate) async fn deactivating_needs_another_method(world: &World) {
         Ok::<_, Status>(session.lines().deactivate_line(request).await?.into_inner().credit_line.unwrap())
     };
     // A line is neither removed nor collected by.
-    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: credit.method() };
+    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: credit.method(), ..Default::default() };
     assert_eq!(reason(&credit.admin.methods().remove_payment_method(remove).await.unwrap_err()), "CREDIT_LINE_NOT_ALLOWED");
-    let collect = SetCollectionMethodRequest { request_id: request_id(), name: credit.method() };
+    let collect = SetCollectionMethodRequest { request_id: request_id(), name: credit.method(), ..Default::default() };
     assert_eq!(reason(&credit.admin.methods().set_collection_method(collect).await.unwrap_err()), "CREDIT_LINE_NOT_ALLOWED");
-    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: credit.card().await };
+    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: credit.card().await, ..Default::default() };
     credit.admin.methods().remove_payment_method(remove).await.unwrap();
     assert_eq!(credit.pointers().await, (Some(Kind::CreditLine), None));
     let refused = off(&credit.admin).await.unwrap_err();
@@ -232,7 +234,7 @@ pub(crate) async fn past_due_suspends_and_payment_restores(world: &World) {
     let credit = active(world, 1_000).await;
     let visa = credit.card().await;
     let bad = card(world, &credit.admin, &credit.customer, "tok_declined").await;
-    let collect = |name: &str| SetCollectionMethodRequest { request_id: request_id(), name: name.to_owned() };
+    let collect = |name: &str| SetCollectionMethodRequest { request_id: request_id(), name: name.to_owned(), ..Default::default() };
     credit.admin.methods().set_collection_method(collect(&bad)).await.unwrap();
     let invoice = credit.invoice(300).await;
     credit.pay(&[&invoice], vec![by("", None)]).await.unwrap();
@@ -245,14 +247,15 @@ pub(crate) async fn past_due_suspends_and_payment_restores(world: &World) {
     assert_eq!(reason(&refused), "LINE_STATE");
     // A second reason: both must go.
     let name = credit.line.name.clone();
-    let suspend = SuspendLineRequest { request_id: request_id(), name: name.clone(), explanation: "We talk first.".into() };
+    let suspend =
+        SuspendLineRequest { request_id: request_id(), name: name.clone(), explanation: "We talk first.".into(), ..Default::default() };
     let line = credit.owner.lines().suspend_line(suspend).await.unwrap().into_inner().credit_line.unwrap();
     assert_eq!(line.suspensions().collect::<Vec<_>>(), [Suspension::PastDue, Suspension::ByTenant]);
     let paid = credit.pay(&[&invoice], vec![by(&visa, None)]).await.unwrap();
     assert_eq!(paid.state(), payment::State::Succeeded);
     credit.owes(0).await;
     assert_eq!(credit.read().await.state(), State::Suspended, "the tenant has not lifted its own");
-    let restore = RestoreLineRequest { request_id: request_id(), name, explanation: String::new() };
+    let restore = RestoreLineRequest { request_id: request_id(), name, explanation: String::new(), ..Default::default() };
     let line = credit.owner.lines().restore_line(restore).await.unwrap().into_inner().credit_line.unwrap();
     assert_eq!((line.state(), line.suspensions.len()), (State::Active, 0));
     credit.pay(&[&another], vec![by("", None)]).await.unwrap();
@@ -305,10 +308,10 @@ pub(crate) async fn members_pay_later_only_where_the_line_is_the_default(world: 
     };
     assert_eq!(member.payments().create_payment(request).await.unwrap_err().code(), Code::PermissionDenied);
     let visa = credit.card().await;
-    let default = SetPurchaseDefaultRequest { request_id: request_id(), name: visa };
+    let default = SetPurchaseDefaultRequest { request_id: request_id(), name: visa, ..Default::default() };
     credit.admin.methods().set_purchase_default(default).await.unwrap();
     assert_eq!(reason(&later(&two).await.unwrap_err()), "LINE_NOT_DEFAULT");
-    let default = SetPurchaseDefaultRequest { request_id: request_id(), name: credit.method() };
+    let default = SetPurchaseDefaultRequest { request_id: request_id(), name: credit.method(), ..Default::default() };
     credit.admin.methods().set_purchase_default(default).await.unwrap();
     later(&two).await.unwrap();
     assert_eq!(credit.read().await.exposure, usd(150));
@@ -339,6 +342,7 @@ async fn what_cannot_be_deferred_is_refused_before_anything_moves(world: &World)
         limit: usd(30),
         reasons: Vec::new(),
         etag: String::new(),
+        ..Default::default()
     };
     assert_eq!(reason(&credit.owner.lines().change_limit(cut.clone()).await.unwrap_err()), "LIMIT_REASONS_REQUIRED");
     let cut = ChangeLimitRequest { reasons: vec!["Less turnover.".into()], ..cut };
@@ -354,6 +358,7 @@ async fn what_cannot_be_deferred_is_refused_before_anything_moves(world: &World)
         limit: usd(50_001),
         reasons: Vec::new(),
         etag: String::new(),
+        ..Default::default()
     };
     assert_eq!(reason(&credit.owner.lines().change_limit(above).await.unwrap_err()), "LIMIT_ABOVE_CAP");
     invariants::hold(world).await;
@@ -370,7 +375,7 @@ pub(crate) async fn an_offer_expires_or_is_declined_and_a_line_closes_once_nothi
     assert_eq!(credit.read().await.state(), State::Expired);
     assert_eq!(reason(&activate(&credit.admin, &credit.line.name).await.unwrap_err()), "LINE_STATE");
     let second = offer(&credit.owner, &credit.customer, &programme, 100).await.unwrap();
-    let decline = DeclineLineRequest { request_id: request_id(), name: second.name };
+    let decline = DeclineLineRequest { request_id: request_id(), name: second.name, ..Default::default() };
     let declined = credit.admin.lines().decline_line(decline).await.unwrap().into_inner().credit_line.unwrap();
     assert_eq!(declined.state(), State::DeclinedByCustomer);
     let third = offer(&credit.owner, &credit.customer, &programme, 100).await.unwrap();

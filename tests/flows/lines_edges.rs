@@ -28,11 +28,11 @@ pub(crate) async fn what_is_over_stays_over(world: &World) {
     let (invoice, name) = (credit.deferred(100).await, credit.line.name.clone());
     credit.pay(&[&invoice], vec![by(&credit.card().await, None)]).await.unwrap();
     credit.owes(0).await;
-    let suspend = SuspendLineRequest { request_id: request_id(), name: name.clone(), explanation: "We part.".into() };
+    let suspend = SuspendLineRequest { request_id: request_id(), name: name.clone(), explanation: "We part.".into(), ..Default::default() };
     credit.owner.lines().suspend_line(suspend).await.unwrap();
     let close = CloseLineRequest { request_id: request_id(), name: name.clone(), explanation: "We part.".into() };
     credit.owner.lines().close_line(close).await.unwrap();
-    let restore = RestoreLineRequest { request_id: request_id(), name, explanation: String::new() };
+    let restore = RestoreLineRequest { request_id: request_id(), name, explanation: String::new(), ..Default::default() };
     assert_eq!(reason(&credit.owner.lines().restore_line(restore).await.unwrap_err()), "LINE_STATE");
     // What is owed again on it keeps the customer from another line.
     take_back(&world.suite.simulator, &charges(&world.suite.simulator).await[0]).await;
@@ -45,18 +45,23 @@ pub(crate) async fn what_is_over_stays_over(world: &World) {
 async fn a_block_brings_no_consequence_and_undoes_none(world: &World) {
     let credit = active(world, 1_000).await;
     let bad = card(world, &credit.admin, &credit.customer, "tok_declined").await;
-    let collect = SetCollectionMethodRequest { request_id: request_id(), name: bad };
+    let collect = SetCollectionMethodRequest { request_id: request_id(), name: bad, ..Default::default() };
     credit.admin.methods().set_collection_method(collect).await.unwrap();
     let (one, two) = (credit.deferred(100).await, credit.deferred(50).await);
     let block = async |invoice: &Invoice| {
-        let block = BlockInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), reason: Reason::Disputed.into() };
+        let block = BlockInvoiceRequest {
+            request_id: request_id(),
+            name: invoice.name.clone(),
+            reason: Reason::Disputed.into(),
+            ..Default::default()
+        };
         credit.owner.collections().block_invoice(block).await.unwrap();
     };
     block(&one).await;
     block(&two).await;
     advance(world, START + 60 * DAY).await;
     assert_eq!(credit.read().await.state(), State::Active, "nothing new follows");
-    let lift = UnblockInvoiceRequest { request_id: request_id(), name: one.name.clone() };
+    let lift = UnblockInvoiceRequest { request_id: request_id(), name: one.name.clone(), ..Default::default() };
     credit.owner.collections().unblock_invoice(lift).await.unwrap();
     until(async || Ok(credit.read().await), |line| line.state() == State::Suspended).await;
     block(&one).await;
@@ -69,7 +74,7 @@ async fn a_block_brings_no_consequence_and_undoes_none(world: &World) {
 
 pub(crate) async fn a_late_driver_changes_nothing(world: &World) {
     let credit = active(world, 100).await;
-    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: credit.card().await };
+    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: credit.card().await, ..Default::default() };
     credit.admin.methods().remove_payment_method(remove).await.unwrap();
     let peer = world.peer("credit", "wallet");
     let switch = async |to: To, number: i64| {

@@ -58,7 +58,7 @@ impl Credit {
     async fn change(&self, programme: Programme, path: &str) {
         let programme = Programme { name: self.line.programme.clone(), ..programme };
         let update_mask = Some(prost_types::FieldMask { paths: vec![path.to_owned()] });
-        let request = UpdateProgrammeRequest { request_id: request_id(), programme: Some(programme), update_mask };
+        let request = UpdateProgrammeRequest { request_id: request_id(), programme: Some(programme), update_mask, ..Default::default() };
         self.owner.programmes().update_programme(request).await.unwrap();
     }
 }
@@ -101,7 +101,7 @@ async fn a_chargeback_is_owed_again(world: &World) {
     advance(world, START + 60 * DAY).await;
     assert_eq!(credit.read().await.state(), State::Active);
     let name = disputed(&credit.owner, dispute::State::Open).await.name;
-    let lose = LoseDisputeRequest { request_id: request_id(), name, explanation: "We sent no proof in time.".into() };
+    let lose = LoseDisputeRequest { request_id: request_id(), name, explanation: "We sent no proof in time.".into(), ..Default::default() };
     credit.owner.disputes().lose_dispute(lose).await.unwrap();
     disputed(&credit.owner, dispute::State::Lost).await;
     until_invoice(&credit.owner, &invoice, |own| own.block.is_none()).await;
@@ -113,10 +113,10 @@ async fn a_chargeback_is_owed_again(world: &World) {
 async fn void_and_write_off_free_the_limit(world: &World) {
     let credit = active(world, 1_000).await;
     let (one, two) = (credit.deferred(100).await, credit.deferred(200).await);
-    let void = VoidInvoiceRequest { request_id: request_id(), name: one.name.clone(), explanation: "Wrong".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: one.name.clone(), explanation: "Wrong".into(), ..Default::default() };
     credit.owner.invoices().void_invoice(void).await.unwrap();
     credit.owes(200).await;
-    let off = WriteOffInvoiceRequest { request_id: request_id(), name: two.name.clone() };
+    let off = WriteOffInvoiceRequest { request_id: request_id(), name: two.name.clone(), ..Default::default() };
     credit.owner.invoices().write_off_invoice(off).await.unwrap();
     credit.owes(0).await;
     advance(world, START + 60 * DAY).await;
@@ -171,11 +171,18 @@ async fn the_customer_is_told(world: &World) {
     assert!(told.contains("1,000.00") && !told.contains("Known for years"), "{told}");
     activate(&credit.admin, &credit.line.name).await.unwrap();
     let (name, reasons) = (credit.line.name.clone(), vec!["Less turnover.".to_owned(), "Paid late.".to_owned()]);
-    let cut = ChangeLimitRequest { request_id: request_id(), name: name.clone(), limit: usd(500), reasons, etag: String::new() };
+    let cut = ChangeLimitRequest {
+        request_id: request_id(),
+        name: name.clone(),
+        limit: usd(500),
+        reasons,
+        etag: String::new(),
+        ..Default::default()
+    };
     credit.owner.lines().change_limit(cut).await.unwrap();
     let told = text(&credit.owner, &mails_of(&credit.owner, MailKind::LimitCut, 1).await.remove(0)).await;
     assert!(told.contains("500.00") && told.contains("- Less turnover.\n- Paid late."), "{told}");
-    let suspend = SuspendLineRequest { request_id: request_id(), name, explanation: "We talk first.".into() };
+    let suspend = SuspendLineRequest { request_id: request_id(), name, explanation: "We talk first.".into(), ..Default::default() };
     credit.owner.lines().suspend_line(suspend).await.unwrap();
     let told = text(&credit.owner, &mails_of(&credit.owner, MailKind::LineSuspended, 1).await.remove(0)).await;
     assert!(told.contains("We talk first."), "{told}");

@@ -114,7 +114,7 @@ async fn a_card_is_removed_while_the_line_is_put_aside(world: &World) {
         let list = ListPaymentMethodsRequest { parent: credit.customer.clone(), ..Default::default() };
         let methods = credit.admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods;
         let cards = methods.iter().filter(|own| own.kind() == Kind::Card).map(|own| {
-            let remove = RemovePaymentMethodRequest { request_id: request_id(), name: own.name.clone() };
+            let remove = RemovePaymentMethodRequest { request_id: request_id(), name: own.name.clone(), ..Default::default() };
             let admin = credit.admin.clone();
             async move { admin.methods().remove_payment_method(remove).await }
         });

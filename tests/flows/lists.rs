@@ -72,11 +72,16 @@ async fn crowd(world: &World) -> [String; 2] {
         let request = draft(&customers[customer], "USD", vec![line("Plan", amount("USD", units, 0))]);
         let made = issued(&owner, in_days(request, days)).await;
         if place == 2 {
-            let block = BlockInvoiceRequest { request_id: request_id(), name: made.name.clone(), reason: Reason::Disputed.into() };
+            let block = BlockInvoiceRequest {
+                request_id: request_id(),
+                name: made.name.clone(),
+                reason: Reason::Disputed.into(),
+                ..Default::default()
+            };
             owner.collections().block_invoice(block).await.unwrap();
         }
         if place == 5 {
-            let void = VoidInvoiceRequest { request_id: request_id(), name: made.name, explanation: "x".into() };
+            let void = VoidInvoiceRequest { request_id: request_id(), name: made.name, explanation: "x".into(), ..Default::default() };
             owner.invoices().void_invoice(void).await.unwrap();
         }
         advance(world, START + (i64::try_from(place).unwrap() + 1) * 2 * DAY).await;
@@ -246,7 +251,12 @@ async fn a_stranger_sees_in_two_calls_why_an_invoice_is_not_paid(world: &World) 
     let next = told.next.unwrap();
     assert_eq!((next.topic(), next.time.unwrap().seconds), (Topic::Collection, DUE + 3 * DAY));
     assert_eq!(next.sentence, said(Topic::Collection));
-    let block = BlockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), reason: Reason::Disputed.into() };
+    let block = BlockInvoiceRequest {
+        request_id: request_id(),
+        name: desk.invoice.name.clone(),
+        reason: Reason::Disputed.into(),
+        ..Default::default()
+    };
     staff.collections().block_invoice(block).await.unwrap();
     let told = explained().await;
     let why = told.facts.iter().find(|fact| fact.topic() == Topic::Block).unwrap();

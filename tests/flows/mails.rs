@@ -59,7 +59,8 @@ pub(crate) async fn text(session: &Session, mail: &Mail) -> String {
 
 async fn update(session: &Session, customer: Customer, paths: &[&str]) {
     let mask = FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() };
-    let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask) };
+    let update =
+        UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask), ..Default::default() };
     session.customers().update_customer(update).await.unwrap();
 }
 
@@ -142,7 +143,7 @@ async fn a_failed_recharge_and_prepayment_that_goes_off_are_mailed(world: &World
     business(world, BusinessDetails { contact_email: "owner@acme.example".into(), ..BusinessDetails::default() }).await;
     let hidden = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Tenant::default() };
     let mask = FieldMask { paths: vec!["invoices_hidden".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(hidden), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(hidden), update_mask: Some(mask), ..Default::default() };
     owner.tenants().update_tenant(update).await.unwrap();
     let mail = mails_of(&owner, MailKind::PrepaymentTurnedOff, 1).await.remove(0);
     assert_eq!((mail.recipients.clone(), mail.customer.as_str()), (vec!["owner@acme.example".to_owned()], ""));
@@ -160,6 +161,7 @@ pub(crate) async fn templates_are_the_tenants_strict_and_sandboxed(world: &World
         request_id: request_id(),
         parent: "tenants/acme".into(),
         mail_template: Some(template(MailKind::Receipt, subject, text)),
+        ..Default::default()
     };
     let wrong = |status: Status| (reason(&status), status.message().to_owned());
     let (why, said) = wrong(owner.templates().update_mail_template(set("Hi", "one\n{{ secret }}")).await.unwrap_err());
@@ -181,6 +183,7 @@ pub(crate) async fn templates_are_the_tenants_strict_and_sandboxed(world: &World
         parent: "tenants/acme".into(),
         kind: MailKind::Receipt.into(),
         locale: "en".into(),
+        ..Default::default()
     };
     owner.templates().reset_mail_template(reset).await.unwrap();
     assert!(!read().await.customized);

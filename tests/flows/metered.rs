@@ -71,8 +71,12 @@ impl Yard {
             payment_term: Some(PaymentTerm { kind: Kind::NetDays.into(), days: 0 }),
             ..MeteredService::default()
         };
-        let request =
-            EnableMeteredServiceRequest { request_id: request_id(), parent: self.customer.clone(), metered_service: Some(service) };
+        let request = EnableMeteredServiceRequest {
+            request_id: request_id(),
+            parent: self.customer.clone(),
+            metered_service: Some(service),
+            ..Default::default()
+        };
         let made = self.owner.metered_services().enable_metered_service(request).await?;
         // A use may go through another gateway, which has not seen this answer.
         let seen = self.owner.after(&made);
@@ -98,7 +102,7 @@ impl Yard {
         let dunning = DunningSettings { suspend_overdue_services: true, suspend_after_days: days, reminder_days: Vec::new() };
         let tenant = Tenant { name: "tenants/acme".into(), dunning: Some(dunning), ..Tenant::default() };
         let mask = FieldMask { paths: vec!["dunning".into()] };
-        let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+        let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
         self.owner.tenants().update_tenant(update).await.unwrap();
     }
 
@@ -150,7 +154,7 @@ async fn every_month_is_told_again_by_itself_and_billed_once(world: &World) {
     yard.uses(world, "maps", "80", None).await.unwrap();
     let customer = Customer { name: yard.customer.clone(), locale: "fr".into(), ..Customer::default() };
     let update_mask = Some(FieldMask { paths: vec!["locale".into()] });
-    let french = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask };
+    let french = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask, ..Default::default() };
     yard.admin.customers().update_customer(french).await.unwrap();
     advance(world, FEBRUARY + 28 * DAY + 60).await;
     let bills = yard.invoices().await;
@@ -179,7 +183,8 @@ async fn each_missing_thing_is_named_when_enabled_and_when_used(world: &World) {
     };
     let update = async |customer: Customer| {
         let mask = FieldMask { paths: vec!["legal_name".into(), "billing_address".into()] };
-        let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask) };
+        let update =
+            UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask), ..Default::default() };
         let made = yard.admin.customers().update_customer(update).await.unwrap();
         let list = payterms_proto::wallet::v1::ListWalletsRequest { parent: yard.customer.clone(), ..Default::default() };
         yard.admin.after(&made).wallets().list_wallets(list).await.unwrap();
@@ -193,7 +198,12 @@ async fn each_missing_thing_is_named_when_enabled_and_when_used(world: &World) {
         payment_term: Some(PaymentTerm { kind: Kind::NetDays.into(), days: 0 }),
         ..MeteredService::default()
     };
-    let request = EnableMeteredServiceRequest { request_id: request_id(), parent: yard.customer.clone(), metered_service: Some(untaxed) };
+    let request = EnableMeteredServiceRequest {
+        request_id: request_id(),
+        parent: yard.customer.clone(),
+        metered_service: Some(untaxed),
+        ..Default::default()
+    };
     let both = yard.owner.metered_services().enable_metered_service(request).await.unwrap_err();
     assert_eq!(conditions(&both), ["collection_method", "tax_rules"], "a month that could not be billed is not begun");
     let only_method = yard.enable("maps").await.unwrap_err();
@@ -238,7 +248,7 @@ pub(crate) async fn a_permanent_failure_suspends_and_payment_restores(world: &Wo
     mails_of(&yard.owner, MailKind::ServiceSuspended, 1).await;
     let refused = yard.uses(world, "maps", "1", None).await.unwrap_err();
     assert_eq!(reason(&refused), "SERVICE_STATE");
-    let disable = DisableMeteredServiceRequest { request_id: request_id(), name: service.name.clone() };
+    let disable = DisableMeteredServiceRequest { request_id: request_id(), name: service.name.clone(), ..Default::default() };
     yard.admin.metered_services().disable_metered_service(disable).await.unwrap();
     assert_eq!(yard.enable("maps").await.unwrap().state(), State::Overdue, "what it owes is not forgotten");
     let bill = yard.invoices().await.remove(0);
@@ -277,7 +287,7 @@ async fn what_is_disabled_is_billed_and_not_used(world: &World) {
     let yard = yard(world, Some("tok_visa")).await;
     let service = yard.enable("maps").await.unwrap();
     yard.uses(world, "maps", "40", None).await.unwrap();
-    let disable = DisableMeteredServiceRequest { request_id: request_id(), name: service.name.clone() };
+    let disable = DisableMeteredServiceRequest { request_id: request_id(), name: service.name.clone(), ..Default::default() };
     yard.admin.metered_services().disable_metered_service(disable).await.unwrap();
     let refused = crate::rig::until(async || Ok(yard.uses(world, "maps", "0", None).await), Result::is_err).await.unwrap_err();
     assert_eq!(reason(&refused), "SERVICE_STATE");
@@ -303,6 +313,7 @@ pub(crate) async fn the_customers_admin_enables_and_disables_on_the_tenants_term
         request_id: request_id(),
         parent: yard.customer.clone(),
         metered_service: Some(service),
+        ..Default::default()
     };
     let refused = yard.admin.metered_services().enable_metered_service(ask(service.clone())).await.unwrap_err();
     assert_eq!(
@@ -316,7 +327,7 @@ pub(crate) async fn the_customers_admin_enables_and_disables_on_the_tenants_term
     };
     let made = enable(&yard.admin).await.unwrap();
     assert_eq!((made.state(), made.payment_term.unwrap().days), (State::Active, 0));
-    let disable = |name: &str| DisableMeteredServiceRequest { request_id: request_id(), name: name.into() };
+    let disable = |name: &str| DisableMeteredServiceRequest { request_id: request_id(), name: name.into(), ..Default::default() };
     yard.admin.metered_services().disable_metered_service(disable(&made.name)).await.unwrap();
     assert_eq!(yard.state(&made.name).await, State::Disabled);
     // The tenant sells it on other terms; the customer's admin takes it up again on those.

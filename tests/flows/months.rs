@@ -38,7 +38,7 @@ pub(crate) async fn remind(world: &World, days: &[i32]) {
     let dunning = DunningSettings { reminder_days: days.to_vec(), ..DunningSettings::default() };
     let tenant = Tenant { name: "tenants/acme".into(), dunning: Some(dunning), ..Tenant::default() };
     let mask = FieldMask { paths: vec!["dunning".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     world.someone("OWNER", None).tenants().update_tenant(update).await.unwrap();
 }
 
@@ -60,13 +60,14 @@ async fn reminders_come_once_each_and_stand_still_while_blocked(world: &World) {
     let first = mails_of(&desk.owner, MailKind::Reminder, 2).await;
     assert!(first.iter().all(|mail| mail.subject.contains("falls due on 31 January 2026")), "{first:?}");
     // Both invoices are reminded alike; of the one that is blocked for ten days, the seven since its due date do not count.
-    let block = BlockInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), reason: Reason::Disputed.into() };
+    let block =
+        BlockInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), reason: Reason::Disputed.into(), ..Default::default() };
     desk.owner.collections().block_invoice(block).await.unwrap();
     assert!(reminder(&desk.owner, &invoice.name).await.starts_with("It is not reminded while it is blocked"));
     // On the first and the seventh its collection is tried first, and fails; the reminder waits an hour for that.
     advance(world, january(38) + 2 * 3_600).await;
     mails_of(&desk.owner, MailKind::Reminder, 4).await;
-    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: invoice.name.clone() };
+    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), ..Default::default() };
     desk.owner.collections().unblock_invoice(unblock).await.unwrap();
     assert!(reminder(&desk.owner, &invoice.name).await.starts_with("It is reminded on 2026-02-08."), "a day, as was left on its due date");
     advance(world, january(42)).await;
@@ -89,7 +90,7 @@ async fn a_new_schedule_plans_open_invoices_anew(world: &World) {
     let bad = DunningSettings { reminder_days: vec![1, 1, 400], ..DunningSettings::default() };
     let tenant = Tenant { name: "tenants/acme".into(), dunning: Some(bad), ..Tenant::default() };
     let mask = FieldMask { paths: vec!["dunning".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     let refused = desk.owner.tenants().update_tenant(update).await.unwrap_err();
     let told = violations(&refused);
     assert!(told.iter().any(|own| own.contains("DUPLICATE_ITEM")) && told.iter().any(|own| own.contains("FIELD_OUT_OF_RANGE")), "{told:?}");
@@ -163,7 +164,7 @@ async fn hidden_invoices_are_not_mailed(world: &World) {
     let desk = desk(world, None).await;
     let tenant = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Tenant::default() };
     let mask = FieldMask { paths: vec!["invoices_hidden".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     desk.owner.tenants().update_tenant(update).await.unwrap();
     remind(world, &[-3, 1]).await;
     advance(world, january(33)).await;

@@ -48,7 +48,7 @@ async fn a_tenant_moves_to_another_cell() {
     world.someone("STAFF", None).lots().grant_credit(grant(50)).await.unwrap();
     let answered = world.someone("SERVICE", None).postings().post_debit(debit.clone()).await.unwrap().into_inner();
 
-    let suspend = SuspendTenantRequest { request_id: request_id(), name: "tenants/acme".into() };
+    let suspend = SuspendTenantRequest { request_id: request_id(), name: "tenants/acme".into(), ..Default::default() };
     world.someone("OPERATOR", None).tenants().suspend_tenant(suspend).await.unwrap();
     let refused = until(async || Ok(world.someone("STAFF", None).lots().grant_credit(grant(1)).await.err()), Option::is_some).await;
     assert_eq!(reason(&refused.unwrap()), "TENANT_SUSPENDED");
@@ -66,7 +66,7 @@ async fn a_tenant_moves_to_another_cell() {
     let World { suite, folder, .. } = world;
     suite.stop().await;
     let world = World::again(folder, Some(format!("{}/payterms", target.place))).await;
-    let activate = ActivateTenantRequest { request_id: request_id(), name: "tenants/acme".into() };
+    let activate = ActivateTenantRequest { request_id: request_id(), name: "tenants/acme".into(), ..Default::default() };
     world.someone("OPERATOR", None).tenants().activate_tenant(activate).await.unwrap();
     // What was answered there is answered here: the request ids came along.
     let service = world.someone("SERVICE", None);

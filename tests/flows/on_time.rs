@@ -161,7 +161,12 @@ async fn without_days_of_grace_a_breach_is_undone_once(world: &World) {
 async fn where_another_block_stands_a_person_decides(world: &World) {
     let (desk, plan) = breached(world).await;
     let staff = world.someone("STAFF", None);
-    let block = BlockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), reason: Reason::Disputed.into() };
+    let block = BlockInvoiceRequest {
+        request_id: request_id(),
+        name: desk.invoice.name.clone(),
+        reason: Reason::Disputed.into(),
+        ..Default::default()
+    };
     staff.collections().block_invoice(block).await.unwrap();
     transfer(&desk.owner, "2026-02-05", "33.34", &desk.invoice.number).await;
     let disproved = |plan: &Plan| !plan.breach_stands;
@@ -169,7 +174,7 @@ async fn where_another_block_stands_a_person_decides(world: &World) {
     assert_eq!((now.state(), now.breach_count), (State::Breached, 0), "it is seen, and not done");
     advance(world, BREACH + 3_600).await;
     assert_eq!(blocked(&desk).await, Some((Reason::Disputed, String::new())));
-    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone() };
+    let unblock = UnblockInvoiceRequest { request_id: request_id(), name: desk.invoice.name.clone(), ..Default::default() };
     staff.collections().unblock_invoice(unblock).await.unwrap();
     let again = ReinstatePlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "Paid in time.".into() };
     let reinstated = staff.plans().reinstate_plan(again).await.unwrap().into_inner().plan.unwrap();

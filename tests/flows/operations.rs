@@ -100,6 +100,7 @@ pub(crate) fn update(customer: &str) -> UpdateCustomerRequest {
         request_id: request_id(),
         customer: Some(Customer { name: customer.into(), tier: "gold".into(), ..Customer::default() }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["tier".into()] }),
+        ..Default::default()
     }
 }
 

@@ -77,7 +77,8 @@ async fn ids_in_capitals_are_the_same_ids(world: &World) {
     assert_eq!((first.wallets[0].name.as_str(), rest.wallets.len()), (wallet.as_str(), 1), "one list, however its parent is written");
     // What another service knows by a copy is waited for by its id, however that is written.
     let new = Customer { country: "GB".into(), ..Customer::default() };
-    let create = CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(new) };
+    let create =
+        CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(new), ..Default::default() };
     let made = world.someone("OWNER", None).customers().create_customer(create).await.unwrap().into_inner().customer.unwrap();
     let open =
         OpenWalletRequest { request_id: request_id(), parent: in_capitals(&made.name), currency_code: "USD".into(), ..Default::default() };
@@ -87,7 +88,7 @@ async fn ids_in_capitals_are_the_same_ids(world: &World) {
 
 fn new_customer(external_id: &str, all: &[(&str, &str)]) -> CreateCustomerRequest {
     let customer = Customer { country: "GB".into(), external_id: external_id.into(), labels: labels(all), ..Customer::default() };
-    CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(customer) }
+    CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(customer), ..Default::default() }
 }
 
 async fn create(session: &Session, request: CreateCustomerRequest) -> Result<Customer, Status> {
@@ -143,6 +144,7 @@ async fn a_customer_is_found_by_an_own_id_and_by_labels(world: &World) {
         request_id: request_id(),
         customer: Some(Customer { name: first.name.clone(), external_id: external_id.into(), labels: labels(all), ..Customer::default() }),
         update_mask: Some(mask(paths)),
+        ..Default::default()
     };
     let clash = staff.customers().update_customer(change("crm/8", &[], &["external_id"])).await.unwrap_err();
     assert_eq!(taken_by(&clash), second.name);
@@ -171,11 +173,19 @@ async fn a_customer_is_found_by_an_own_id_and_by_labels(world: &World) {
     let many: Vec<_> = many.iter().map(|key| (key.as_str(), "")).collect();
     assert_eq!(violations(&create(&staff, new_customer("", &many)).await.unwrap_err()), ["customer.labels: TOO_MANY_ITEMS"]);
     let csv = "country,external_id\nGB,crm/7\nGB,csv/1\nGB,csv/1\n";
-    let import = ImportCustomersRequest { request_id: request_id(), parent: "tenants/acme".into(), csv: csv.as_bytes().to_vec().into() };
+    let import = ImportCustomersRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        csv: csv.as_bytes().to_vec().into(),
+        ..Default::default()
+    };
     let imported = staff.customers().import_customers(import).await.unwrap().into_inner();
     assert_eq!((imported.added_count, imported.refused_count), (1, 2));
     assert!(imported.rows[0].violations[0].starts_with("external_id: tenants/acme/customers/"), "{imported:?}");
     assert!(imported.rows[2].violations[0].contains("earlier row"), "{imported:?}");
+    let existing: Vec<_> = imported.rows.iter().map(|row| row.existing_customer.as_str()).collect();
+    assert!(existing[0].starts_with("tenants/acme/customers/") && existing[1].is_empty(), "{imported:?}");
+    assert_eq!(existing[2], imported.rows[1].customer);
 }
 
 async fn of_many_customers_with_one_own_id_one_is_made(world: &World) {
@@ -206,10 +216,13 @@ async fn wallets_and_invoices_have_own_ids_and_labels(world: &World) {
         currency_code: currency.into(),
         external_id: external_id.into(),
         labels: labels(&[("team", "red")]),
+        ..Default::default()
     };
     let wallet = service.wallets().open_wallet(open("USD", "w-1")).await.unwrap().into_inner().wallet.unwrap();
     assert_eq!((wallet.external_id.as_str(), &wallet.labels), ("w-1", &labels(&[("team", "red")])));
     assert_eq!(taken_by(&service.wallets().open_wallet(open("AUD", "w-1")).await.unwrap_err()), wallet.name);
+    let again = service.wallets().open_wallet(open("USD", "w-1")).await.unwrap_err();
+    assert_eq!(taken_by(&again), wallet.name, "though the customer has a wallet in the currency");
     service.wallets().open_wallet(open("AUD", "")).await.unwrap();
     grant(world, &wallet.name, amount("USD", 10, 0), 0).await;
     service.postings().post_debit(debit(&wallet.name, amount("USD", 1, 0))).await.unwrap();
@@ -238,6 +251,7 @@ async fn wallets_and_invoices_have_own_ids_and_labels(world: &World) {
         request_id: request_id(),
         invoice: Some(Invoice { name: first.name.clone(), labels: labels(&[("run", "feb")]), memo: "m".into(), ..Invoice::default() }),
         update_mask: Some(mask(paths)),
+        ..Default::default()
     };
     let changed = staff.invoices().update_invoice(update(&["labels"])).await.unwrap().into_inner().invoice.unwrap();
     assert_eq!((changed.labels, changed.external_id.as_str()), (labels(&[("run", "feb")]), "inv-1"), "labels of what is issued may change");

@@ -71,7 +71,12 @@ async fn a_void_and_a_credit_note_are_mailed_with_their_document(world: &World) 
     assert!(!words.contains("pay back") && !words.contains("become credit"), "{words}");
     let other = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Twice", amount("USD", 7, 0))])).await;
     let before = content(&desk.admin, &other.name).await;
-    let void = VoidInvoiceRequest { request_id: request_id(), name: other.name.clone(), explanation: "Issued twice.".into() };
+    let void = VoidInvoiceRequest {
+        request_id: request_id(),
+        name: other.name.clone(),
+        explanation: "Issued twice.".into(),
+        ..Default::default()
+    };
     desk.owner.invoices().void_invoice(void).await.unwrap();
     let mail = mails_of(&desk.owner, MailKind::InvoiceVoided, 1).await.remove(0);
     assert_eq!((mail.attachments.len(), &mail.attachments[0]), (1, &other.name));
@@ -84,7 +89,7 @@ async fn a_void_and_a_credit_note_are_mailed_with_their_document(world: &World) 
 async fn notice(owner: &Session, notice: PaymentNotice) {
     let tenant = Tenant { name: "tenants/acme".into(), payment_notice: notice.into(), ..Tenant::default() };
     let mask = FieldMask { paths: vec!["payment_notice".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     let set = owner.tenants().update_tenant(update).await.unwrap().into_inner().tenant.unwrap();
     assert_eq!(set.payment_notice(), notice);
 }
@@ -232,6 +237,7 @@ async fn a_postpaid_decision_is_mailed_and_its_months_take_transfers_only(world:
         request_id: request_id(),
         name: month.usage_month.unwrap().postpaid_agreement,
         explanation: "Moved away".into(),
+        ..Default::default()
     };
     desk.owner.postpaid().terminate_postpaid(end).await.unwrap();
     mails_of(&desk.owner, MailKind::InvoiceIssued, 3).await;
@@ -313,6 +319,7 @@ async fn what_documents_cannot_print_is_refused_with_its_field_and_characters(wo
         request_id: request_id(),
         customer: Some(customer.clone()),
         update_mask: Some(mask.clone()),
+        ..Default::default()
     };
     let refused = till.admin.customers().update_customer(update(&customer)).await.unwrap_err();
     let told = violations(&refused);

@@ -250,7 +250,7 @@ fn csv_files_and_their_mappings() {
     };
     feed(&[customers, bank, other], &words, &nests, |file| {
         let request_id = uuid::Uuid::nil().to_string();
-        let message = ImportCustomersRequest { request_id, parent: "tenants/acme".into(), csv: file.to_vec().into() };
+        let message = ImportCustomersRequest { request_id, parent: "tenants/acme".into(), csv: file.to_vec().into(), ..Default::default() };
         let _ = customer_import::import_customers(request(message));
         for place in [0, file.len() % 12] {
             let reading = Reading { mapping: Some(mapping(place)), preset: None };

@@ -211,7 +211,12 @@ async fn staff_apply_credit_in_part_and_taxed_credit_pays_no_tax(world: &World) 
     let settings =
         WalletSettings { name: "tenants/acme/walletSettings".into(), top_up_tax_kind: TaxKind::TaxedSale.into(), ..Default::default() };
     let mask = prost_types::FieldMask { paths: vec!["top_up_tax_kind".into()] };
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask: Some(mask) };
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     till.owner.settings().update_wallet_settings(update).await.unwrap();
     let australian = world.customer("acme", "AU").await;
     let wallet = world.wallet(&australian, "USD").await;
@@ -242,7 +247,7 @@ async fn a_slow_card_keeps_the_payment_open_until_it_settles(world: &World) {
     assert_eq!((held.state(), held.expire_time), (hold::State::Active, None));
     let void = VoidHoldRequest { request_id: request_id(), name: held.name };
     assert_eq!(reason(&service.holds().void_hold(void).await.unwrap_err()), "HOLD_OWNER");
-    let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone() };
+    let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone(), ..Default::default() };
     let pending = till.owner.invoices().write_off_invoice(write_off).await.unwrap_err();
     assert_eq!((reason(&pending).as_str(), &told(&pending)["payment"]), ("PAYMENT_PENDING", &payment.name));
     let mut twice = till.request(vec![by("", None)]);
@@ -311,14 +316,15 @@ async fn what_cannot_be_paid_is_refused_before_anything_moves(world: &World) {
     assert_eq!(reason(&pay(&till.admin, instructed).await.unwrap_err()), "TENDERS_MISMATCH");
     let refuse = Tenant { name: "tenants/acme".into(), overpayment_refused: true, ..Tenant::default() };
     let mask = prost_types::FieldMask { paths: vec!["overpayment_refused".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(refuse), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(refuse), update_mask: Some(mask), ..Default::default() };
     till.owner.tenants().update_tenant(update).await.unwrap();
     assert_eq!(refusal(vec![by(&method, amount("USD", 101, 0))]).await, "OVERPAYMENT_NOT_ALLOWED");
     let stranger = world.customer("acme", "GB").await;
     let stranger = world.someone("CUSTOMER_ADMIN", Some(&stranger));
     let foreign = stranger.payments().create_payment(till.request(vec![credit(None)])).await.unwrap_err();
     assert_eq!(foreign.code(), Code::NotFound);
-    let void = VoidInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone(), explanation: "Wrong".into() };
+    let void =
+        VoidInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone(), explanation: "Wrong".into(), ..Default::default() };
     till.owner.invoices().void_invoice(void).await.unwrap();
     assert_eq!(refusal(vec![by(&method, None)]).await, "INVOICE_STATE");
     let list = ListPaymentsRequest { parent: till.customer.clone(), ..Default::default() };

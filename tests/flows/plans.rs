@@ -46,6 +46,7 @@ pub(crate) async fn allow(owner: &Session, settings: PlanSettings, paths: &[&str
         request_id: request_id(),
         plan_settings: Some(PlanSettings { name, proposals_allowed: true, ..settings }),
         update_mask: Some(prost_types::FieldMask { paths }),
+        ..Default::default()
     };
     // Plans may not have heard of the tenant yet.
     let set = async || owner.plan_settings().update_plan_settings(request.clone()).await;
@@ -207,7 +208,12 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
     };
     desk.owner.payments().record_outside_payment(outside).await.unwrap();
     let disputed = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Disputed", amount("USD", 6, 0))])).await;
-    let block = BlockInvoiceRequest { request_id: request_id(), name: disputed.name.clone(), reason: Reason::Disputed.into() };
+    let block = BlockInvoiceRequest {
+        request_id: request_id(),
+        name: disputed.name.clone(),
+        reason: Reason::Disputed.into(),
+        ..Default::default()
+    };
     desk.owner.collections().block_invoice(block).await.unwrap();
     let announced = CreatePaymentRequest {
         request_id: request_id(),

@@ -46,6 +46,7 @@ pub(crate) async fn a_counter_offer_is_declined_and_accepted(world: &World) {
         name: plan.name.clone(),
         schedule: Some(schedule),
         explanation: "Sooner, please.".into(),
+        ..Default::default()
     };
     let weekly = Schedule { kind: Kind::Instalments.into(), interval: Interval::Weekly.into(), instalment_count: 2, ..Schedule::default() };
     let unfit = staff.plans().counter_plan(offer(monthly(13, 1))).await.unwrap_err();
@@ -53,7 +54,12 @@ pub(crate) async fn a_counter_offer_is_declined_and_accepted(world: &World) {
     let countered = staff.plans().counter_plan(offer(weekly)).await.unwrap().into_inner().plan.unwrap();
     let shown = countered.counter_offer.clone().unwrap();
     assert_eq!((countered.state(), shown.explanation.as_str(), parts(&countered)), (State::Countered, "Sooner, please.", parts(&plan)));
-    let decline = DeclineCounterOfferRequest { request_id: request_id(), name: plan.name.clone(), explanation: "Too soon.".into() };
+    let decline = DeclineCounterOfferRequest {
+        request_id: request_id(),
+        name: plan.name.clone(),
+        explanation: "Too soon.".into(),
+        ..Default::default()
+    };
     let back = desk.admin.plans().decline_counter_offer(decline).await.unwrap().into_inner().plan.unwrap();
     assert_eq!((back.state(), back.counter_offer.is_none(), back.explanation.as_str()), (State::Proposed, true, "Too soon."));
     staff.plans().counter_plan(offer(weekly)).await.unwrap();
@@ -94,8 +100,13 @@ async fn nobody_answers_what_they_offered(world: &World) {
     let own = propose(&buyer, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await.unwrap();
     let refused = approve(&seller, &own, own.open.clone()).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), refused.code()), ("SEPARATION_OF_DUTIES", Code::PermissionDenied));
-    let offer =
-        CounterPlanRequest { request_id: request_id(), name: own.name.clone(), schedule: Some(monthly(2, 31)), explanation: String::new() };
+    let offer = CounterPlanRequest {
+        request_id: request_id(),
+        name: own.name.clone(),
+        schedule: Some(monthly(2, 31)),
+        explanation: String::new(),
+        ..Default::default()
+    };
     assert_eq!(reason(&seller.plans().counter_plan(offer).await.unwrap_err()), "SEPARATION_OF_DUTIES");
     assert_eq!(approve(&world.someone("STAFF", None), &own, own.open.clone()).await.unwrap().state(), State::Active);
 }
@@ -151,12 +162,14 @@ async fn each_edge_is_mailed_to_whom_it_concerns(world: &World) {
         name: plan.name.clone(),
         schedule: Some(schedule),
         explanation: "Sooner, please.".into(),
+        ..Default::default()
     };
     staff.plans().counter_plan(offer(monthly(2, 15))).await.unwrap();
     let countered = mails_of(&desk.owner, MailKind::PlanCountered, 1).await.remove(0);
     let words = text(&desk.owner, &countered).await;
     assert!(words.contains("15 January 2026") && words.contains("Sooner, please."), "the offer, not the proposal: {words}");
-    let decline = DeclineCounterOfferRequest { request_id: request_id(), name: plan.name.clone(), explanation: String::new() };
+    let decline =
+        DeclineCounterOfferRequest { request_id: request_id(), name: plan.name.clone(), explanation: String::new(), ..Default::default() };
     desk.admin.plans().decline_counter_offer(decline).await.unwrap();
     let answered = mails_of(&desk.owner, MailKind::PlanAnswered, 1).await.remove(0);
     assert!(text(&desk.owner, &answered).await.contains("declines your counter-offer"));

@@ -155,7 +155,7 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     let methods = payterms_proto::wallet::v1::ListPaymentMethodsRequest { parent: desk.customer.clone(), ..Default::default() };
     let newest = desk.admin.methods().list_payment_methods(methods).await.unwrap().into_inner().payment_methods.remove(0);
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: newest.name };
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: newest.name, ..Default::default() };
     desk.admin.methods().set_collection_method(point).await.unwrap();
     advance(world, due + 11 * DAY).await;
     let now = self::plan(&desk.admin, &plan.name).await;
@@ -223,7 +223,7 @@ async fn a_new_method_is_tried_once_for_a_plan(world: &World) {
     let stopped = self::plan(&desk.admin, &plan.name).await.collection.unwrap();
     assert_eq!((stopped.failure_reason.as_str(), stopped.next_attempt_time), ("stolen_card", None));
     let name = card(world, &desk.admin, &desk.customer, "tok_visa").await;
-    let point = SetCollectionMethodRequest { request_id: request_id(), name };
+    let point = SetCollectionMethodRequest { request_id: request_id(), name, ..Default::default() };
     desk.admin.methods().set_collection_method(point).await.unwrap();
     let mail = mails_of(&desk.owner, MailKind::CollectionPlanned, 1).await.remove(0);
     let words = text(&desk.owner, &mail).await;

@@ -45,12 +45,12 @@ async fn published(world: &World, people: &[Session]) {
     let mut drafts = Vec::new();
     for place in 0..DRAFTS {
         let policy = Some(Policy { title: format!("Draft {place}"), ..Policy::default() });
-        let create = CreatePolicyRequest { request_id: request_id(), parent: "tenants/acme".into(), policy };
+        let create = CreatePolicyRequest { request_id: request_id(), parent: "tenants/acme".into(), policy, ..Default::default() };
         drafts.push(people[0].policies().create_policy(create).await.unwrap().into_inner().policy.unwrap().name);
     }
     // Each draft by both people at once: one request and its repetition, or two requests for one publication.
     let calls = drafts.iter().enumerate().flat_map(|(place, name)| {
-        let one = PublishPolicyRequest { request_id: request_id(), name: name.clone() };
+        let one = PublishPolicyRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
         let two = if place % 2 == 0 { one.clone() } else { PublishPolicyRequest { request_id: request_id(), ..one.clone() } };
         [(people[0].clone(), one), (people[1].clone(), two)]
     });

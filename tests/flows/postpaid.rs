@@ -68,7 +68,7 @@ pub(crate) async fn desk(world: &World) -> Desk {
     let owner = world.someone("OWNER", None);
     let tenant = Tenant { name: "tenants/acme".into(), business: Some(acme()), ..Tenant::default() };
     let mask = FieldMask { paths: vec!["business".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     owner.tenants().update_tenant(update).await.unwrap();
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
     Desk { customer, wallet, owner, admin, service: world.someone("SERVICE", None) }
@@ -109,6 +109,7 @@ impl Desk {
             parent: self.wallet.clone(),
             monthly_commitment: amount("AUD", commitment, 0),
             limit: amount("AUD", limit, 0),
+            ..Default::default()
         }
     }
 
@@ -192,7 +193,7 @@ async fn a_postpaid_month_is_invoiced_at_its_commitment_at_least_and_twelve_end_
     assert_eq!(reason(&over), "INSUFFICIENT_FUNDS", "down to the limit only");
     assert_eq!(posted(&desk.owner, &desk.wallet).await, nanos("AUD", -250, -123_000_000));
     let recharge = AutoRecharge { name: format!("{}/autoRecharge", desk.wallet), repair_negative: true, ..AutoRecharge::default() };
-    let update = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(recharge) };
+    let update = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(recharge), ..Default::default() };
     assert_eq!(reason(&desk.admin.recharges().update_auto_recharge(update).await.unwrap_err()), "POSTPAID_ACTIVE");
     advance(world, first_of(2)).await;
     let january = invoices_of(&desk.admin, &desk.customer).await.remove(0);
@@ -240,7 +241,7 @@ async fn credit_pays_of_a_mix_of_invoices_what_it_may(world: &World) {
     for units in [10, 15, 40] {
         plain.push(issued(&desk.owner, draft(&desk.customer, "AUD", vec![line("Plan", amount("AUD", units, 0))])).await);
     }
-    let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: plain[0].name.clone() };
+    let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: plain[0].name.clone(), ..Default::default() };
     desk.owner.invoices().write_off_invoice(write_off).await.unwrap();
     grant(world, &desk.wallet, amount("AUD", 25, 0), 0).await;
     let apply = || ApplyCreditRequest {
@@ -279,7 +280,12 @@ pub(crate) async fn a_termination_invoices_the_rest_of_the_commitment(world: &Wo
     advance(world, first_of(2)).await;
     assert_eq!(invoices_of(&desk.admin, &desk.customer).await[0].net, amount("AUD", 40, 0), "not a committed month yet");
     used(&desk.service, &desk.wallet, ("calls", "1", amount("AUD", 400, 0))).await.unwrap();
-    let end = TerminatePostpaidRequest { request_id: request_id(), name: agreement.name.clone(), explanation: "Moved away".into() };
+    let end = TerminatePostpaidRequest {
+        request_id: request_id(),
+        name: agreement.name.clone(),
+        explanation: "Moved away".into(),
+        ..Default::default()
+    };
     assert_eq!(desk.admin.postpaid().terminate_postpaid(end.clone()).await.unwrap_err().code(), Code::PermissionDenied);
     let ended = desk.owner.postpaid().terminate_postpaid(end.clone()).await.unwrap().into_inner().postpaid_agreement.unwrap();
     assert_eq!((ended.state(), ended.explanation.as_str()), (postpaid_agreement::State::Terminated, "Moved away"));
@@ -334,6 +340,7 @@ async fn somebody_decides_and_figures_must_fit(world: &World) {
         monthly_commitment: amount("AUD", 1_500, 0),
         limit: amount("AUD", 2_000, 0),
         explanation: "A little more".into(),
+        ..Default::default()
     };
     let decided = desk.owner.postpaid().decide_postpaid(other).await.unwrap().into_inner().postpaid_agreement.unwrap();
     assert_eq!((decided.monthly_commitment, decided.limit), (amount("AUD", 1_500, 0), amount("AUD", 2_000, 0)));

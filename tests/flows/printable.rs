@@ -67,6 +67,7 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
         wallet: wallet.clone(),
         amount: money.clone(),
         description: description.clone(),
+        ..Default::default()
     };
     names(&told(owner.fees().create_recurring_fee(each_month).await), "description");
     let used = RecordUsageRequest {

@@ -239,6 +239,7 @@ async fn what_could_keep_the_invoice_from_being_made_is_refused(world: &World) {
         request_id: request_id(),
         customer: Some(customer),
         update_mask: Some(FieldMask { paths: vec!["billing_email".into()] }),
+        ..Default::default()
     };
     credit.owner.customers().update_customer(request).await.unwrap();
     let lacking = until(
@@ -273,7 +274,12 @@ pub(crate) async fn a_suspended_or_lowered_line_captures_what_stands(world: &Wor
     credit.owner.lines().change_limit(cut).await.unwrap();
     assert_eq!(reason(&authorize(&service, wanted(&credit)).await.unwrap_err()), "CREDIT_LIMIT_EXCEEDED");
     capture(&service, &one, Vec::new()).await.unwrap();
-    let suspend = SuspendLineRequest { request_id: request_id(), name: credit.line.name.clone(), explanation: "We look.".into() };
+    let suspend = SuspendLineRequest {
+        request_id: request_id(),
+        name: credit.line.name.clone(),
+        explanation: "We look.".into(),
+        ..Default::default()
+    };
     credit.owner.lines().suspend_line(suspend).await.unwrap();
     assert_eq!(reason(&authorize(&service, wanted(&credit)).await.unwrap_err()), "LINE_STATE");
     let captured = capture(&service, &two, Vec::new()).await.unwrap();

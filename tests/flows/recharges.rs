@@ -58,7 +58,7 @@ pub(crate) async fn stocked(world: &World, token: &str) -> (String, String, Sess
 
 pub(crate) async fn set(admin: &Session, wallet: &str, rules: AutoRecharge) -> Result<AutoRecharge, tonic::Status> {
     let auto_recharge = AutoRecharge { name: format!("{wallet}/autoRecharge"), ..rules };
-    let request = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge) };
+    let request = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge), ..Default::default() };
     admin.recharges().update_auto_recharge(request).await.map(|answer| answer.into_inner().auto_recharge.unwrap())
 }
 
@@ -132,17 +132,17 @@ async fn a_failure_shows_and_climbs_the_ladder(world: &World) {
         assert_eq!(recharges(&admin, &wallet).await.len(), usize::try_from(attempts).unwrap(), "day {days}");
     }
     let good = card(world, &admin, &customer, "tok_visa").await;
-    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good };
+    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good, ..Default::default() };
     admin.methods().set_collection_method(point).await.unwrap();
     advance(world, START + 21 * DAY).await;
     let mended = read(&admin, &wallet).await;
     assert_eq!((mended.state(), mended.failed_attempt_count), (State::Watching, 0), "the new method is charged at once");
     assert_eq!(recharges(&admin, &wallet).await[0].amount, amount("USD", 30, 0));
-    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
+    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge"), ..Default::default() };
     let answer = admin.recharges().retry_auto_recharge(retry).await.unwrap().into_inner();
     assert_eq!(answer.auto_recharge, Some(read(&admin, &wallet).await), "there is nothing to retry");
     set(&admin, &wallet, AutoRecharge::default()).await.unwrap();
-    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge") };
+    let retry = RetryAutoRechargeRequest { request_id: request_id(), name: format!("{wallet}/autoRecharge"), ..Default::default() };
     assert_eq!(reason(&admin.recharges().retry_auto_recharge(retry).await.unwrap_err()), "RECHARGE_STATE");
     invariants::hold(world).await;
 }
@@ -215,7 +215,7 @@ async fn a_declined_month_end_is_not_lost(world: &World) {
     advance(world, START + 30 * DAY).await;
     assert_eq!(read(&admin, &wallet).await.state(), State::Failed);
     let good = card(world, &admin, &customer, "tok_visa").await;
-    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good };
+    let point = payterms_proto::wallet::v1::SetCollectionMethodRequest { request_id: request_id(), name: good, ..Default::default() };
     admin.methods().set_collection_method(point).await.unwrap();
     advance(world, START + 30 * DAY).await;
     let states: Vec<_> = recharges(&admin, &wallet).await.iter().map(|top_up| top_up.state().as_str_name().to_owned()).collect();
@@ -275,7 +275,7 @@ async fn one_trigger_makes_one_charge(world: &World) {
 }
 
 async fn point_at(admin: &Session, method: &str) {
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: method.to_owned() };
+    let point = SetCollectionMethodRequest { request_id: request_id(), name: method.to_owned(), ..Default::default() };
     admin.methods().set_collection_method(point).await.unwrap();
 }
 

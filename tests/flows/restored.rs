@@ -38,6 +38,7 @@ async fn change(rig: &Rig, customer: &str, name: &str) {
         request_id: request_id(),
         customer: Some(Customer { name: customer.to_owned(), contacts: vec![contact], ..Customer::default() }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["contacts".into()] }),
+        ..Default::default()
     };
     let owner = rig.someone("OWNER", None);
     retry(async || owner.customers().update_customer(request.clone()).await).await;

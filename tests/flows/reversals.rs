@@ -51,6 +51,7 @@ pub(crate) fn of(wallet: &str, transfer: &str, money: Option<Money>) -> ReverseT
         amount: money,
         effective_time: None,
         explanation: "Billed twice".into(),
+        ..Default::default()
     }
 }
 
@@ -191,7 +192,7 @@ pub(crate) async fn deposit(world: &World, days: i32) -> (crate::postpaid::Desk,
         let wallet_settings =
             Some(WalletSettings { name: "tenants/acme/walletSettings".into(), purchased_expire_days: days, ..WalletSettings::default() });
         let update_mask = Some(FieldMask { paths: vec!["purchased_expire_days".into()] });
-        let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings, update_mask };
+        let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings, update_mask, ..Default::default() };
         desk.owner.settings().update_wallet_settings(update).await.unwrap();
     }
     let wallet = world.wallet(&desk.customer, "USD").await;
@@ -324,6 +325,7 @@ pub(crate) async fn a_metered_use_is_taken_off_its_open_month(world: &World) {
         quantity: quantity.map(|value| payterms_proto::google::r#type::Decimal { value: value.into() }),
         effective_time: None,
         explanation: "Counted twice".into(),
+        ..Default::default()
     };
     let reverse = async |request| yard.owner.reversals().reverse_metered_use(request).await.map(|own| own.into_inner().reversal.unwrap());
     let back = reverse(request(&first, Some("30"))).await.unwrap();

@@ -135,7 +135,8 @@ async fn a_fee_after_an_agreement_is_a_debt_again(world: &World) {
     let back = reverse(owner, of(wallet, &before, None)).await.unwrap();
     assert_eq!(back.parts.iter().map(|part| part.lot.as_str()).collect::<Vec<_>>(), [grant.as_str()]);
     assert_eq!(posted(owner, wallet).await, amount("AUD", -90, 0));
-    let end = TerminatePostpaidRequest { request_id: request_id(), name: asked.name, explanation: "Moved away".into() };
+    let end =
+        TerminatePostpaidRequest { request_id: request_id(), name: asked.name, explanation: "Moved away".into(), ..Default::default() };
     owner.postpaid().terminate_postpaid(end).await.unwrap();
     assert_eq!(posted(owner, wallet).await, amount("AUD", 10, 0));
     fee(&desk.service, wallet, amount("AUD", 10, 0)).await;
@@ -155,7 +156,7 @@ async fn a_termination_rounds_what_deposits_paid_and_what_accrued(world: &World)
         ..WalletSettings::default()
     });
     let update_mask = Some(FieldMask { paths: vec!["minimums".into()] });
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings, update_mask };
+    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings, update_mask, ..Default::default() };
     desk.owner.settings().update_wallet_settings(update).await.unwrap();
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     let wallet = desk.wallet.clone();
@@ -165,7 +166,8 @@ async fn a_termination_rounds_what_deposits_paid_and_what_accrued(world: &World)
         used(&desk.service, &wallet, (product, "1", nanos("AUD", 6, nano))).await.unwrap();
     }
     used(&desk.service, &wallet, ("calls", "1", amount("AUD", 51, 0))).await.unwrap();
-    let end = TerminatePostpaidRequest { request_id: request_id(), name: asked.name, explanation: "Moved away".into() };
+    let end =
+        TerminatePostpaidRequest { request_id: request_id(), name: asked.name, explanation: "Moved away".into(), ..Default::default() };
     desk.owner.postpaid().terminate_postpaid(end).await.unwrap();
     let all = until(async || Ok(invoices_of(&desk.admin, &desk.customer).await), |all| all.len() == 2).await;
     assert!(all.iter().any(|own| own.total == amount("AUD", 19, 99)), "{all:?}");

@@ -40,6 +40,7 @@ pub(crate) fn of(lot: &str, money: Option<Money>) -> ProposeRevocationRequest {
         amount: money,
         cause: Cause::Fraud.into(),
         explanation: "The card was reported as stolen.".into(),
+        ..Default::default()
     }
 }
 
@@ -48,12 +49,14 @@ pub(crate) async fn propose(session: &Session, request: ProposeRevocationRequest
 }
 
 pub(crate) async fn decide(session: &Session, name: &str, approve: bool) -> Result<Revocation, Status> {
-    let request = DecideRevocationRequest { request_id: request_id(), name: name.into(), approve, answer: "Looked at".into() };
+    let request =
+        DecideRevocationRequest { request_id: request_id(), name: name.into(), approve, answer: "Looked at".into(), ..Default::default() };
     session.revocations().decide_revocation(request).await.map(|own| own.into_inner().revocation.unwrap())
 }
 
 pub(crate) async fn restore(session: &Session, name: &str) -> Result<Revocation, Status> {
-    let request = RestoreCreditRequest { request_id: request_id(), name: name.into(), answer: "It was the holder.".into() };
+    let request =
+        RestoreCreditRequest { request_id: request_id(), name: name.into(), answer: "It was the holder.".into(), ..Default::default() };
     session.revocations().restore_credit(request).await.map(|own| own.into_inner().revocation.unwrap())
 }
 

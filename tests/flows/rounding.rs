@@ -107,7 +107,12 @@ async fn a_metered_month_moves_no_credit(world: &World) {
         payment_term: Some(PaymentTerm { kind: Term::NetDays.into(), days: 0 }),
         ..MeteredService::default()
     };
-    let enable = EnableMeteredServiceRequest { request_id: request_id(), parent: desk.customer.clone(), metered_service: Some(service) };
+    let enable = EnableMeteredServiceRequest {
+        request_id: request_id(),
+        parent: desk.customer.clone(),
+        metered_service: Some(service),
+        ..Default::default()
+    };
     let made = desk.owner.metered_services().enable_metered_service(enable).await.unwrap();
     desk.owner.after(&made).wallets().get_balance(GetBalanceRequest { name: desk.wallet.clone(), as_of: None }).await.unwrap();
     used(&desk.service, &desk.wallet, ("maps", "1", nanos("AUD", 1, 6_000_000))).await.unwrap();

@@ -84,7 +84,7 @@ async fn any_sandbox_is_seeded_and_again_changes_nothing(world: &World) {
     let create = |slug: &str, sandbox: bool| {
         let (display_name, country, time_zone) = ("Kiwi Ltd".to_owned(), "NZ".to_owned(), "Pacific/Auckland".to_owned());
         let tenant = Tenant { display_name, country, time_zone, sandbox, ..Tenant::default() };
-        CreateTenantRequest { request_id: request_id(), tenant_id: slug.to_owned(), tenant: Some(tenant) }
+        CreateTenantRequest { request_id: request_id(), tenant_id: slug.to_owned(), tenant: Some(tenant), ..Default::default() }
     };
     let operator = world.someone("OPERATOR", None);
     for (slug, is_sandbox) in [("kiwi", true), ("for-real", false)] {

@@ -104,7 +104,7 @@ impl Player<'_> {
         }
         let Ok(made) = self.owner.invoices().create_invoice(request).await else { return false };
         let name = made.into_inner().invoice.unwrap().name;
-        let finalize = FinalizeInvoiceRequest { request_id: request_id(), name, etag: String::new() };
+        let finalize = FinalizeInvoiceRequest { request_id: request_id(), name, etag: String::new(), ..Default::default() };
         answered("finalize", self.seed, &self.owner.invoices().finalize_invoice(finalize).await)
     }
 
@@ -138,16 +138,20 @@ impl Player<'_> {
         let (seed, name, mut invoices) = (self.seed, invoice.name.clone(), self.owner.invoices());
         match self.dice.random_range(0..6) {
             0 => {
-                let void = VoidInvoiceRequest { request_id: request_id(), name, explanation: "Wrong".into() };
+                let void = VoidInvoiceRequest { request_id: request_id(), name, explanation: "Wrong".into(), ..Default::default() };
                 answered("void", seed, &invoices.void_invoice(void).await)
             }
-            1 => answered("write off", seed, &invoices.write_off_invoice(WriteOffInvoiceRequest { request_id: request_id(), name }).await),
+            1 => answered(
+                "write off",
+                seed,
+                &invoices.write_off_invoice(WriteOffInvoiceRequest { request_id: request_id(), name, ..Default::default() }).await,
+            ),
             2 => {
-                let block = BlockInvoiceRequest { request_id: request_id(), name, reason: Reason::Manual.into() };
+                let block = BlockInvoiceRequest { request_id: request_id(), name, reason: Reason::Manual.into(), ..Default::default() };
                 answered("block", seed, &self.owner.collections().block_invoice(block).await)
             }
             3 => {
-                let lift = UnblockInvoiceRequest { request_id: request_id(), name };
+                let lift = UnblockInvoiceRequest { request_id: request_id(), name, ..Default::default() };
                 answered("unblock", seed, &self.owner.collections().unblock_invoice(lift).await)
             }
             4 => {

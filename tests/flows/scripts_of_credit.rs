@@ -31,7 +31,7 @@ pub(crate) async fn programme_in_australia(owner: &Session) -> String {
     // The cool-down is shorter than a round of the scripts.
     let programme = Programme { title: "Pay later".into(), countries: vec!["AU".into()], cool_down_days: 30, ..Programme::default() };
     let programme = Some(programme);
-    let request = CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme };
+    let request = CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme, ..Default::default() };
     // Credit may not have heard of the tenant yet.
     retry(async || owner.programmes().create_programme(request.clone()).await).await.into_inner().programme.unwrap().name
 }
@@ -68,7 +68,7 @@ impl Player<'_> {
             if self.dice.random_range(0..8) > 0 {
                 return answered("activate", seed, &activate(admin, &line.name).await);
             }
-            let no = DeclineLineRequest { request_id: request_id(), name: line.name };
+            let no = DeclineLineRequest { request_id: request_id(), name: line.name, ..Default::default() };
             return answered("decline", seed, &admin.lines().decline_line(no).await);
         }
         if self.dice.random() { Box::pin(self.buys_later(customer, admin, &line)).await } else { self.moves_line(admin, line).await }
@@ -142,11 +142,11 @@ impl Player<'_> {
                 answered("reactivate", seed, &own.reactivate_line(on).await)
             }
             3 => {
-                let suspend = SuspendLineRequest { request_id: request_id(), name, explanation };
+                let suspend = SuspendLineRequest { request_id: request_id(), name, explanation, ..Default::default() };
                 answered("suspend", seed, &theirs.suspend_line(suspend).await)
             }
             1 => {
-                let restore = RestoreLineRequest { request_id: request_id(), name, explanation };
+                let restore = RestoreLineRequest { request_id: request_id(), name, explanation, ..Default::default() };
                 answered("restore", seed, &theirs.restore_line(restore).await)
             }
             4 => {
@@ -156,18 +156,19 @@ impl Player<'_> {
             5 => {
                 let customer = line.name.split("/creditLines/").next().unwrap_or_default();
                 let Some(name) = self.a_card(customer, admin).await else { return false };
-                let default = SetPurchaseDefaultRequest { request_id: request_id(), name };
+                let default = SetPurchaseDefaultRequest { request_id: request_id(), name, ..Default::default() };
                 answered("purchase default", seed, &admin.methods().set_purchase_default(default).await)
             }
             6 | 7 => {
                 let name = name.replace("/creditLines/", "/paymentMethods/");
-                let default = SetPurchaseDefaultRequest { request_id: request_id(), name };
+                let default = SetPurchaseDefaultRequest { request_id: request_id(), name, ..Default::default() };
                 answered("line as default", seed, &admin.methods().set_purchase_default(default).await)
             }
             _ => {
                 let limit = amount("USD", self.dice.random_range(1..900), 0);
                 let reasons = vec!["Another turnover.".to_owned()];
-                let change = ChangeLimitRequest { request_id: request_id(), name, limit, reasons, etag: String::new() };
+                let change =
+                    ChangeLimitRequest { request_id: request_id(), name, limit, reasons, etag: String::new(), ..Default::default() };
                 answered("change limit", seed, &theirs.change_limit(change).await)
             }
         }
@@ -190,7 +191,7 @@ impl Player<'_> {
             return answered("start", seed, &own.start_application(start).await);
         };
         if self.dice.random_range(0..8) == 0 {
-            let back = WithdrawApplicationRequest { request_id: request_id(), name };
+            let back = WithdrawApplicationRequest { request_id: request_id(), name, ..Default::default() };
             return answered("withdraw", seed, &own.withdraw_application(back).await);
         }
         if state == i32::from(Started) || (state == i32::from(MoreInformation) && self.dice.random()) {
@@ -203,14 +204,14 @@ impl Player<'_> {
             let submit = SubmitApplicationRequest { request_id: request_id(), name };
             return answered("submit", seed, &own.submit_application(submit).await);
         }
-        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.clone() };
+        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
         if !answered("claim", seed, &theirs.claim_application(claim).await) {
             return false;
         }
         let explanation = "We looked at it together.".to_owned();
         let limit = match self.dice.random_range(0..4) {
             0 => {
-                let ask = RequestInformationRequest { request_id: request_id(), name, explanation };
+                let ask = RequestInformationRequest { request_id: request_id(), name, explanation, ..Default::default() };
                 return answered("ask for more", seed, &theirs.request_information(ask).await);
             }
             1 => None,
@@ -218,7 +219,8 @@ impl Player<'_> {
         };
         let outcome = if limit.is_some() { Outcome::Approve } else { Outcome::Decline }.into();
         let reasons = if limit.is_some() { Vec::new() } else { vec!["Little history.".to_owned()] };
-        let decide = DecideApplicationRequest { request_id: request_id(), name, outcome, limit, reasons, explanation };
+        let decide =
+            DecideApplicationRequest { request_id: request_id(), name, outcome, limit, reasons, explanation, ..Default::default() };
         answered("decide", seed, &theirs.decide_application(decide).await)
     }
 }

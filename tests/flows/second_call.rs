@@ -105,7 +105,7 @@ async fn new_tenant(operator: &Session, id: &str) {
         sandbox: true,
         ..Tenant::default()
     };
-    let request = CreateTenantRequest { request_id: request_id(), tenant_id: id.into(), tenant: Some(tenant) };
+    let request = CreateTenantRequest { request_id: request_id(), tenant_id: id.into(), tenant: Some(tenant), ..Default::default() };
     operator.tenants().create_tenant(request).await.unwrap();
 }
 
@@ -118,7 +118,8 @@ async fn new_customer(owner: &Session, legal_name: &str) -> String {
         country: "GB".into(),
         ..Customer::default()
     };
-    let request = CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(customer) };
+    let request =
+        CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".into(), customer: Some(customer), ..Default::default() };
     owner.customers().create_customer(request).await.unwrap().into_inner().customer.unwrap().name
 }
 
@@ -133,10 +134,15 @@ async fn a_new_tenant_is_there_in_every_service(world: &World) {
             request_id: request_id(),
             plan_settings: Some(settings),
             update_mask: Some(FieldMask { paths: vec!["proposals_allowed".into()] }),
+            ..Default::default()
         };
         let programme = Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..Programme::default() };
-        let programme =
-            CreateProgrammeRequest { request_id: request_id(), parent: format!("tenants/{tenant}"), programme: Some(programme) };
+        let programme = CreateProgrammeRequest {
+            request_id: request_id(),
+            parent: format!("tenants/{tenant}"),
+            programme: Some(programme),
+            ..Default::default()
+        };
         let (mut plan_settings, mut programmes) = (owner.plan_settings(), owner.programmes());
         let (wallet, plans, credit) =
             tokio::join!(shop::open(&owner, &tenant), plan_settings.update_plan_settings(settings), programmes.create_programme(programme));
@@ -166,8 +172,15 @@ async fn a_new_customer_is_there_for_every_use_of_its_name(world: &World) {
             programme: programme.clone(),
             limit: amount("USD", 100, 0),
             explanation: "Known for years.".into(),
+            ..Default::default()
         };
-        let invite = InviteCustomerRequest { request_id: request_id(), name: programme.clone(), customer: customer.clone(), revoke: false };
+        let invite = InviteCustomerRequest {
+            request_id: request_id(),
+            name: programme.clone(),
+            customer: customer.clone(),
+            revoke: false,
+            ..Default::default()
+        };
         let apply = StartApplicationRequest {
             request_id: request_id(),
             parent: customer.clone(),
@@ -250,6 +263,7 @@ async fn a_profile_that_was_completed_is_complete_everywhere(world: &World) {
             request_id: request_id(),
             customer: Some(Customer { name: customer.clone(), legal_name: "Brightside Ltd".into(), ..Customer::default() }),
             update_mask: Some(FieldMask { paths: vec!["legal_name".into()] }),
+            ..Default::default()
         };
         owner.customers().update_customer(completed).await.unwrap();
         admin.methods().start_method_setup(set_up()).await.unwrap();
@@ -283,7 +297,8 @@ async fn what_services_ask_each_other_is_there(world: &World) {
             payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 0 }),
             ..MeteredService::default()
         };
-        let enable = EnableMeteredServiceRequest { request_id: request_id(), parent: customer, metered_service: Some(terms) };
+        let enable =
+            EnableMeteredServiceRequest { request_id: request_id(), parent: customer, metered_service: Some(terms), ..Default::default() };
         let refused = doors.at(round, "acme", "OWNER", None).metered_services().enable_metered_service(enable).await.unwrap_err();
         // What the wallet says of a customer that it has: there is nothing yet to collect from.
         assert_eq!(reason(&refused), "COLLECTION_METHOD_REQUIRED");
@@ -302,8 +317,12 @@ async fn what_is_switched_on_for_a_customer_takes_its_next_use(world: &World) {
             payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 0 }),
             ..MeteredService::default()
         };
-        let enable =
-            EnableMeteredServiceRequest { request_id: request_id(), parent: yard.customer.clone(), metered_service: Some(service) };
+        let enable = EnableMeteredServiceRequest {
+            request_id: request_id(),
+            parent: yard.customer.clone(),
+            metered_service: Some(service),
+            ..Default::default()
+        };
         let enabled = yard.owner.metered_services().enable_metered_service(enable).await.unwrap().into_inner().metered_service.unwrap();
         let used = yard.uses(world, &product, "1", None).await.unwrap();
         assert_eq!(used.metered_service, enabled.name, "{product}");

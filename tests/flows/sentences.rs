@@ -127,7 +127,8 @@ async fn taxed_credit_says_why_it_does_not_pay(world: &World) {
         ..WalletSettings::default()
     };
     let update_mask = Some(prost_types::FieldMask { paths: vec!["top_up_tax_kind".into(), "minimums".into()] });
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask };
+    let update =
+        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
     owner.settings().update_wallet_settings(update).await.unwrap();
     let wallet = world.wallet(&customer, "AUD").await;
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));

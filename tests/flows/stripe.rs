@@ -56,7 +56,8 @@ async fn choose(owner: &Session) -> Result<WalletSettings, Status> {
         ..WalletSettings::default()
     };
     let update_mask = Some(FieldMask { paths: ["provider", "provider_default", "methods"].map(str::to_owned).to_vec() });
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask };
+    let update =
+        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
     Ok(owner.settings().update_wallet_settings(update).await?.into_inner().wallet_settings.unwrap())
 }
 
@@ -64,7 +65,8 @@ async fn choose(owner: &Session) -> Result<WalletSettings, Status> {
 pub(crate) async fn open(owner: &Session) {
     connect(owner, connection()).await.unwrap();
     choose(owner).await.unwrap();
-    let turn_on = TurnOnPrepaymentRequest { request_id: request_id(), name: SETTINGS.to_owned(), methods: Vec::new() };
+    let turn_on =
+        TurnOnPrepaymentRequest { request_id: request_id(), name: SETTINGS.to_owned(), methods: Vec::new(), ..Default::default() };
     owner.settings().turn_on_prepayment(turn_on).await.unwrap();
 }
 

@@ -55,7 +55,7 @@ async fn what_was_taken_back_stands_on_the_statement_of_its_month(world: &World)
         desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", units, 0))).await.unwrap();
     }
     let gift = grant(world, &wallet, amount("USD", 10, 0), 0).await;
-    desk.owner.lots().void_grant(VoidGrantRequest { request_id: request_id(), name: gift }).await.unwrap();
+    desk.owner.lots().void_grant(VoidGrantRequest { request_id: request_id(), name: gift, ..Default::default() }).await.unwrap();
     let list = ListLotsRequest { parent: wallet.clone(), ..Default::default() };
     let lots = desk.admin.lots().list_lots(list).await.unwrap().into_inner().lots;
     let fifty = lots.iter().find(|lot| lot.amount == amount("USD", 50, 0)).unwrap();

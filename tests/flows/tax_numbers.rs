@@ -53,13 +53,20 @@ fn rate(customer: &Customer) -> String {
 async fn set(session: &Session, name: &str, number: &str) -> Result<Customer, Status> {
     let customer = Customer { name: name.into(), tax_id: number.into(), ..Customer::default() };
     let mask = Some(FieldMask { paths: vec!["tax_id".into()] });
-    let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: mask };
+    let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: mask, ..Default::default() };
     session.customers().update_customer(update).await.map(|answer| answer.into_inner().customer.unwrap())
 }
 
 fn finding(name: &str, number: &str, state: State) -> VerifyTaxNumberRequest {
     let explanation = "Certificate of the tax office, 2 June".into();
-    VerifyTaxNumberRequest { request_id: request_id(), name: name.into(), tax_id: number.into(), state: state.into(), explanation }
+    VerifyTaxNumberRequest {
+        request_id: request_id(),
+        name: name.into(),
+        tax_id: number.into(),
+        state: state.into(),
+        explanation,
+        ..Default::default()
+    }
 }
 
 /// What a person found out.
@@ -131,7 +138,7 @@ async fn vies_verifies_and_its_silence_holds_what_was_known(world: &World) {
         sandbox: true,
         ..Tenant::default()
     };
-    let create = CreateTenantRequest { request_id: request_id(), tenant_id: "acme".into(), tenant: Some(french) };
+    let create = CreateTenantRequest { request_id: request_id(), tenant_id: "acme".into(), tenant: Some(french), ..Default::default() };
     world.someone("OPERATOR", None).tenants().create_tenant(create).await.unwrap();
     seller(world).await;
     business(world, BusinessDetails { tax_id: "FR 40 303 265 045".into(), ..BusinessDetails::default() }).await;
@@ -213,7 +220,10 @@ async fn a_number_that_cannot_be_right_is_refused_with_what_is_wrong(world: &Wor
     let create = async |country: &str, number: &str, legal_name: &str| {
         let customer = Customer { country: country.into(), tax_id: number.into(), legal_name: legal_name.into(), ..Customer::default() };
         let parent = "tenants/acme".into();
-        owner.customers().create_customer(CreateCustomerRequest { request_id: request_id(), parent, customer: Some(customer) }).await
+        owner
+            .customers()
+            .create_customer(CreateCustomerRequest { request_id: request_id(), parent, customer: Some(customer), ..Default::default() })
+            .await
     };
     let wrong = create("DE", "DE123456789", "a\u{0}b").await.unwrap_err();
     assert_eq!(wrong.code(), Code::InvalidArgument);
@@ -226,11 +236,16 @@ async fn a_number_that_cannot_be_right_is_refused_with_what_is_wrong(world: &Wor
     // A country that the number cannot be of is refused too.
     let moved = Customer { name: name.clone(), country: "DE".into(), ..Customer::default() };
     let mask = Some(FieldMask { paths: vec!["country".into()] });
-    let moved = UpdateCustomerRequest { request_id: request_id(), customer: Some(moved), update_mask: mask };
+    let moved = UpdateCustomerRequest { request_id: request_id(), customer: Some(moved), update_mask: mask, ..Default::default() };
     assert_eq!(reason(&owner.customers().update_customer(moved).await.unwrap_err()), "TAX_NUMBER_INVALID");
     create("US", "12-3456789", "").await.expect("the forms of other countries are not known");
     let csv = "country,legal_name,tax_id\nDE,Right GmbH,DE 136 695 976\nCH,Wrong AG,CHE-107.787.578\n";
-    let import = ImportCustomersRequest { request_id: request_id(), parent: "tenants/acme".into(), csv: csv.as_bytes().to_vec().into() };
+    let import = ImportCustomersRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        csv: csv.as_bytes().to_vec().into(),
+        ..Default::default()
+    };
     let imported = owner.customers().import_customers(import).await.unwrap().into_inner();
     assert_eq!((imported.added_count, imported.refused_count), (1, 1));
     assert!(imported.rows[1].violations[0].starts_with("tax_id: Its check digits"), "{:?}", imported.rows[1]);

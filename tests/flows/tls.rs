@@ -85,6 +85,7 @@ async fn pays_over_tls(rig: Rig) {
         request_id: request_id(),
         customer: Some(Customer { name: people.customer.clone(), contacts: vec![contact], ..Customer::default() }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["contacts".into()] }),
+        ..Default::default()
     };
     retry(async || admin.customers().update_customer(request.clone()).await).await;
     nobody_is_named(&services);

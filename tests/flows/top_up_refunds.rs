@@ -186,7 +186,7 @@ pub(crate) async fn a_rule_that_would_buy_it_again_is_named(world: &World) {
     refund(&owner, &top_up, amount("USD", 10, 0)).await.unwrap();
     // Without a card to charge, nothing would be bought again.
     crate::recharges::set(&admin, &wallet, AutoRecharge { threshold: amount("USD", 40, 0), ..rules }).await.unwrap();
-    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: visa };
+    let remove = RemovePaymentMethodRequest { request_id: request_id(), name: visa, ..Default::default() };
     admin.methods().remove_payment_method(remove).await.unwrap();
     refund(&owner, &top_up, None).await.unwrap();
     assert_eq!(posted(&admin, &wallet).await, amount("USD", 0, 0));

@@ -176,7 +176,12 @@ async fn what_is_wrong_is_refused_before_the_charge(world: &World) {
 async fn prepayment_needs_every_condition(world: &World) {
     let (customer, wallet) = world.usual().await;
     let owner = world.someone("OWNER", None);
-    let on = TurnOnPrepaymentRequest { request_id: request_id(), name: "tenants/acme/walletSettings".into(), methods: vec![] };
+    let on = TurnOnPrepaymentRequest {
+        request_id: request_id(),
+        name: "tenants/acme/walletSettings".into(),
+        methods: vec![],
+        ..Default::default()
+    };
     let refused = owner.settings().turn_on_prepayment(on.clone()).await.unwrap_err();
     assert_eq!(reason(&refused), "PREPAYMENT_CONDITIONS");
     let details = refused.get_error_details();
@@ -200,7 +205,7 @@ async fn hide_invoices(world: &World) {
     use payterms_proto::invoicing::v1::{Tenant, UpdateTenantRequest};
     let tenant = Tenant { name: "tenants/acme".into(), invoices_hidden: true, ..Default::default() };
     let mask = prost_types::FieldMask { paths: vec!["invoices_hidden".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     let owner = world.someone("OWNER", None);
     let changed = owner.tenants().update_tenant(update).await.unwrap();
     let name = "tenants/acme/walletSettings".to_owned();
@@ -222,10 +227,10 @@ async fn removing_a_default_promotes_another(world: &World) {
         (method.purchase_default, method.collection_method)
     };
     assert_eq!((flags(&listed().await, &first), flags(&listed().await, &second)), ((true, true), (false, false)));
-    let point = SetPurchaseDefaultRequest { request_id: request_id(), name: second.clone() };
+    let point = SetPurchaseDefaultRequest { request_id: request_id(), name: second.clone(), ..Default::default() };
     admin.methods().set_purchase_default(point).await.unwrap();
     assert_eq!((flags(&listed().await, &first), flags(&listed().await, &second)), ((false, true), (true, false)));
-    let remove = || RemovePaymentMethodRequest { request_id: request_id(), name: first.clone() };
+    let remove = || RemovePaymentMethodRequest { request_id: request_id(), name: first.clone(), ..Default::default() };
     admin.methods().remove_payment_method(remove()).await.unwrap();
     assert_eq!(flags(&listed().await, &second), (true, true));
     assert_eq!(reason(&admin.methods().remove_payment_method(remove()).await.unwrap_err()), "METHOD_STATE");
@@ -262,7 +267,8 @@ async fn a_taxed_sale_takes_its_tax_at_the_purchase(world: &World) {
         ..WalletSettings::default()
     };
     let update_mask = Some(prost_types::FieldMask { paths: vec!["top_up_tax_kind".into(), "minimums".into()] });
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask };
+    let update =
+        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
     owner.settings().update_wallet_settings(update).await.unwrap();
     let wallet = world.wallet(&customer, "AUD").await;
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
@@ -305,6 +311,7 @@ async fn bought_credit_expires_only_where_the_tenant_says_so(world: &World) {
             ..WalletSettings::default()
         }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["purchased_expire_days".into()] }),
+        ..Default::default()
     };
     let settings = owner.settings().update_wallet_settings(update).await.unwrap().into_inner().wallet_settings.unwrap();
     assert_eq!(settings.warnings.len(), 1, "law limits the expiry of bought credit");

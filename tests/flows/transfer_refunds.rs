@@ -70,7 +70,7 @@ pub(crate) fn statement(number: &str, entries: &[Booked<'_>]) -> Vec<u8> {
 pub(crate) async fn on_account(owner: &Session, customer: &str, (number, value, account): (&str, &str, &str)) -> Payment {
     let imported = import(owner, statement(number, &[(value, "USD", "thank you", account)])).await.unwrap();
     let name = only(&imported).name.clone();
-    let credit = CreditBankLineRequest { request_id: request_id(), name: name.clone(), customer: customer.into() };
+    let credit = CreditBankLineRequest { request_id: request_id(), name: name.clone(), customer: customer.into(), ..Default::default() };
     owner.bank().credit_bank_line(credit).await.unwrap();
     paid(owner, &name).await.1
 }

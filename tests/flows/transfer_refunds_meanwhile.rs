@@ -133,7 +133,12 @@ async fn what_is_reserved_outlives_expiry_debts_and_revocations(world: &World) {
     let desk = desk(world).await;
     let days = WalletSettings { name: "tenants/acme/walletSettings".into(), purchased_expire_days: 10, ..WalletSettings::default() };
     let mask = FieldMask { paths: vec!["purchased_expire_days".into()] };
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(days), update_mask: Some(mask) };
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(days),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     desk.owner.settings().update_wallet_settings(update).await.unwrap();
     let order = raise(&desk.owner, request(&desk.customer, amount("AUD", 220, 0))).await.unwrap();
     let imported = import(&desk.owner, statement("E", &[("220.00", "AUD", &order.number, PAYER)])).await.unwrap();
@@ -154,6 +159,7 @@ async fn what_is_reserved_outlives_expiry_debts_and_revocations(world: &World) {
         amount: amount("AUD", units, 0),
         cause: Cause::Error.into(),
         explanation: "Sold twice".into(),
+        ..Default::default()
     };
     assert_eq!(reason(&desk.owner.revocations().propose_revocation(revoke(11)).await.unwrap_err()), "REVOCATION_TOO_LARGE");
     desk.owner.revocations().propose_revocation(revoke(10)).await.unwrap();

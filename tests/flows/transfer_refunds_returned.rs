@@ -49,7 +49,8 @@ fn came_back_in(currency: &str, number: &str, value: &str, text: &str) -> Vec<u8
 }
 
 async fn credit(session: &Session, line: &BankLine, customer: &str) {
-    let request = CreditBankLineRequest { request_id: request_id(), name: line.name.clone(), customer: customer.into() };
+    let request =
+        CreditBankLineRequest { request_id: request_id(), name: line.name.clone(), customer: customer.into(), ..Default::default() };
     session.bank().credit_bank_line(request).await.unwrap();
 }
 
@@ -160,7 +161,7 @@ async fn what_came_back_may_be_a_part_or_pay_an_invoice(world: &World) {
     }
     let whole = only(&import(&till.owner, came_back("B", "35.00", &refunds[0].reference)).await.unwrap()).clone();
     let parts = [amount("USD", 5, 0), amount("USD", 30, 0)].into_iter().flatten().collect();
-    let split = SplitBankLineRequest { request_id: request_id(), name: whole.name, parts };
+    let split = SplitBankLineRequest { request_id: request_id(), name: whole.name, parts, ..Default::default() };
     let parts = till.owner.bank().split_bank_line(split).await.unwrap().into_inner().parts;
     assert_eq!((parts[0].transfer_refund.as_str(), parts[1].transfer_refund.as_str()), ("", refunds[0].name.as_str()));
     credit(&till.owner, &parts[0], &till.customer).await;
@@ -194,7 +195,7 @@ async fn a_purchase_that_came_back_stays_credited(world: &World) {
 }
 
 async fn confirm(session: &Session, refund: &TransferRefund) -> Result<TransferRefund, Status> {
-    let request = ConfirmRefundAccountRequest { request_id: request_id(), name: refund.name.clone() };
+    let request = ConfirmRefundAccountRequest { request_id: request_id(), name: refund.name.clone(), ..Default::default() };
     session.transfer_refunds().confirm_refund_account(request).await.map(|own| own.into_inner().transfer_refund.unwrap())
 }
 
@@ -221,7 +222,7 @@ pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world
     let imported = import(&till.owner, statement("B", &[("-30.00", "USD", &made.reference, PAYER)])).await.unwrap();
     assert!(said(&imported, "TRANSFER_REFUND_UNEXPECTED")[0].contains("is not confirmed, but went out"), "{imported:?}");
     assert_eq!(read_refund(&staff, &made.name).await.unwrap().state(), State::Confirming);
-    let request = ConfirmRefundAccountRequest { request_id: request_id(), name: made.name.clone() };
+    let request = ConfirmRefundAccountRequest { request_id: request_id(), name: made.name.clone(), ..Default::default() };
     let answer = till.owner.transfer_refunds().confirm_refund_account(request.clone()).await.unwrap().into_inner();
     assert_eq!(answer.transfer_refund.as_ref().unwrap().state(), State::Pending);
     let again = till.owner.transfer_refunds().confirm_refund_account(request).await.unwrap();

@@ -54,14 +54,19 @@ pub(crate) struct Desk {
 pub(crate) async fn sell(owner: &Session, settings: WalletSettings, paths: &[&str]) {
     let settings = WalletSettings { name: "tenants/acme/walletSettings".into(), ..settings };
     let mask = FieldMask { paths: paths.iter().map(ToString::to_string).collect() };
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask: Some(mask) };
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     owner.settings().update_wallet_settings(update).await.unwrap();
 }
 
 pub(crate) async fn set(owner: &Session, tenant: Tenant, paths: &[&str]) {
     let tenant = Tenant { name: "tenants/acme".into(), ..tenant };
     let mask = FieldMask { paths: paths.iter().map(ToString::to_string).collect() };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     owner.tenants().update_tenant(update).await.unwrap();
 }
 
@@ -209,7 +214,8 @@ async fn what_is_short_of_more_waits_thirty_days_and_is_no_debt(world: &World) {
     let next = desk.owner.invoices().explain_invoice(explain).await.unwrap().into_inner().next.unwrap();
     assert!(next.sentence.starts_with("A transfer of 500.00 AUD came in") && next.time.is_none(), "{next:?}");
     let (name, explanation) = (doubtful.name.clone(), "Somebody else's.".to_owned());
-    let dismiss = DismissBankLineRequest { request_id: request_id(), name, reason: DismissReason::NotOurs.into(), explanation };
+    let dismiss =
+        DismissBankLineRequest { request_id: request_id(), name, reason: DismissReason::NotOurs.into(), explanation, ..Default::default() };
     desk.owner.bank().dismiss_bank_line(dismiss).await.unwrap();
     advance(world, START + 64 * DAY).await;
     let listed = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
@@ -238,14 +244,14 @@ pub(crate) async fn nothing_else_pays_it_and_nothing_takes_it_back(world: &World
     assert_eq!(reason(&refused), "TOP_UP_INVOICE");
     let all = desk.admin.payments().create_payment(pay(Vec::new(), "AUD")).await.unwrap_err();
     assert_eq!(reason(&all), "NOTHING_PAYABLE", "nor does paying everything outstanding");
-    let off = WriteOffInvoiceRequest { request_id: request_id(), name: invoice.name.clone() };
+    let off = WriteOffInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), ..Default::default() };
     assert_eq!(reason(&desk.owner.invoices().write_off_invoice(off).await.unwrap_err()), "TOP_UP_INVOICE");
     let told = import(&desk.owner, camt_in("AUD", &[("100.00", &invoice.number, "C1")])).await.unwrap();
     let (_, payment) = paid(&desk.owner, &told.bank_lines[0].name).await;
     let back = UnapplyPaymentRequest { request_id: request_id(), payment: payment.name, invoice: invoice.name.clone(), amount: None };
     assert_eq!(reason(&desk.owner.refunds().unapply_payment(back).await.unwrap_err()), "TOP_UP_INVOICE");
     let other = raise(&desk.owner, request(&desk.customer, amount("AUD", 300, 0))).await.unwrap();
-    let void = VoidInvoiceRequest { request_id: request_id(), name: other.name, explanation: "Ordered twice".into() };
+    let void = VoidInvoiceRequest { request_id: request_id(), name: other.name, explanation: "Ordered twice".into(), ..Default::default() };
     let gone = desk.owner.invoices().void_invoice(void).await.unwrap().into_inner().invoice.unwrap();
     assert_eq!(gone.state(), State::Void);
     invariants::books_agree(world).await;
@@ -266,7 +272,12 @@ async fn customers_buy_what_is_offered_and_staff_sell_the_rest(world: &World) {
         Minimum { kind: Kind::Card.into(), amount: amount("AUD", 20, 0) },
     ];
     sell(&desk.owner, WalletSettings { methods: kinds.clone(), minimums, ..WalletSettings::default() }, &["methods", "minimums"]).await;
-    let on = TurnOnPrepaymentRequest { request_id: request_id(), name: "tenants/acme/walletSettings".into(), methods: kinds };
+    let on = TurnOnPrepaymentRequest {
+        request_id: request_id(),
+        name: "tenants/acme/walletSettings".into(),
+        methods: kinds,
+        ..Default::default()
+    };
     desk.owner.settings().turn_on_prepayment(on).await.unwrap();
     let invoice = raise(&desk.admin, request(&desk.customer, amount("AUD", 100, 0))).await.unwrap();
     let tolerances = Tenant { transfer_tolerances: vec![amount("USD", 5, 0).unwrap()], ..Tenant::default() };

@@ -94,7 +94,8 @@ async fn above_ten_thousand_a_person_decides_on_the_rest(world: &World) {
     let line = GetCreditLineRequest { name: shown.credit_line };
     assert_eq!(desk.admin.lines().get_credit_line(line).await.unwrap().into_inner().credit_line.unwrap().limit, usd(10_000));
     let large = Programme { title: "Larger".into(), limit_cap: usd(50_001), ..Programme::default() };
-    let create = CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(large) };
+    let create =
+        CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(large), ..Default::default() };
     let refused = desk.owner.programmes().create_programme(create).await.unwrap_err();
     assert!(violations(&refused)[0].starts_with("programme.limit_cap"), "{refused:?}");
     credit_agrees(world).await;

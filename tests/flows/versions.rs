@@ -32,12 +32,18 @@ on_both!(
 async fn rename(session: &Session, customer: &str, name: &str) {
     let customer = Customer { name: customer.into(), legal_name: name.into(), ..Customer::default() };
     let mask = FieldMask { paths: vec!["legal_name".into()] };
-    let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask) };
+    let update =
+        UpdateCustomerRequest { request_id: request_id(), customer: Some(customer), update_mask: Some(mask), ..Default::default() };
     session.customers().update_customer(update).await.unwrap();
 }
 
 pub(crate) async fn correct(session: &Session, invoice: &str) -> Result<InvoiceVersion, Status> {
-    let request = CorrectInvoiceRequest { request_id: request_id(), name: invoice.into(), explanation: "We have a new name.".into() };
+    let request = CorrectInvoiceRequest {
+        request_id: request_id(),
+        name: invoice.into(),
+        explanation: "We have a new name.".into(),
+        ..Default::default()
+    };
     session.invoices().correct_invoice(request).await.map(|answer| answer.into_inner().invoice_version.unwrap())
 }
 
@@ -102,7 +108,7 @@ async fn french(world: &World) -> (Session, String, Invoice) {
         tax_rules: vec![rule],
         ..Tenant::default()
     };
-    let create = CreateTenantRequest { request_id: request_id(), tenant_id: "acme".into(), tenant: Some(tenant) };
+    let create = CreateTenantRequest { request_id: request_id(), tenant_id: "acme".into(), tenant: Some(tenant), ..Default::default() };
     world.someone("OPERATOR", None).tenants().create_tenant(create).await.unwrap();
     let owner = world.someone("OWNER", None);
     let customer = customer_of(&owner, "acme", "FR").await;
@@ -123,7 +129,12 @@ async fn in_the_european_union_a_corrective_document_names_the_first(world: &Wor
 
 async fn in_the_european_union_a_void_is_a_credit_note_over_all(world: &World) {
     let (owner, customer, invoice) = french(world).await;
-    let void = VoidInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), explanation: "Issued twice".into() };
+    let void = VoidInvoiceRequest {
+        request_id: request_id(),
+        name: invoice.name.clone(),
+        explanation: "Issued twice".into(),
+        ..Default::default()
+    };
     let answer = owner.invoices().void_invoice(void).await.unwrap().into_inner();
     let note = answer.credit_note.unwrap();
     assert_eq!(
@@ -141,8 +152,12 @@ pub(crate) async fn details_make_a_new_version_of_a_receipt_too(world: &World) {
     till.admin.top_ups().create_top_up(crate::top_ups::buy(&till.wallet, "", amount("USD", 25, 0))).await.unwrap();
     let receipt = crate::documents::receipts_of(&till.admin, &till.customer, 1).await.remove(0);
     let correct = async || {
-        let request =
-            CorrectReceiptRequest { request_id: request_id(), name: receipt.name.clone(), explanation: "We have a new name.".into() };
+        let request = CorrectReceiptRequest {
+            request_id: request_id(),
+            name: receipt.name.clone(),
+            explanation: "We have a new name.".into(),
+            ..Default::default()
+        };
         till.admin.receipts().correct_receipt(request).await.map(|answer| answer.into_inner().receipt_version.unwrap())
     };
     assert_eq!(reason(&correct().await.unwrap_err()), "DETAILS_UNCHANGED");
@@ -163,8 +178,12 @@ pub(crate) async fn details_make_a_new_version_of_a_receipt_too(world: &World) {
     // Another customer's receipt is not there.
     let other = world.customer("acme", "GB").await;
     let stranger = world.someone("CUSTOMER_ADMIN", Some(&other));
-    let theirs =
-        CorrectReceiptRequest { request_id: request_id(), name: receipt.name.replace(&till.customer, &other), explanation: "Mine?".into() };
+    let theirs = CorrectReceiptRequest {
+        request_id: request_id(),
+        name: receipt.name.replace(&till.customer, &other),
+        explanation: "Mine?".into(),
+        ..Default::default()
+    };
     assert_eq!(reason(&stranger.receipts().correct_receipt(theirs).await.unwrap_err()), "RESOURCE_NOT_FOUND");
     invariants::hold(world).await;
     invariants::books_agree(world).await;

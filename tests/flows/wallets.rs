@@ -151,11 +151,12 @@ pub(crate) async fn a_grant_can_be_voided_once(world: &World) {
     let (_, wallet) = world.usual().await;
     let lot = grant(world, &wallet, amount("USD", 4, 0), 0).await;
     let staff = world.someone("STAFF", None);
-    let void = || VoidGrantRequest { request_id: request_id(), name: lot.clone() };
+    let void = || VoidGrantRequest { request_id: request_id(), name: lot.clone(), ..Default::default() };
     let voided = staff.lots().void_grant(void()).await.unwrap().into_inner().lot.unwrap();
     assert_eq!(voided.remaining, amount("USD", 0, 0));
     assert_eq!(reason(&staff.lots().void_grant(void()).await.unwrap_err()), "LOT_STATE");
-    let missing = VoidGrantRequest { request_id: request_id(), name: format!("{wallet}/lots/{}", uuid::Uuid::from_u128(7)) };
+    let missing =
+        VoidGrantRequest { request_id: request_id(), name: format!("{wallet}/lots/{}", uuid::Uuid::from_u128(7)), ..Default::default() };
     assert_eq!(reason(&staff.lots().void_grant(missing).await.unwrap_err()), "RESOURCE_NOT_FOUND");
     assert_eq!(Some(available(world, &wallet).await), amount("USD", 0, 0));
     invariants::hold(world).await;

@@ -182,11 +182,12 @@ pub(crate) async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
         request_id: request_id(),
         webhook_endpoint: Some(WebhookEndpoint { description: "Books".to_owned(), etag: etag.to_owned(), ..endpoint.clone() }),
         update_mask: Some(FieldMask { paths: vec!["description".to_owned()] }),
+        ..Default::default()
     };
     assert_eq!(reason(&admin.webhook_endpoints().update_webhook_endpoint(update("\"9\"")).await.unwrap_err()), "ETAG_MISMATCH");
     let updated = admin.webhook_endpoints().update_webhook_endpoint(update(&endpoint.etag)).await.unwrap().into_inner();
     assert_eq!(updated.webhook_endpoint.unwrap().description, "Books");
-    let disable = DisableWebhookEndpointRequest { request_id: request_id(), name: endpoint.name.clone() };
+    let disable = DisableWebhookEndpointRequest { request_id: request_id(), name: endpoint.name.clone(), ..Default::default() };
     let disabled = admin.webhook_endpoints().disable_webhook_endpoint(disable).await.unwrap().into_inner().webhook_endpoint.unwrap();
     assert_eq!((disabled.state(), disabled.disabled_reason()), (State::Disabled, DisabledReason::ByPerson));
     let test = TestWebhookEndpointRequest { request_id: request_id(), name: endpoint.name.clone() };
@@ -196,7 +197,7 @@ pub(crate) async fn an_endpoint_is_kept_by_its_tenant(world: &World) {
     }
     let refused = admin.webhook_endpoints().create_webhook_endpoint(create(&receiver.url("/more"), &[])).await.unwrap_err();
     assert_eq!(reason(&refused), "TOO_MANY_WEBHOOK_ENDPOINTS");
-    let delete = DeleteWebhookEndpointRequest { request_id: request_id(), name: endpoint.name.clone() };
+    let delete = DeleteWebhookEndpointRequest { request_id: request_id(), name: endpoint.name.clone(), ..Default::default() };
     for _ in 0..2 {
         admin.webhook_endpoints().delete_webhook_endpoint(delete.clone()).await.unwrap();
     }
@@ -214,9 +215,9 @@ pub(crate) async fn an_endpoint_is_enabled_and_tested(world: &World) {
     let receiver = Receiver::start().await;
     let name = created(world, &receiver.url("/hook"), &[]).await.webhook_endpoint.unwrap().name;
     let admin = world.someone("ADMIN", None);
-    let off = DisableWebhookEndpointRequest { request_id: request_id(), name: name.clone() };
+    let off = DisableWebhookEndpointRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
     admin.webhook_endpoints().disable_webhook_endpoint(off).await.unwrap();
-    let on = EnableWebhookEndpointRequest { request_id: request_id(), name: name.clone() };
+    let on = EnableWebhookEndpointRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
     admin.webhook_endpoints().enable_webhook_endpoint(on).await.unwrap();
     let test = TestWebhookEndpointRequest { request_id: request_id(), name };
     admin.webhook_endpoints().test_webhook_endpoint(test).await.unwrap();
@@ -337,7 +338,7 @@ async fn an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_a_mail(worl
     grant(world, &wallet, amount("USD", 20, 0), 0).await;
     receiver.behave("/fails", Behaviour::Status(200));
     let before = receiver.received("/fails").len();
-    let enable = EnableWebhookEndpointRequest { request_id: request_id(), name: endpoints[1].clone() };
+    let enable = EnableWebhookEndpointRequest { request_id: request_id(), name: endpoints[1].clone(), ..Default::default() };
     let enabled = admin.webhook_endpoints().enable_webhook_endpoint(enable).await.unwrap().into_inner().webhook_endpoint.unwrap();
     assert_eq!((enabled.state(), enabled.disabled_reason()), (State::Enabled, DisabledReason::Unspecified));
     let resumed = receiver.until("/fails", |all| all.len() > before).await;

@@ -41,7 +41,7 @@ const HOUR: i64 = 3_600;
 pub(crate) async fn move_to(owner: &Session, zone: &str) {
     let tenant = Tenant { name: "tenants/acme".into(), time_zone: zone.into(), ..Tenant::default() };
     let mask = FieldMask { paths: vec!["time_zone".into()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     owner.tenants().update_tenant(update).await.unwrap();
 }
 
@@ -132,6 +132,7 @@ async fn what_falls_due_on_a_date_waits_for_that_date_in_the_new_zone(world: &Wo
         wallet: wallet.clone(),
         amount: amount("USD", 5, 0),
         description: "Number".into(),
+        ..Default::default()
     };
     world.someone("STAFF", None).fees().create_recurring_fee(fee).await.unwrap();
     move_to(&desk.owner, "America/Los_Angeles").await;

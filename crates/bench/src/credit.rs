@@ -27,7 +27,12 @@ async fn line(stage: &Stage) -> String {
     let rig = stage.services.rig();
     let owner = rig.someone("OWNER", None);
     let programme = Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..Programme::default() };
-    let create = CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(programme) };
+    let create = CreateProgrammeRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".into(),
+        programme: Some(programme),
+        ..Default::default()
+    };
     let programme = retry(async || owner.programmes().create_programme(create.clone()).await).await.into_inner().programme;
     let offer = OfferLineRequest {
         request_id: request_id(),
@@ -35,6 +40,7 @@ async fn line(stage: &Stage) -> String {
         programme: programme.unwrap_or_default().name,
         limit: amount("USD", 10_000, 0),
         explanation: "Measured.".into(),
+        ..Default::default()
     };
     let offered = retry(async || owner.lines().offer_line(offer.clone()).await).await.into_inner().credit_line;
     let name = offered.unwrap_or_default().name;

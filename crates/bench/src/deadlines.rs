@@ -105,7 +105,12 @@ async fn load(stage: &Stage, lasting: Duration) -> Vec<Called> {
 /// A wallet of a customer of its own. The services have just begun: what one of them has not heard yet is asked again.
 async fn wallet(rig: &Rig) -> String {
     let customer = Customer { legal_name: "Brightside Ltd".to_owned(), country: "GB".to_owned(), ..Customer::default() };
-    let create = CreateCustomerRequest { request_id: request_id(), parent: "tenants/acme".to_owned(), customer: Some(customer) };
+    let create = CreateCustomerRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".to_owned(),
+        customer: Some(customer),
+        ..Default::default()
+    };
     let owner = rig.someone("OWNER", None);
     let made = retry(async || owner.customers().create_customer(create.clone()).await).await.into_inner();
     let parent = made.customer.unwrap_or_default().name;

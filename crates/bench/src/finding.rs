@@ -34,9 +34,10 @@ async fn issued(stage: &Stage) -> String {
         lines: vec![InvoiceLine { description: "Plan".to_owned(), unit_price: amount("USD", 100, 0), ..InvoiceLine::default() }],
         ..Invoice::default()
     };
-    let request = CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(invoice) };
+    let request =
+        CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(invoice), ..Default::default() };
     let draft = owner.invoices().create_invoice(request).await.expect("a draft").into_inner().invoice.unwrap_or_default();
-    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name.clone(), etag: String::new() };
+    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name.clone(), etag: String::new(), ..Default::default() };
     owner.invoices().finalize_invoice(finalize).await.expect("it is issued");
     draft.name
 }

@@ -45,6 +45,7 @@ async fn make_tenants(stage: &Stage, owner: &DatabaseConnection, wanted: usize) 
                     time_zone: "Australia/Sydney".to_owned(),
                     ..Tenant::default()
                 }),
+                ..Default::default()
             };
             operator.tenants().create_tenant(request).await.expect("a tenant");
         }

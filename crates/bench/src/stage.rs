@@ -158,7 +158,7 @@ impl Stage {
         let rig = self.services.rig();
         let tenant =
             Tenant { display_name: id.to_owned(), country: "GB".to_owned(), time_zone: "Europe/London".to_owned(), ..Tenant::default() };
-        let create = CreateTenantRequest { request_id: request_id(), tenant_id: id.to_owned(), tenant: Some(tenant) };
+        let create = CreateTenantRequest { request_id: request_id(), tenant_id: id.to_owned(), tenant: Some(tenant), ..Default::default() };
         rig.someone("OPERATOR", None).tenants().create_tenant(create).await.expect("a tenant");
         let customer = customer_of(&rig.of_tenant(id, "OWNER", None), id, "GB").await;
         let wallet = wallet_of(&rig.of_tenant(id, "SERVICE", None), &customer, "USD").await;

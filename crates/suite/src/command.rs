@@ -33,7 +33,7 @@ use payterms_chassis::{
     scraped,
     telemetry::{Telemetry, TelemetryOptions},
 };
-use payterms_gateway::{CorsOptions, limits::LimitOptions};
+use payterms_gateway::{CorsOptions, identity::TokenOptions as CallerTokenOptions, limits::LimitOptions};
 use payterms_kernel::text::without_passwords;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 
@@ -98,6 +98,9 @@ struct RunOptions {
     /// the development key of the data folder signs them, and a tenant to try things out with is made.
     #[arg(long, env = "PAYTERMS_JWKS")]
     jwks: Option<PathBuf>,
+    /// Requirements on callers' tokens that the keys of `--jwks` have signed.
+    #[command(flatten)]
+    tokens: CallerTokenOptions,
     /// Which browsers' pages may call.
     #[command(flatten)]
     cors: CorsOptions,
@@ -271,6 +274,7 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         cors: run.cors.clone(),
         limits: run.limits.clone(),
         jwks: run.jwks.clone(),
+        tokens: run.tokens.clone(),
         webhooks: run.webhooks.clone(),
         database: run.database.clone(),
         broker: run.broker.clone(),

@@ -24,9 +24,13 @@ pub async fn open(owner: &Session, tenant: &str) -> Result<(), Status> {
         ..WalletSettings::default()
     };
     let update_mask = Some(FieldMask { paths: ["provider", "provider_default", "methods"].map(str::to_owned).to_vec() });
-    let update = UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask };
+    let update =
+        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask, ..Default::default() };
     owner.settings().update_wallet_settings(update).await?;
-    owner.settings().turn_on_prepayment(TurnOnPrepaymentRequest { request_id: request_id(), name, methods: Vec::new() }).await?;
+    owner
+        .settings()
+        .turn_on_prepayment(TurnOnPrepaymentRequest { request_id: request_id(), name, methods: Vec::new(), ..Default::default() })
+        .await?;
     Ok(())
 }
 

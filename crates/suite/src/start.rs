@@ -66,6 +66,8 @@ pub struct SuiteOptions {
     pub limits: LimitOptions,
     /// File with the public keys of who issues callers' tokens; none: the development key of the data folder signs them.
     pub jwks: Option<PathBuf>,
+    /// Requirements on the tokens that those keys have signed.
+    pub tokens: TokenOptions,
     /// Where webhooks may go.
     pub webhooks: WebhookOptions,
     /// How each service uses PostgreSQL.
@@ -160,8 +162,11 @@ impl Suite {
             let db = open("plans", options).await?;
             running.push(boot::start::<Plans>(db, &keys, &network, listener, payterms_plans::Options {}, stop.clone()).await?);
         }
-        let issuer = options.jwks.is_none().then(|| DEVELOPMENT.to_owned());
-        let tokens = TokenOptions { issuer, ..TokenOptions::default() };
+        let tokens = if options.jwks.is_some() {
+            options.tokens.clone()
+        } else {
+            TokenOptions { issuer: Some(DEVELOPMENT.to_owned()), ..TokenOptions::default() }
+        };
         let own = GatewayOptions {
             keys: KeyOptions::file(jwks),
             simulator: Some(simulator.clone()),

@@ -41,6 +41,8 @@ pub struct Line {
 pub struct UsageFile<R> {
     reader: csv::Reader<R>,
     places: [usize; COLUMNS.len()],
+    /// How many columns the first line names.
+    columns: usize,
     target: Target,
     /// By how many days times are moved, once the first is known.
     shift_days: Option<i64>,
@@ -60,15 +62,22 @@ impl<R: Read> UsageFile<R> {
             return Err(format!("the first line names the columns, and these are missing: {}", missing.join(", ")));
         }
         let places = COLUMNS.map(|column| place(column).unwrap_or_default());
-        Ok(Self { reader, places, target, shift_days: None })
+        let columns = names.len();
+        Ok(Self { reader, places, columns, target, shift_days: None })
     }
 
     fn usage(&mut self, record: &StringRecord) -> Result<RecordUsageRequest, String> {
+        // Rows may be longer than the names, and shorter only where nothing that is needed is left out.
+        if self.places.iter().any(|place| *place >= record.len()) {
+            return Err(format!("it has {} of {} columns", record.len(), self.columns));
+        }
         let [id, time, product, quantity, price] = self.places.map(|place| record.get(place).unwrap_or_default());
         if id.is_empty() {
             return Err("request_id is empty: write what is this line's own".to_owned());
         }
-        let time = DateTime::parse_from_rfc3339(time).map_err(|error| format!("usage_time {time}: {error}"))?.to_utc();
+        let time = DateTime::parse_from_rfc3339(time)
+            .map_err(|_| format!("usage_time {time:?}: write an instant such as 2026-06-01T09:00:00Z"))?;
+        let time = time.to_utc();
         Ok(RecordUsageRequest {
             request_id: request_id(&self.target.wallet, id),
             wallet: self.target.wallet.clone(),
@@ -139,19 +148,31 @@ mod tests {
                     call, u-2 ,2026-06-01T23:30:00+02:00,1.5,12.000001,\n\
                     sms,u-3,yesterday,1,0.05,\n\
                     sms,u-4,2026-06-02T09:00:00Z,1,much,\n\
-                    sms,,2026-06-02T09:00:00Z,1,0.05,\n";
+                    sms,,2026-06-02T09:00:00Z,1,0.05,\n\
+                    sms,u-6\n\
+                    sms,u-7,2026-06-02T09:00:00Z,1,0.05\n";
         let lines = read(file, None);
         assert_eq!(lines[0], (2, Ok("sms 120 0.050000000 2026-06-01T09:00:00Z".to_owned())));
         assert_eq!(lines[1], (3, Ok("call 1.5 12.000001000 2026-06-01T21:30:00Z".to_owned())));
-        for ((number, usage), part) in lines[2..].iter().zip(["usage_time yesterday", "unit_price much", "request_id is empty"]) {
+        let wrong = ["usage_time \"yesterday\": write an instant", "unit_price much", "request_id is empty", "it has 2 of 6 columns"];
+        for ((number, usage), part) in lines[2..].iter().zip(wrong) {
             assert!(usage.as_ref().unwrap_err().contains(part), "{number}: {usage:?}");
         }
-        assert_eq!(lines.len(), 5);
+        assert!(lines.len() == 7 && lines[6].1.is_ok(), "a column that nobody needs may be left out: {lines:?}");
         let moved = read(file, Some("2026-11-01"));
         assert_eq!(moved[0].1.as_deref(), Ok("sms 120 0.050000000 2026-11-01T09:00:00Z"));
         let target = Target { wallet: WALLET.to_owned(), currency: "USD".to_owned(), first_day: None };
         let refused = UsageFile::open("product,quantity\n".as_bytes(), target).unwrap_err();
         assert!(refused.ends_with("request_id, usage_time, unit_price"), "{refused}");
+    }
+
+    #[test]
+    fn the_demo_file_is_short_enough_to_be_moved_to_any_day() {
+        let file = include_str!("../demo/usage.csv");
+        let days = |line: &str| line.split(',').nth(1).unwrap()[..10].parse::<chrono::NaiveDate>().unwrap();
+        let (first, last) = (file.lines().nth(1).unwrap(), file.lines().next_back().unwrap());
+        // docs/operating.md moves it to begin 33 days ago; uses are taken of the last 35 days, and of none to come.
+        assert!((0..33).contains(&(days(last) - days(first)).num_days()), "{first} {last}");
     }
 
     #[test]

@@ -51,6 +51,25 @@ pub fn writes() -> BTreeSet<String> {
     writes.map(|method: MethodDescriptor| format!("/{}/{}", method.parent_service().full_name(), method.name())).collect()
 }
 
+/// The number of the field `validate_only`, by the paths of the writes that have it.
+fn checkable() -> HashMap<String, u32> {
+    let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).expect("descriptors");
+    let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect::<Vec<_>>();
+    let field = |method: MethodDescriptor| {
+        let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+        Some((path, method.input().get_field_by_name("validate_only")?.number()))
+    };
+    methods.into_iter().filter_map(field).collect()
+}
+
+/// A message in its frame with a field that is true added to it.
+fn with_flag(framed: &Bytes, field: u32) -> Option<Bytes> {
+    let mut message = framed.get(FRAME_HEADER..)?.to_vec();
+    prost_reflect::prost::encoding::bool::encode(field, &true, &mut message);
+    let length = u32::try_from(message.len()).ok()?;
+    Some([&[0][..], &length.to_be_bytes(), &message].concat().into())
+}
+
 /// What a crowd has seen.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -138,12 +157,12 @@ impl Crowd {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (at, stop, seen) = (listener.local_addr().expect("an address"), CancellationToken::new(), Arc::<Mutex<Seen>>::default());
         let client: Http = Client::builder(TokioExecutor::new()).http2_only(true).timer(TokioTimer::new()).build_http();
-        let (writes, doors, known) = (Arc::new(writes()), Arc::new(doors), seen.clone());
+        let (writes, doors, known) = (Arc::new((writes(), checkable())), Arc::new(doors), seen.clone());
         let routes = axum::Router::new().fallback(move |request: Request| {
             let (client, writes, doors, known) = (client.clone(), writes.clone(), doors.clone(), known.clone());
             async move {
-                if writes.contains(request.uri().path()) {
-                    many(&client, &doors, request, &known).await
+                if writes.0.contains(request.uri().path()) {
+                    many(&client, &doors, request, (&writes.1, &known)).await
                 } else {
                     one(&client, &doors, request).await
                 }
@@ -198,11 +217,16 @@ async fn send(client: &Http, door: SocketAddr, mut parts: Parts, body: Bytes) ->
 }
 
 /// Sends a write many times at once and answers with the one effect.
-async fn many(client: &Http, doors: &[SocketAddr], request: Request, seen: &Mutex<Seen>) -> Response {
+async fn many(client: &Http, doors: &[SocketAddr], request: Request, (checkable, seen): (&HashMap<String, u32>, &Mutex<Seen>)) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
         return Status::unavailable("half a request").into_http();
+    };
+    // First it is only checked: that changes nothing, so what follows is not a replay of it, and comes to the same.
+    let checked = match checkable.get(&path).and_then(|field| with_flag(&body, *field)) {
+        Some(body) => Some(send(client, doors[0], parts.clone(), body).await),
+        None => None,
     };
     let copy = |place: usize| send(client, doors[place % doors.len()], parts.clone(), body.clone());
     let mut told = futures::future::join_all((0..AT_ONCE).map(copy)).await;
@@ -222,13 +246,26 @@ async fn many(client: &Http, doors: &[SocketAddr], request: Request, seen: &Mute
         again.into_iter().zip(came).for_each(|(place, own)| told[place] = own);
     }
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    seen.faults.extend(fault(&path, &told).map(|fault| format!("{path}: {fault}")));
+    let faults = fault(&path, &told).into_iter().chain(checked.and_then(|checked| fault_of_check(&checked, &told)));
+    seen.faults.extend(faults.map(|fault| format!("{path}: {fault}")));
     let first = told.iter().position(|own| own.code().0 == Code::Ok && !own.is_replay());
     let first = told.swap_remove(first.unwrap_or_default());
     if first.code().0 == Code::Ok {
         *seen.done.entry(path).or_default() += 1;
     }
     first.into_response()
+}
+
+/// Why a request that was only checked was not: it was done, or came to something else.
+fn fault_of_check(checked: &Told, told: &[Told]) -> Option<String> {
+    if checked.comes_again() || told.iter().any(Told::comes_again) {
+        return None;
+    }
+    if checked.code() != told[0].code() {
+        return Some(format!("with validate_only it is {:?}, and then {:?}", checked.code(), told[0].code()));
+    }
+    let is_done = told[0].code().0 == Code::Ok && told.iter().all(Told::is_replay) && !checked.is_replay();
+    is_done.then(|| "with validate_only it was done".to_owned())
 }
 
 /// Why these answers are not those of one effect.

@@ -4,7 +4,7 @@ use crate::{
     broker::Broker, crowd::Crowd, json_line::JsonLine, people::person, postgres, slow_line::SlowLine, stripe::StripeServer, vies::Vies,
 };
 use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, identity::Signer, net::broker::BrokerOptions};
-use payterms_gateway::{CorsOptions, limits::LimitOptions};
+use payterms_gateway::{CorsOptions, identity::TokenOptions, limits::LimitOptions};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     google::r#type::Decimal,
@@ -187,6 +187,7 @@ impl World {
             cors: CorsOptions::default(),
             limits,
             jwks: None,
+            tokens: TokenOptions::default(),
             webhooks: WebhookOptions { webhooks_inside: vec![IpAddr::from([127, 0, 0, 1])] },
             database: DatabaseOptions::default(),
             broker: BrokerOptions { bus: broker.map(Broker::url).into_iter().collect(), ..BrokerOptions::default() },
@@ -277,7 +278,8 @@ impl World {
             tax_rules: vec![rule("AU", "10"), rule("GB", "0")],
             ..Tenant::default()
         };
-        let request = CreateTenantRequest { request_id: request_id(), tenant_id: id.to_owned(), tenant: Some(tenant) };
+        let request =
+            CreateTenantRequest { request_id: request_id(), tenant_id: id.to_owned(), tenant: Some(tenant), ..Default::default() };
         self.someone("OPERATOR", None).tenants().create_tenant(request).await.expect("the tenant is registered");
     }
 
@@ -314,7 +316,12 @@ pub async fn customer_of(owner: &Session, tenant: &str, country: &str) -> String
         country: country.to_owned(),
         ..Customer::default()
     };
-    let request = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{tenant}"), customer: Some(customer) };
+    let request = CreateCustomerRequest {
+        request_id: request_id(),
+        parent: format!("tenants/{tenant}"),
+        customer: Some(customer),
+        ..Default::default()
+    };
     let made = owner.customers().create_customer(request).await.expect("the customer is added");
     let seen = owner.after(&made);
     let name = made.into_inner().customer.expect("a customer").name;

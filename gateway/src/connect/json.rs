@@ -6,7 +6,7 @@ use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor}
 use serde::de::DeserializeSeed;
 use serde_json::de::SliceRead;
 use serde_path_to_error::{Path, Segment, Track};
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Write};
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
 
@@ -41,7 +41,7 @@ fn tracked<'de, T>(
         Err(error) => {
             let path = track.path();
             let text = format!("{error}{}", allowed(kind, &path, &error.to_string()));
-            Err(Box::new(refusal(kind, &written(&path), &text)))
+            Err(Box::new(refusal(kind, &written(kind, &path), &text)))
         }
     }
 }
@@ -64,12 +64,27 @@ fn too_many() -> Status {
     status(Code::ResourceExhausted, "MESSAGE_TOO_LARGE", text)
 }
 
-/// A path as far as it is known: a name that is no JSON has none, and the error says in which line and column it stands.
-fn written(path: &Path) -> String {
-    let text = path.to_string();
-    let text =
-        if path.iter().next_back().is_some_and(|last| matches!(last, Segment::Unknown)) { text.trim_end_matches('?') } else { &text };
-    text.trim_end_matches('.').to_owned()
+/// A path as far as it is known, by the names of the contract, as every other refusal has them. A name that is no JSON has none, and the
+/// error says in which line and column it stands.
+fn written(kind: &MessageDescriptor, path: &Path) -> String {
+    let mut text = String::new();
+    let mut place = Some(kind.clone());
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => {
+                let _ = write!(text, "[{index}]");
+            }
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                let field = place.as_ref().and_then(|own| own.get_field_by_json_name(key).or_else(|| own.get_field_by_name(key)));
+                let dot = if text.is_empty() { "" } else { "." };
+                let _ = write!(text, "{dot}{}", field.as_ref().map_or(key.as_str(), |field| field.name()));
+                // The names in a map are the caller's.
+                place = field.filter(|field| !field.is_map()).and_then(|field| field.kind().as_message().cloned());
+            }
+            Segment::Unknown => {}
+        }
+    }
+    text
 }
 
 /// The names that would have been right: the values of an enum, or the fields of a message.
@@ -88,6 +103,9 @@ fn allowed(kind: &MessageDescriptor, path: &Path, error: &str) -> String {
         Some(Kind::Enum(values)) => {
             let names: Vec<_> = values.values().filter(|value| value.number() != 0).map(|value| value.name().to_owned()).collect();
             format!(" (it is one of {})", listed(&names))
+        }
+        Some(Kind::Message(message)) if message.full_name() == "google.protobuf.FieldMask" => {
+            r#" (write paths as JSON names them, with commas between: "billingEmail,legalName")"#.to_owned()
         }
         Some(Kind::Message(message)) if error.starts_with("unrecognized field") => {
             let names: Vec<_> = message.fields().map(|field| field.json_name().to_owned()).collect();
@@ -190,6 +208,19 @@ mod tests {
         assert!(refused(r#"{"invoice":{"lines":[{"description":"a","description":"b"}]}}"#).contains("is set twice"));
         let both = refused(r#"{"invoice":{"lines":[{"discount":{"percent":{"value":"5"},"amount":{"units":"5"}}}]}}"#);
         assert!(both.contains("oneof"), "{both}");
+    }
+
+    #[test]
+    fn a_place_is_named_as_the_contract_names_it() {
+        let refused = |kind: &str, json: &str| {
+            let status = read(&contract::message(kind).unwrap(), json.as_bytes()).unwrap_err();
+            (status.get_details_bad_request().unwrap().field_violations[0].field.clone(), status.message().to_owned())
+        };
+        let create = "payterms.invoicing.v1.CreateInvoiceRequest";
+        assert_eq!(refused(create, r#"{"invoice":{"paymentTerm":{"kind":"NEVER"}}}"#).0, "invoice.payment_term.kind");
+        assert_eq!(refused(create, r#"{"invoice":{"lines":[{},{"unitPrice":7}]}}"#).0, "invoice.lines[1].unit_price");
+        let (field, text) = refused("payterms.invoicing.v1.UpdateCustomerRequest", r#"{"updateMask":"billing_email"}"#);
+        assert!(field == "update_mask" && text.contains("billingEmail"), "{field}: {text}");
     }
 
     #[test]

@@ -13,13 +13,13 @@ const OF_TENANT: u32 = 40_000;
 /// How many calls the gateway takes.
 #[derive(Debug, Clone, Args)]
 pub struct LimitOptions {
-    /// Calls a second of one caller: the holder of an API key, or the subject of tokens. Twice as many may come at once.
+    /// Calls a second of one caller: the holder of an API key, or the subject of tokens. Twice as many, 20 at least, may come at once.
     #[arg(long, env = "PAYTERMS_CALLER_CALLS_PER_SECOND", default_value_t = OF_CALLER, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub caller_calls_per_second: u32,
-    /// Calls a second of all who act for one customer, together. Twice as many may come at once.
+    /// Calls a second of all who act for one customer, together. Twice as many, 20 at least, may come at once.
     #[arg(long, env = "PAYTERMS_CUSTOMER_CALLS_PER_SECOND", default_value_t = OF_CUSTOMER, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub customer_calls_per_second: u32,
-    /// Calls a second of all callers of one tenant, together. Twice as many may come at once.
+    /// Calls a second of all callers of one tenant, together. Twice as many, 20 at least, may come at once.
     #[arg(long, env = "PAYTERMS_TENANT_CALLS_PER_SECOND", default_value_t = OF_TENANT, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub tenant_calls_per_second: u32,
     /// How many gateways there are, over which calls are spread: a number, or `host:port`, whose addresses are counted every ten

@@ -4,13 +4,13 @@
 use crate::{
     db::{WriteTx, keyset::Compared, sql},
     wire::{
-        call::Caller,
+        call::{Call, Caller},
         error::AppError,
         filter::{Comparison, EXTERNAL_ID, LABELS},
     },
 };
 use payterms_kernel::{Kind, Refusal, marks::Marks};
-use sea_orm::{DbBackend, ExprTrait, sea_query::Expr};
+use sea_orm::{ConnectionTrait, DbBackend, ExprTrait, sea_query::Expr};
 use std::{collections::BTreeMap, fmt::Write};
 use uuid::Uuid;
 
@@ -53,25 +53,34 @@ pub fn compared(backend: DbBackend, comparison: &Comparison) -> Option<Compared>
 }
 
 /// Refuses an own id that another resource of the table has. Of two that are written at once, the unique index refuses the second,
-/// whose retry then finds the first here.
+/// whose retry then finds the first here. Whatever else a create is refused for, [`crate::handler::create`] names the first as well.
 ///
 /// # Errors
 /// `EXTERNAL_ID_TAKEN`, with the name of the first.
 pub async fn must_be_free(tx: &WriteTx, named: Named, id: Uuid, external_id: Option<&str>) -> Result<(), AppError> {
     let Some(external_id) = external_id else { return Ok(()) };
+    holder(tx.conn(), tx.call(), named, (external_id, id)).await?.map_or(Ok(()), |taken| Err(taken.into()))
+}
+
+/// The refusal of an own id that another resource than `id` has.
+pub(crate) async fn holder<C: ConnectionTrait>(
+    conn: &C,
+    call: &Call,
+    named: Named,
+    (external_id, id): (&str, Uuid),
+) -> Result<Option<Refusal>, AppError> {
     let columns = named.path.iter().map(|(column, _)| *column).collect::<Vec<_>>().join(", ");
     let select = format!("SELECT {columns} FROM {} WHERE tenant = $1 AND external_id = $2 AND id <> $3", named.table);
-    let caller = &tx.call().caller;
-    let values = vec![tx.call().tenant.as_str().into(), external_id.into(), id.into()];
-    let Some(row) = sql::one(tx.conn(), &select, values).await? else { return Ok(()) };
-    let mut name = format!("tenants/{}", tx.call().tenant);
+    let values = vec![call.tenant.as_str().into(), external_id.into(), id.into()];
+    let Some(row) = sql::one(conn, &select, values).await? else { return Ok(None) };
+    let mut name = format!("tenants/{}", call.tenant);
     let mut owner = None;
     for (column, collection) in named.path {
         let id: Uuid = row.try_get("", column)?;
         owner = owner.or(Some(id));
         let _ = write!(name, "/{collection}/{id}");
     }
-    Err(taken(caller, owner.unwrap_or_default(), &name).into())
+    Ok(Some(taken(&call.caller, owner.unwrap_or_default(), &name)))
 }
 
 /// The refusal of an own id that a resource of a customer has. A member of another customer is not told its name.

@@ -263,12 +263,17 @@ impl WriteTx {
         sql::exec(&self.txn, insert, values).await.map(|_| ())
     }
 
-    /// Stores the answer under the request id and commits the transaction.
+    /// Stores the answer under the request id and commits the transaction. That of a call which is only checked is rolled back here, once
+    /// everything that could refuse it has been asked, the keys of the database too.
     ///
     /// # Errors
     /// `Store` if the commit fails or its reply is lost. A retry with the same request id finds out which.
     pub async fn commit<M: Message>(self, answer: M) -> Result<Answer<M>, AppError> {
         self.put_request(Some(answer.encode_to_vec()), None).await?;
+        if self.call.validate_only {
+            self.txn.rollback().await?;
+            return Ok(Answer { message: answer, replayed: false, versions: Vec::new() });
+        }
         let versions = self.versions.clone();
         self.commit_rows().await?;
         Ok(Answer { message: answer, replayed: false, versions })
@@ -299,6 +304,10 @@ impl WriteTx {
 
     /// Commits a transaction without an answer: a step, a job, an event.
     pub async fn commit_rows(self) -> Result<(), AppError> {
+        if self.call.validate_only {
+            // A verb of several transactions or of a flow has no request with that field.
+            return Err(AppError::Fault(format!("{} is only checked, and is about to be done", self.call.method)));
+        }
         kill::point_of("commit.before", &self.call.method);
         self.txn.commit().await?;
         kill::point_of("commit.after", &self.call.method);

@@ -109,6 +109,10 @@ async fn read<P: Send + 'static>(
     most: usize,
     may_be_large: impl FnOnce() -> Result<P, Box<Status>>,
 ) -> Result<(Bytes, Option<LargePermits<P>>), Box<Status>> {
+    // What says itself that it is too long need not come.
+    if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
+        return Err(Box::new(too_large()));
+    }
     let mut bytes = BytesMut::new();
     let mut permits = None;
     let mut may_be_large = Some(may_be_large);

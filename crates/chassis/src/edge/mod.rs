@@ -13,3 +13,4 @@ pub mod reflection;
 pub mod scraped;
 pub mod serve;
 pub(crate) mod traced;
+pub(crate) mod unread;

@@ -7,7 +7,7 @@
 use crate::{
     edge::{
         connections::{Connections, OpenConnection},
-        layers,
+        layers, unread,
     },
     net::{
         CONNECTION_WINDOW, STREAM_WINDOW,
@@ -40,8 +40,9 @@ use tower::ServiceExt;
 const SILENCE: Duration = Duration::from_secs(4);
 /// How long a graceful close may take. With [`SILENCE`] it ends a connection without a request five seconds after its opening.
 const CLOSES_WITHIN: Duration = Duration::from_secs(1);
-/// The most bytes of a request's headers in HTTP/2. More is answered 431.
-const HTTP2_HEADERS: u32 = 16 << 10;
+/// The most bytes of a request's headers in HTTP/2. More is answered 431, which clients of gRPC do not understand: the gateway refuses
+/// what is far shorter with a reason.
+const HTTP2_HEADERS: u32 = 64 << 10;
 /// The most bytes of a request line and headers in HTTP/1, of which hyper would take 400 KiB. More is answered 431. Bodies are read
 /// in pieces of this size.
 const HTTP1_BUFFER: usize = 32 << 10;
@@ -149,10 +150,17 @@ where
         if let Some(peer) = &peer {
             request.extensions_mut().insert(peer.clone());
         }
-        let (under_way, answering) = (counted.begin(), router.clone().oneshot(request.map(axum::body::Body::new)));
+        let (request, rest) = unread::watched(request);
+        let (under_way, answering) = (counted.begin(), router.clone().oneshot(request));
         let is_refused = takes_no_calls.is_cancelled();
         async move {
-            let answer = if is_refused { Ok(layers::refuse(outdated_line())) } else { answering.await };
+            let mut answer = if is_refused { Ok(layers::refuse(outdated_line())) } else { answering.await };
+            if let Some(rest) = rest
+                && !rest.read_to_end().await
+                && let Ok(answer) = &mut answer
+            {
+                answer.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+            }
             drop(under_way);
             answer
         }

@@ -1,7 +1,12 @@
 //! Helpers of API handlers: they run a use case, repeat it if it lost a race, and build the response.
 
 use crate::{
-    db::{retry::retry, sql, tx::reused},
+    db::{
+        marks::{self, Named},
+        retry::retry,
+        sql,
+        tx::reused,
+    },
     flow::Flows,
     wire::{
         answer::Answer,
@@ -14,12 +19,13 @@ use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use payterms_kernel::Kind;
+use payterms_kernel::{Kind, Marks, Refusal};
 use prost::Message;
 use std::fmt::Write;
 use tokio::sync::mpsc;
 use tonic::{Response, Status};
 use tracing::Instrument;
+use uuid::Uuid;
 
 /// Runs a write, repeats it if it lost a race, and builds its response.
 ///
@@ -39,6 +45,34 @@ pub async fn write<M: Message + Default, F: Future<Output = Result<Answer<M>, Ap
         done => done,
     };
     Ok(done?.into_response())
+}
+
+/// As [`write`], of a resource that may have an own id of the tenant's. Before a refusal is returned the own id is looked up too: who has
+/// lost the request id of a create sends it again with another, and whatever stands in its way by now, the answer names the first one.
+///
+/// # Errors
+/// `EXTERNAL_ID_TAKEN`, or the use case's error as a status.
+pub async fn create<M: Message + Default, F: Future<Output = Result<Answer<M>, AppError>>>(
+    flows: &Flows,
+    call: &Call,
+    (named, marks): (Named, &Marks),
+    use_case: impl Fn() -> F,
+) -> Result<Response<M>, Status> {
+    let done = match retry(use_case).await {
+        Err(error) if is_refused(&error) => match stored_answer(flows, call).await? {
+            Some(answer) => Ok(answer),
+            None => Err(first(flows, call, (named, marks)).await?.map_or(error, AppError::from)),
+        },
+        done => done,
+    };
+    Ok(done?.into_response())
+}
+
+/// The refusal that names the resource which has the own id of a refused create.
+async fn first(flows: &Flows, call: &Call, (named, marks): (Named, &Marks)) -> Result<Option<Refusal>, AppError> {
+    let Some(external_id) = &marks.external_id else { return Ok(None) };
+    let read = flows.db().read(&call.tenant).await?;
+    marks::holder(&read, call, named, (external_id, Uuid::nil())).await
 }
 
 /// Whether an error is a refusal of the request that its own earlier execution may explain. A reused request id is not.
@@ -67,7 +101,7 @@ async fn stored_answer<M: Message + Default>(flows: &Flows, call: &Call) -> Resu
     if let Some(answer) = row.try_get::<Option<Vec<u8>>>("", "answer")? {
         return Ok(Some(Answer::replay(M::decode(answer.as_slice())?)));
     }
-    match row.try_get::<Option<uuid::Uuid>>("", "intent_id")? {
+    match row.try_get::<Option<Uuid>>("", "intent_id")? {
         Some(_) => flows.answer(call, true).await.map(Some),
         None => Ok(None),
     }

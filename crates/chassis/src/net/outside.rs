@@ -44,7 +44,7 @@ impl AddressRules {
             return Err("Use an https URL without blanks and fragment; write other characters in percent notation or Punycode.");
         }
         let uri: Uri = url.parse().map_err(|_| "Use an https URL such as https://example.com/webhooks.")?;
-        let is_plain = uri.scheme_str() == Some("http") && !self.inside.is_empty();
+        let is_plain = uri.scheme_str() == Some("http") && self.is_inside(uri.host().unwrap_or_default());
         if uri.scheme_str() != Some("https") && !is_plain {
             return Err("Use an URL that begins with https://.");
         }
@@ -64,16 +64,31 @@ impl AddressRules {
         Ok(uri)
     }
 
+    /// Whether a host may be reached though it is inside: an address that is named, or a name of this machine's own network.
+    fn is_inside(&self, host: &str) -> bool {
+        match literal(host) {
+            Some(address) => self.inside.contains(&address.to_canonical()),
+            None => has_inside_name(host) && !self.inside.is_empty(),
+        }
+    }
+
     /// Whether a host says by itself that it is inside.
     fn is_refused(&self, host: &str) -> bool {
-        let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-        if let Ok(address) = literal.parse::<IpAddr>() {
-            return !self.admits(address);
+        match literal(host) {
+            Some(address) => !self.admits(address),
+            None => has_inside_name(host) && self.inside.is_empty(),
         }
-        let name = host.trim_end_matches('.').to_ascii_lowercase();
-        let inside = INSIDE_NAMES.iter().any(|inside| name == *inside || name.strip_suffix(inside).is_some_and(|rest| rest.ends_with('.')));
-        inside && self.inside.is_empty()
     }
+}
+
+/// A host that is written as an address.
+fn literal(host: &str) -> Option<IpAddr> {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host).parse().ok()
+}
+
+fn has_inside_name(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    INSIDE_NAMES.iter().any(|inside| name == *inside || name.strip_suffix(inside).is_some_and(|rest| rest.ends_with('.')))
 }
 
 /// Whether an address belongs to a host of the internet.
@@ -230,7 +245,7 @@ mod tests {
         let rules = AddressRules::with_inside(vec!["127.0.0.1".parse().unwrap()]);
         assert!(rules.check("http://127.0.0.1:8080/hook").is_ok() && rules.check("http://localhost:8080/").is_ok());
         assert!(rules.admits("::ffff:127.0.0.1".parse().unwrap()));
-        for bad in ["http://127.0.0.2/", "http://[::1]/", "http://10.0.0.1/", "ftp://127.0.0.1/"] {
+        for bad in ["http://127.0.0.2/", "http://[::1]/", "http://10.0.0.1/", "ftp://127.0.0.1/", "http://example.com/hook"] {
             assert!(rules.check(bad).is_err(), "{bad}");
         }
     }

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use payterms_kernel::text::without_passwords;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use tracing::Subscriber;
 use tracing_subscriber::{
     Layer,
@@ -32,15 +32,16 @@ pub enum Format {
 impl Logs {
     /// The layer that writes them.
     pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> Box<dyn Layer<S> + Send + Sync> {
-        self.layer_to(|| Lines(io::stderr()))
+        self.layer_to(|| Lines(io::stderr()), io::stderr().is_terminal())
     }
 
-    fn layer_to<S, W>(&self, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+    /// Colours are for terminals alone: in a file they are codes between the words.
+    fn layer_to<S, W>(&self, writer: W, has_colours: bool) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
         W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
     {
-        let lines = fmt::layer().with_writer(writer).with_target(false);
+        let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(has_colours);
         match self.log_format {
             Format::Text => lines.boxed(),
             Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(true).boxed(),
@@ -87,7 +88,7 @@ mod tests {
     fn a_line_of_json_has_the_call_with_tenant_and_trace() {
         let written = Written::default();
         let sink = written.clone();
-        let layer = Logs { log_format: Format::Json }.layer_to(move || sink.clone());
+        let layer = Logs { log_format: Format::Json }.layer_to(move || sink.clone(), false);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let span = tracing::info_span!("call", tenant = "acme", trace_id = tracing::field::Empty);
             span.record("trace_id", "4b4b");

@@ -103,6 +103,8 @@ pub struct Call {
     pub input_hash: Vec<u8>,
     /// The intent or event that caused a write that no caller requested.
     pub caused_by: Option<Uuid>,
+    /// Whether it is only checked: its transaction is rolled back where it would be committed.
+    pub validate_only: bool,
 }
 
 impl Call {
@@ -116,6 +118,7 @@ impl Call {
             method: cause.to_owned(),
             input_hash: Vec::new(),
             caused_by: Some(intent),
+            validate_only: false,
         }
     }
 

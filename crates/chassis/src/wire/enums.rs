@@ -1,7 +1,7 @@
 //! Validation of enums in requests: what is no value is refused with the values that there are.
 
 use crate::wire::fields::Fields;
-use std::fmt::Debug;
+use std::{any::type_name, fmt::Debug};
 
 /// The largest number that is looked at for a value; a test compares it with the contract.
 const MOST_NUMBER: i32 = 99;
@@ -15,12 +15,34 @@ impl Fields {
         }
         value
     }
+
+    /// As [`Fields::choice`], where not every value is taken.
+    pub fn choice_among<E: TryFrom<i32> + Into<i32> + Copy + Debug + PartialEq>(
+        &mut self,
+        field: &str,
+        number: i32,
+        among: &[E],
+    ) -> Option<E> {
+        let value = E::try_from(number).ok().filter(|value| among.contains(value));
+        if value.is_none() {
+            let named: Vec<_> = among.iter().map(|value| named(value, (*value).into())).collect();
+            self.wrong(field, "ENUM_INVALID", format!("Choose one of {}.", named.join(", ")));
+        }
+        value
+    }
 }
 
-/// The values of an enum with their numbers, as the contract's comments call them: `NET_DAYS (1)`.
+/// The values of an enum.
 fn values<E: TryFrom<i32> + Debug>() -> String {
-    let named = (1..=MOST_NUMBER).filter_map(|number| Some((number, E::try_from(number).ok()?)));
-    named.map(|(number, value)| format!("{} ({number})", upper_snake(&format!("{value:?}")))).collect::<Vec<_>>().join(", ")
+    let all = (1..=MOST_NUMBER).filter_map(|number| Some(named(&E::try_from(number).ok()?, number)));
+    all.collect::<Vec<_>>().join(", ")
+}
+
+/// A value by the name that JSON takes, with its number: `KIND_NET_DAYS (1)`. Every name begins with that of its enum, as the contract's lint
+/// has it.
+fn named<E: Debug>(value: &E, number: i32) -> String {
+    let prefix = upper_snake(type_name::<E>().rsplit("::").next().unwrap_or_default());
+    format!("{prefix}_{} ({number})", upper_snake(&format!("{value:?}")))
 }
 
 /// `NetDays` as `NET_DAYS`.
@@ -40,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_values_are_named_with_their_numbers() {
-        let named = "NET_DAYS (1), NET_DAYS_END_OF_MONTH (2), END_OF_MONTH_NET_DAYS (3), END_OF_FOLLOWING_MONTH (4)";
+        let named = "KIND_NET_DAYS (1), KIND_NET_DAYS_END_OF_MONTH (2), KIND_END_OF_MONTH_NET_DAYS (3), KIND_END_OF_FOLLOWING_MONTH (4)";
         assert_eq!(values::<Kind>(), named);
     }
 

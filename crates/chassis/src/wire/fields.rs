@@ -16,7 +16,7 @@ use payterms_kernel::{
     calendar::PaymentTerm,
     text::{self, TextFault},
 };
-use payterms_proto::{google::r#type as google, invoicing::v1::PaymentTerm as PaymentTermMessage};
+use payterms_proto::{RequestMessage, google::r#type as google, invoicing::v1::PaymentTerm as PaymentTermMessage};
 use prost::Message;
 use prost_types::Timestamp;
 use sha2::{Digest, Sha256};
@@ -30,6 +30,7 @@ pub struct Fields {
     input_hash: Vec<u8>,
     violations: Vec<Violation>,
     hidden: bool,
+    validate_only: bool,
 }
 
 impl Fields {
@@ -37,10 +38,12 @@ impl Fields {
     ///
     /// # Errors
     /// `Fault` if the request did not pass the access layer.
-    pub fn open<M: Message>(request: Request<M>) -> Result<(Self, M), AppError> {
+    pub fn open<M: Message + RequestMessage>(request: Request<M>) -> Result<(Self, M), AppError> {
         let scope = Scope::of(request.extensions())?;
-        let message = request.into_inner();
-        Ok((Self::of(scope, &message), message))
+        let mut message = request.into_inner();
+        // Before the hash is made: the request that is done is the same one.
+        let validate_only = message.take_validate_only();
+        Ok((Self { validate_only, ..Self::of(scope, &message) }, message))
     }
 
     /// The checks of one message of a stream.
@@ -50,7 +53,7 @@ impl Fields {
         // A retry may write an id in the other case.
         names::lower_uuids(&mut input);
         let input_hash = Sha256::new().chain_update(&scope.method).chain_update(input).finalize().to_vec();
-        Self { scope, input_hash, violations: Vec::new(), hidden: false }
+        Self { scope, input_hash, violations: Vec::new(), hidden: false, validate_only: false }
     }
 
     /// The caller and the scope of its permission.
@@ -92,6 +95,7 @@ impl Fields {
             method: self.scope.method.clone(),
             input_hash: self.input_hash.clone(),
             caused_by: None,
+            validate_only: self.validate_only,
         };
         self.finish()?;
         Ok(call)

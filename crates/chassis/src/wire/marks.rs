@@ -24,9 +24,10 @@ impl Fields {
                 self.text(&at, value, 0, MOST_VALUE);
                 self.trimmed_line(&at, value);
             } else {
-                let shown: String = key.chars().filter(char::is_ascii_graphic).take(63).collect();
+                // Another letter than ASCII's is shown by its number, so that keys which look alike are told apart.
+                let shown = key.chars().take(63).collect::<String>();
                 let sentence = "Write a key of 1 to 63 lower-case letters, digits, - and _, with a letter first.";
-                self.wrong(&format!("{field}[{shown:?}]"), "FIELD_INVALID_CHARS", sentence);
+                self.wrong(&format!("{field}[\"{}\"]", shown.escape_default()), "FIELD_INVALID_CHARS", sentence);
             }
         }
         labels.clone()

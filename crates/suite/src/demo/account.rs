@@ -54,15 +54,20 @@ async fn open(stage: &Stage) -> Result<Account, String> {
     let business =
         BusinessDetails { bank_details: "Southern Cross Telecom, BSB 062-000, account 1234 5678".to_owned(), ..Default::default() };
     let tenant = Tenant { name: format!("tenants/{TENANT}"), business: Some(business), ..Tenant::default() };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: mask(&["business"]) };
+    let update =
+        UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: mask(&["business"]), ..Default::default() };
     owner.tenants().update_tenant(update).await.map_err(sentence_of)?;
     let settings = WalletSettings {
         name: format!("tenants/{TENANT}/walletSettings"),
         top_up_tax_kind: TaxKind::TaxedSale.into(),
         ..WalletSettings::default()
     };
-    let update =
-        UpdateWalletSettingsRequest { request_id: request_id(), wallet_settings: Some(settings), update_mask: mask(&["top_up_tax_kind"]) };
+    let update = UpdateWalletSettingsRequest {
+        request_id: request_id(),
+        wallet_settings: Some(settings),
+        update_mask: mask(&["top_up_tax_kind"]),
+        ..Default::default()
+    };
     owner.settings().update_wallet_settings(update).await.map_err(sentence_of)?;
     let address = Address {
         lines: vec!["7 Stuart Highway".to_owned()],
@@ -77,7 +82,12 @@ async fn open(stage: &Stage) -> Result<Account, String> {
         country: "AU".to_owned(),
         ..Customer::default()
     };
-    let create = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
+    let create = CreateCustomerRequest {
+        request_id: request_id(),
+        parent: format!("tenants/{TENANT}"),
+        customer: Some(customer),
+        ..Default::default()
+    };
     let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
     let informed = owner.after(&made);
     let customer = made.into_inner().customer.unwrap_or_default().name;
@@ -170,6 +180,7 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
         parent: account.wallet.clone(),
         monthly_commitment: amount("AUD", 1_000, 0),
         limit: amount("AUD", 3_000, 0),
+        ..Default::default()
     };
     let asked =
         account.staff.postpaid().request_postpaid(ask).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
@@ -194,6 +205,7 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
         wallet: account.wallet.clone(),
         amount: amount("AUD", 12, 0),
         description: "Dedicated number".to_owned(),
+        ..Default::default()
     };
     account.staff.fees().create_recurring_fee(fee).await.map_err(sentence_of)?;
     let posted = account.posted().await?;
@@ -217,9 +229,19 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
 /// S5.5: new details on what was issued; everything mailed, listed and fetched.
 async fn documents(stage: &Stage, account: &Account, invoice: &Invoice) -> Result<(), String> {
     let renamed = Customer { name: account.customer.clone(), legal_name: "Outback Logistics Pty Ltd".to_owned(), ..Customer::default() };
-    let update = UpdateCustomerRequest { request_id: request_id(), customer: Some(renamed), update_mask: mask(&["legal_name"]) };
+    let update = UpdateCustomerRequest {
+        request_id: request_id(),
+        customer: Some(renamed),
+        update_mask: mask(&["legal_name"]),
+        ..Default::default()
+    };
     account.owner.customers().update_customer(update).await.map_err(sentence_of)?;
-    let correct = CorrectInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), explanation: "New name".to_owned() };
+    let correct = CorrectInvoiceRequest {
+        request_id: request_id(),
+        name: invoice.name.clone(),
+        explanation: "New name".to_owned(),
+        ..Default::default()
+    };
     let version =
         account.owner.invoices().correct_invoice(correct).await.map_err(sentence_of)?.into_inner().invoice_version.unwrap_or_default();
     must_hold(version.version == 2 && version.number == invoice.number, "outside the EU it is a new version of the same number")?;

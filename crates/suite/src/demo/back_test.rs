@@ -16,10 +16,12 @@ pub async fn play(stage: &Stage) -> Result<(), String> {
     let request = BackTestPolicyRequest { name: first.name };
     let tested = owner.policies().back_test_policy(request).await.map_err(sentence_of)?.into_inner().decisions;
     must_hold(tested.len() >= 2, "version 1 is tried on the decisions of version 2")?;
+    let mut told = Vec::new();
     for own in &tested {
         let [was, would_be] = [own.outcome(), own.would_be()].map(|outcome| outcome.as_str_name().trim_start_matches("OUTCOME_"));
         let (limit, other) = (shown(own.limit.as_ref()), shown(own.limit_would_be.as_ref()));
-        stage.print_step("Back test", &format!("version 2: {was}, {limit}; version 1: {would_be}, {other}."));
+        told.push(format!("version 2 {was}, {limit}, and version 1 {would_be}, {other}"));
     }
+    stage.print_step("Owner", &format!("tries version 1 on what version 2 has decided: {}.", told.join("; ")));
     Ok(())
 }

@@ -58,6 +58,7 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
         invoice: short.name.clone(),
         invoices: Vec::new(),
         returned_line: String::new(),
+        ..Default::default()
     };
     stage.someone("STAFF")?.bank().match_bank_line(to).await.map_err(sentence_of)?;
     let surplus = settled(stage, &nameless.name).await?;
@@ -80,9 +81,10 @@ pub(super) async fn issue(stage: &Stage, what: &str, units: i64) -> Result<Invoi
         lines: vec![line],
         ..Invoice::default()
     };
-    let create = CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft) };
+    let create =
+        CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft), ..Default::default() };
     let draft = owner.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
-    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
+    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new(), ..Default::default() };
     Ok(owner.invoices().finalize_invoice(finalize).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default())
 }
 

@@ -16,7 +16,7 @@ pub mod stage;
 use crate::{Suite, SuiteOptions};
 use clap::Args;
 use payterms_chassis::{config::WebhookOptions, db::DatabaseOptions, net::broker::BrokerOptions};
-use payterms_gateway::{CorsOptions, limits::LimitOptions};
+use payterms_gateway::{CorsOptions, identity::TokenOptions, limits::LimitOptions};
 use stage::Stage;
 use std::{
     path::{Path, PathBuf},
@@ -93,6 +93,7 @@ pub async fn play(options: &DemoOptions, postgres: Option<String>, broker: Broke
         cors: CorsOptions::default(),
         limits: LimitOptions::default(),
         jwks: None,
+        tokens: TokenOptions::default(),
         webhooks: WebhookOptions::default(),
         database: DatabaseOptions::default(),
         broker,

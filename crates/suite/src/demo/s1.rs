@@ -79,7 +79,12 @@ async fn customer(owner: &Session, (legal_name, billing_email): (&str, &str)) ->
         country: "US".to_owned(),
         ..Customer::default()
     };
-    let create = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
+    let create = CreateCustomerRequest {
+        request_id: request_id(),
+        parent: format!("tenants/{TENANT}"),
+        customer: Some(customer),
+        ..Default::default()
+    };
     let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
     let informed = owner.after(&made);
     Ok((made.into_inner().customer.unwrap_or_default().name, informed))
@@ -93,7 +98,12 @@ async fn open(stage: &mut Stage) -> Result<Later, String> {
         OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".to_owned(), ..Default::default() };
     owner.wallets().open_wallet(open).await.map_err(sentence_of)?;
     let programme = Programme { title: "Pay later".to_owned(), ..Programme::default() };
-    let create = CreateProgrammeRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), programme: Some(programme) };
+    let create = CreateProgrammeRequest {
+        request_id: request_id(),
+        parent: format!("tenants/{TENANT}"),
+        programme: Some(programme),
+        ..Default::default()
+    };
     let programme = owner.programmes().create_programme(create).await.map_err(sentence_of)?.into_inner().programme.unwrap_or_default();
     stage.print_step("Owner", &format!("opens a programme: customers in the US, {} at most.", shown(programme.limit_cap.as_ref())));
     informed.programmes().get_credit_options(GetCreditOptionsRequest { parent: customer.clone() }).await.map_err(sentence_of)?;
@@ -134,8 +144,8 @@ impl Later {
             .unwrap_or_default())
     }
 
-    /// Applies with a file of the bank's; what waits for a person, as that person sees it.
-    async fn apply(&self, file: &str, (from, to): (Date, Date)) -> Result<CreditApplication, String> {
+    /// Applies with a file of the bank's: it waits for a person. The application's name.
+    async fn apply(&self, file: &str, (from, to): (Date, Date)) -> Result<String, String> {
         let name = self.start().await?.name;
         let mapping = CsvMapping {
             date_column: "Date".to_owned(),
@@ -161,7 +171,12 @@ impl Later {
         self.admin.applications().upload_bank_statement(upload).await.map_err(sentence_of)?;
         let submit = SubmitApplicationRequest { request_id: request_id(), name: name.clone() };
         self.admin.applications().submit_application(submit).await.map_err(sentence_of)?;
-        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.clone() };
+        Ok(name)
+    }
+
+    /// A person takes the application on, and sees what the policy says.
+    async fn claim(&self, name: String) -> Result<CreditApplication, String> {
+        let claim = ClaimApplicationRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
         self.reviewer.applications().claim_application(claim).await.map_err(sentence_of)?;
         let get = GetApplicationRequest { name };
         let seen = self.reviewer.applications().get_application(get).await.map_err(sentence_of)?.into_inner().credit_application;
@@ -178,6 +193,7 @@ impl Later {
             limit: limit.and_then(|units| amount("USD", units, 0)),
             reasons,
             explanation: why.to_owned(),
+            ..Default::default()
         };
         let decided = self.reviewer.applications().decide_application(decide).await.map_err(sentence_of)?;
         let mail = if limit.is_some() { MailKind::LineOffered } else { MailKind::CreditDeclined };
@@ -210,9 +226,10 @@ impl Later {
             lines: vec![line],
             ..Invoice::default()
         };
-        let create = CreateInvoiceRequest { request_id: request_id(), parent: self.customer.clone(), invoice: Some(draft) };
+        let create =
+            CreateInvoiceRequest { request_id: request_id(), parent: self.customer.clone(), invoice: Some(draft), ..Default::default() };
         let draft = self.reviewer.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
-        let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
+        let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new(), ..Default::default() };
         let issued = self.reviewer.invoices().finalize_invoice(finalize).await.map_err(sentence_of)?.into_inner().invoice;
         issued.ok_or_else(|| "no invoice came back".to_owned())
     }
@@ -255,9 +272,10 @@ async fn linked(stage: &mut Stage, later: &Later) -> Result<(), String> {
 
 /// Two months that carry nothing: no, and not again before the cool-down is over.
 async fn refused(stage: &mut Stage, later: &Later) -> Result<(), String> {
-    let seen = later.apply(THIN, (date(2026, 12, 1), date(2027, 1, 31))).await?;
-    must_hold(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Decline), "the policy advises against it")?;
+    let name = later.apply(THIN, (date(2026, 12, 1), date(2027, 1, 31))).await?;
     stage.print_step("Juniper admin", "applies with two months of statements; they wait for a person.");
+    let seen = later.claim(name).await?;
+    must_hold(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Decline), "the policy advises against it")?;
     stage.print_step("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
     let reasons = seen.advice.unwrap_or_default().reasons.into_iter().map(|own| own.text).collect();
     let no = later.decide(&seen.name, None, reasons, "Come back with a longer history.").await?;
@@ -270,13 +288,15 @@ async fn refused(stage: &mut Stage, later: &Later) -> Result<(), String> {
 /// A year of statements, and a person who says yes: the line is offered, and activated.
 async fn approved(stage: &mut Stage, later: &Later) -> Result<String, String> {
     day(stage, 5, 10).await?;
-    let seen = later.apply(YEAR, (date(2026, 5, 1), date(2027, 4, 30))).await?;
+    let name = later.apply(YEAR, (date(2026, 5, 1), date(2027, 4, 30))).await?;
+    stage.print_step("Juniper admin", "applies again with a year of statements.");
+    let seen = later.claim(name).await?;
     // A CSV file does not say which payments came back: the policy leaves it to a person, and says what the inflow carries.
     let advised = |own: &Decision| own.outcome() == Outcome::Refer && own.limit.as_ref().is_some_and(|limit| limit.units >= 5_000);
     must_hold(seen.advice.as_ref().is_some_and(advised), "the policy advises a limit")?;
-    stage.print_step("Juniper admin", "applies again with a year of statements.");
     stage.print_step("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
     let yes = later.decide(&seen.name, Some(5_000), Vec::new(), "A steady year.").await?;
+    stage.print_step("Reviewer", &format!("approves {}: a line is offered.", shown(yes.limit.as_ref())));
     let activate = ActivateLineRequest { request_id: request_id(), name: yes.credit_line.clone() };
     let line = later.admin.lines().activate_line(activate).await.map_err(sentence_of)?.into_inner().credit_line.unwrap_or_default();
     must_hold(line.state() == State::Active, "the line is activated")?;

@@ -47,7 +47,12 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
 async fn allow(stage: &Stage) -> Result<(), String> {
     let settings = PlanSettings { name: format!("tenants/{TENANT}/planSettings"), proposals_allowed: true, ..PlanSettings::default() };
     let mask = FieldMask { paths: vec!["proposals_allowed".to_owned()] };
-    let update = UpdatePlanSettingsRequest { request_id: request_id(), plan_settings: Some(settings), update_mask: Some(mask) };
+    let update = UpdatePlanSettingsRequest {
+        request_id: request_id(),
+        plan_settings: Some(settings),
+        update_mask: Some(mask),
+        ..Default::default()
+    };
     stage.someone("OWNER")?.plan_settings().update_plan_settings(update).await.map_err(sentence_of)?;
     stage.print_step("Owner", "allows customers to propose payment plans.");
     Ok(())
@@ -62,9 +67,10 @@ async fn invoice(stage: &Stage, units: i64, cents: i32) -> Result<Invoice, Strin
         lines: vec![line],
         ..Invoice::default()
     };
-    let create = CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft) };
+    let create =
+        CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft), ..Default::default() };
     let draft = owner.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
-    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new() };
+    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: String::new(), ..Default::default() };
     owner
         .invoices()
         .finalize_invoice(finalize)
@@ -158,8 +164,13 @@ async fn refused(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> 
 async fn agreed(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> {
     let (admin, staff) = (stage.someone("CUSTOMER_ADMIN")?, stage.someone("STAFF")?);
     let plan = propose(stage, invoices, monthly(4)).await?;
-    let offer =
-        CounterPlanRequest { request_id: request_id(), name: plan.name.clone(), schedule: Some(monthly(3)), explanation: String::new() };
+    let offer = CounterPlanRequest {
+        request_id: request_id(),
+        name: plan.name.clone(),
+        schedule: Some(monthly(3)),
+        explanation: String::new(),
+        ..Default::default()
+    };
     let countered = staff.plans().counter_plan(offer).await.map_err(sentence_of)?.into_inner().plan.unwrap_or_default();
     must_hold(countered.state() == State::Countered, "the seller offers another schedule")?;
     stage.print_step("Support", "offers three months instead.");

@@ -27,7 +27,7 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
         ..Tenant::default()
     };
     let mask = FieldMask { paths: vec!["dunning".to_owned()] };
-    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask) };
+    let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     stage.someone("OWNER")?.tenants().update_tenant(update).await.map_err(sentence_of)?;
     stage.print_step("Owner", "reminds two days after the due date, and suspends what is overdue for three days.");
     let maps = enable(stage, "maps", "Maps").await?;
@@ -55,7 +55,12 @@ async fn enable(stage: &Stage, product: &str, name: &str) -> Result<String, Stri
         payment_term: Some(PaymentTerm { kind: payment_term::Kind::NetDays.into(), days: 0 }),
         ..MeteredService::default()
     };
-    let request = EnableMeteredServiceRequest { request_id: request_id(), parent: stage.customer.clone(), metered_service: Some(service) };
+    let request = EnableMeteredServiceRequest {
+        request_id: request_id(),
+        parent: stage.customer.clone(),
+        metered_service: Some(service),
+        ..Default::default()
+    };
     let staff = stage.someone("STAFF")?;
     let made = staff.metered_services().enable_metered_service(request).await.map_err(sentence_of)?;
     // The wallet takes uses of it as soon as it has heard of it.
@@ -149,7 +154,7 @@ async fn failing(stage: &mut Stage, maps: &str, lookups: &str) -> Result<(), Str
     let admin = stage.someone("CUSTOMER_ADMIN")?;
     let good = stage.save_card("tok_visa").await?;
     let bad = stage.save_card("tok_declined").await?;
-    let point = |name: &str| SetCollectionMethodRequest { request_id: request_id(), name: name.to_owned() };
+    let point = |name: &str| SetCollectionMethodRequest { request_id: request_id(), name: name.to_owned(), ..Default::default() };
     admin.methods().set_collection_method(point(&bad)).await.map_err(sentence_of)?;
     uses(stage, "maps", "2000").await?;
     turn_month(stage).await?;

@@ -22,7 +22,12 @@ use payterms_proto::{
 pub async fn play(stage: &mut Stage) -> Result<(), String> {
     stage.print_title("S4  Pay ahead: prepayment is turned on, and credit is bought without an invoice.");
     let owner = stage.someone("OWNER")?;
-    let on = TurnOnPrepaymentRequest { request_id: request_id(), name: format!("tenants/{TENANT}/walletSettings"), methods: Vec::new() };
+    let on = TurnOnPrepaymentRequest {
+        request_id: request_id(),
+        name: format!("tenants/{TENANT}/walletSettings"),
+        methods: Vec::new(),
+        ..Default::default()
+    };
     let early = owner.settings().turn_on_prepayment(on).await;
     let refused = early.err().map(sentence_of).unwrap_or_default();
     stage.print_step("Owner", &format!("asks for prepayment. Refused: {refused}"));
@@ -68,7 +73,8 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
         discount: Some(welcome),
         ..Invoice::default()
     };
-    let create = CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft) };
+    let create =
+        CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft), ..Default::default() };
     let draft = owner.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
     must_hold(draft.total == amount("USD", 40, 0), "the draft shows what it would be now")?;
     let off = shown(draft.discount.as_ref().and_then(|own| own.taken_off.as_ref()));
@@ -76,7 +82,7 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
         "Owner",
         &format!("writes a draft of 50.00 USD less 20 %, which takes {off} off: {} in all.", shown(draft.total.as_ref())),
     );
-    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: draft.etag };
+    let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: draft.etag, ..Default::default() };
     let issued = owner.invoices().finalize_invoice(finalize).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
     let why = issued.taxes.first().map(|own| own.sentence.clone()).unwrap_or_default();
     must_hold(issued.lines.last().is_some_and(|own| own.is_invoice_discount), "the discount stands on the invoice as a line")?;

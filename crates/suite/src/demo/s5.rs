@@ -56,7 +56,7 @@ async fn set_rules(stage: &Stage) -> Result<(), String> {
         monthly_ceiling: amount("USD", 300, 0),
         ..AutoRecharge::default()
     };
-    let update = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge) };
+    let update = UpdateAutoRechargeRequest { request_id: request_id(), auto_recharge: Some(auto_recharge), ..Default::default() };
     stage.someone("CUSTOMER_ADMIN")?.recharges().update_auto_recharge(update).await.map_err(sentence_of)?;
     Ok(())
 }
@@ -108,7 +108,7 @@ async fn recharges(stage: &Stage) -> Result<Vec<TopUp>, String> {
 async fn failing_card(stage: &mut Stage) -> Result<(), String> {
     let admin = stage.someone("CUSTOMER_ADMIN")?;
     let bad = stage.save_card("tok_declined").await?;
-    let point = |name: String| SetCollectionMethodRequest { request_id: request_id(), name };
+    let point = |name: String| SetCollectionMethodRequest { request_id: request_id(), name, ..Default::default() };
     admin.methods().set_collection_method(point(bad)).await.map_err(sentence_of)?;
     let fee = PostFeeRequest {
         request_id: request_id(),
@@ -134,7 +134,7 @@ async fn failing_card(stage: &mut Stage) -> Result<(), String> {
     admin.methods().set_collection_method(point(good)).await.map_err(sentence_of)?;
     admin
         .recharges()
-        .retry_auto_recharge(RetryAutoRechargeRequest { request_id: request_id(), name: name.clone() })
+        .retry_auto_recharge(RetryAutoRechargeRequest { request_id: request_id(), name: name.clone(), ..Default::default() })
         .await
         .map_err(sentence_of)?;
     stage.advance(stage.now + TimeDelta::hours(1)).await?;
@@ -159,6 +159,6 @@ async fn refund(stage: &mut Stage) -> Result<(), String> {
     must_hold(refund.state() == top_up_refund::State::Succeeded && refund.amount == amount("USD", 30, 0), "all of it goes back")?;
     must_hold(stage.balance().await?.available == before, "the credit is gone")?;
     let sentence = format!("refunds a top-up of {} to its card; a credit note corrects the receipt.", shown(refund.amount.as_ref()));
-    stage.print_step("Acme owner", &sentence);
+    stage.print_step("Owner", &sentence);
     Ok(())
 }

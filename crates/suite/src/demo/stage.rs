@@ -145,7 +145,7 @@ impl Stage {
     /// # Errors
     /// A sentence that says which call failed.
     pub async fn open(&mut self) -> Result<(), String> {
-        self.print_title("The people: Southern Cross Telecom sells from Sydney; Brightside Ltd buys in London.");
+        self.print_title("The people: Southern Cross Telecom sells from Sydney; Brightside Ltd buys in London. Times are Sydney's.");
         let rule = |country: &str, percent: &str, sentence: &str| TaxRule {
             country: country.to_owned(),
             rate_percent: Some(Decimal { value: percent.to_owned() }),
@@ -160,7 +160,8 @@ impl Stage {
             tax_rules: vec![rule("AU", "10", "Includes GST of 10 %."), rule("GB", "0", EXPORT), rule("US", "0", EXPORT)],
             ..Tenant::default()
         };
-        let create = CreateTenantRequest { request_id: request_id(), tenant_id: TENANT.to_owned(), tenant: Some(tenant) };
+        let create =
+            CreateTenantRequest { request_id: request_id(), tenant_id: TENANT.to_owned(), tenant: Some(tenant), ..Default::default() };
         self.someone("OPERATOR")?.tenants().create_tenant(create).await.map_err(sentence_of)?;
         let owner = self.someone("OWNER")?;
         let start = StartTestClockRequest {
@@ -183,7 +184,12 @@ impl Stage {
             country: "GB".to_owned(),
             ..Customer::default()
         };
-        let create = CreateCustomerRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), customer: Some(customer) };
+        let create = CreateCustomerRequest {
+            request_id: request_id(),
+            parent: format!("tenants/{TENANT}"),
+            customer: Some(customer),
+            ..Default::default()
+        };
         let made = owner.customers().create_customer(create).await.map_err(sentence_of)?;
         let informed = owner.after(&made);
         self.customer = made.into_inner().customer.map(|customer| customer.name).unwrap_or_default();
@@ -208,7 +214,12 @@ impl Stage {
     /// # Errors
     /// A sentence that says what does not hold.
     pub async fn import(&self, csv: &'static str) -> Result<(), String> {
-        let request = ImportCustomersRequest { request_id: request_id(), parent: format!("tenants/{TENANT}"), csv: csv.as_bytes().into() };
+        let request = ImportCustomersRequest {
+            request_id: request_id(),
+            parent: format!("tenants/{TENANT}"),
+            csv: csv.as_bytes().into(),
+            ..Default::default()
+        };
         let answer = self.someone("OWNER")?.customers().import_customers(request).await.map_err(sentence_of)?.into_inner();
         must_hold((answer.added_count, answer.refused_count) == (9, 1), "nine rows are right and one is not")?;
         let wrong: Vec<_> = answer.rows.iter().filter(|row| row.customer.is_empty()).collect();

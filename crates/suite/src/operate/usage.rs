@@ -120,8 +120,8 @@ pub async fn run(command: &UsageCommand, data: &Path) -> Result<Outcome, String>
         }
         let answer = send(&service, &uses).await.map_err(|status| {
             let ends = [uses.first(), uses.last()].map(|own| own.map_or(0, |(line, _)| *line));
-            let what = format!("lines {} to {} may not be recorded; import the file again", ends[0], ends[1]);
-            sentence_of(&what, &status)
+            let again = if is_passing(status.code()) { "; import the file again" } else { "" };
+            sentence_of(&format!("lines {} to {} may not be recorded{again}", ends[0], ends[1]), &status)
         })?;
         count(&mut tally, &uses, answer);
         bar.inc(u64::try_from(uses.len()).unwrap_or_default());

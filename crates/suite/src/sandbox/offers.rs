@@ -52,7 +52,7 @@ pub(super) async fn open_invoice(owner: &Session, tenant: &str, customer: &str) 
         ..Invoice::default()
     };
     let request_id = step(tenant, &format!("invoice of {customer} after {newest}"));
-    let create = CreateInvoiceRequest { request_id, parent: customer.to_owned(), invoice: Some(invoice) };
+    let create = CreateInvoiceRequest { request_id, parent: customer.to_owned(), invoice: Some(invoice), ..Default::default() };
     let draft = patient("CreateInvoice", async || owner.invoices().create_invoice(create.clone()).await).await?;
     let name = draft.invoice.unwrap_or_default().name;
     let finalize =
@@ -83,7 +83,12 @@ pub(super) async fn programme(owner: &Session, tenant: &str) -> Result<String, S
         draws_during_plans: true,
         ..Programme::default()
     };
-    let create = CreateProgrammeRequest { request_id: step(tenant, &format!("programme after {newest}")), parent, programme: Some(new) };
+    let create = CreateProgrammeRequest {
+        request_id: step(tenant, &format!("programme after {newest}")),
+        parent,
+        programme: Some(new),
+        ..Default::default()
+    };
     let made = patient("CreateProgramme", async || owner.programmes().create_programme(create.clone()).await).await?;
     Ok(made.programme.unwrap_or_default().name)
 }
@@ -101,6 +106,7 @@ pub(super) async fn allow_plans(owner: &Session, tenant: &str) -> Result<(), Str
         request_id: step(tenant, &format!("plans of {}", settings.etag)),
         plan_settings: Some(PlanSettings { name, etag: settings.etag, proposals_allowed: true, ..PlanSettings::default() }),
         update_mask: Some(FieldMask { paths: vec!["proposals_allowed".to_owned()] }),
+        ..Default::default()
     };
     patient("UpdatePlanSettings", async || owner.plan_settings().update_plan_settings(update.clone()).await).await.map(drop)
 }

@@ -50,7 +50,8 @@ pub async fn open(operator: &Session, tenant: &str) -> Result<(), String> {
         tax_rules: countries().iter().map(|country| rule("AU", country)).collect(),
         ..Tenant::default()
     };
-    let create = CreateTenantRequest { request_id: step(tenant, "tenant"), tenant_id: tenant.to_owned(), tenant: Some(new) };
+    let create =
+        CreateTenantRequest { request_id: step(tenant, "tenant"), tenant_id: tenant.to_owned(), tenant: Some(new), ..Default::default() };
     match operator.tenants().create_tenant(create).await {
         Err(status) if status.code() != Code::AlreadyExists => Err(crate::operate::sentence_of("CreateTenant", &status)),
         _ => Ok(()),
@@ -87,6 +88,7 @@ pub(super) async fn add_tax_rules(owner: &Session, slug: &str) -> Result<(), Str
         request_id: step(slug, &format!("taxes of {}", tenant.etag)),
         tenant: Some(Tenant { name, etag: tenant.etag, tax_rules, ..Tenant::default() }),
         update_mask: Some(FieldMask { paths: vec!["tax_rules".to_owned()] }),
+        ..Default::default()
     };
     patient("UpdateTenant", async || owner.tenants().update_tenant(update.clone()).await).await.map(drop)
 }
@@ -110,7 +112,7 @@ pub async fn customer(owner: &Session, tenant: &str) -> Result<String, String> {
         }
     }
     let customer = Customer { legal_name: CUSTOMER.to_owned(), country: "GB".to_owned(), ..Customer::default() };
-    let create = CreateCustomerRequest { request_id: step(tenant, "customer"), parent, customer: Some(customer) };
+    let create = CreateCustomerRequest { request_id: step(tenant, "customer"), parent, customer: Some(customer), ..Default::default() };
     let made = patient("CreateCustomer", async || owner.customers().create_customer(create.clone()).await).await?;
     Ok(made.customer.unwrap_or_default().name)
 }
@@ -144,7 +146,8 @@ pub(super) async fn complete_profile(owner: &Session, tenant: &str, name: &str) 
         ..Customer::default()
     };
     let request_id = step(tenant, &format!("profile of {name} at {}", known.etag));
-    let update = UpdateCustomerRequest { request_id, customer: Some(customer), update_mask: Some(FieldMask { paths }) };
+    let update =
+        UpdateCustomerRequest { request_id, customer: Some(customer), update_mask: Some(FieldMask { paths }), ..Default::default() };
     patient("UpdateCustomer", async || owner.customers().update_customer(update.clone()).await).await.map(drop)
 }
 
@@ -172,7 +175,7 @@ pub(super) async fn save_card(owner: &Session, tenant: &str, customer: &str) -> 
     };
     let made = patient("CreateApiKey", async || owner.api_keys().create_api_key(create.clone()).await).await?;
     let saved = save_as(&owner.with_token(&made.secret)?, customer).await;
-    let revoke = RevokeApiKeyRequest { request_id: request_id(), name: made.api_key.unwrap_or_default().name };
+    let revoke = RevokeApiKeyRequest { request_id: request_id(), name: made.api_key.unwrap_or_default().name, ..Default::default() };
     patient("RevokeApiKey", async || owner.api_keys().revoke_api_key(revoke.clone()).await).await?;
     saved
 }

@@ -3,6 +3,7 @@
 use super::Api;
 use crate::{
     messages::{applications as parse, bank_links},
+    store,
     use_cases::{
         applications::{
             claim::claim_application,
@@ -45,7 +46,10 @@ impl ApplicationService for Api {
 
     async fn start_application(&self, request: Request<StartApplicationRequest>) -> Result<Response<StartApplicationResponse>, Status> {
         let (call, command) = parse::start_application(request)?;
-        handler::write(&self.app.flows, &call, || start_application(&self.app, &call, &command)).await
+        handler::create(&self.app.flows, &call, (store::applications::NAMED, &command.marks), || {
+            start_application(&self.app, &call, &command)
+        })
+        .await
     }
 
     async fn link_bank_account(&self, request: Request<LinkBankAccountRequest>) -> Result<Response<LinkBankAccountResponse>, Status> {

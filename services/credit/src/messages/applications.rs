@@ -198,7 +198,7 @@ const APPLICATIONS: ListSpec = ListSpec {
 pub fn list_applications(request: Request<pb::ListApplicationsRequest>) -> Result<(ListApplications, Listing), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let of_tenant = message.parent.split('/').count() == 2;
-    let parent = fields.name("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
+    let parent = fields.parent("parent", &message.parent, if of_tenant { &[] } else { &["customers"] });
     let mut states = Vec::new();
     if message.states.len() > ApplicationState::ALL.len() {
         fields.wrong("states", "TOO_MANY_ITEMS", "Name each state once.");
@@ -217,7 +217,7 @@ pub fn list_applications(request: Request<pb::ListApplicationsRequest>) -> Resul
     let listing = Listing::parse(&mut fields, &APPLICATIONS, request);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     fields.finish()?;
-    let customer = (!of_tenant).then(|| Id::from_uuid(parent.id(0)));
+    let customer = parent.id(0).map(Id::from_uuid);
     Ok((ListApplications { tenant: parent.tenant, customer, states, as_customer }, listing))
 }
 

@@ -9,7 +9,7 @@ use payterms_chassis::{
     AppError, Call, Fields,
     fields::Digits,
     filter::{Field, Kind},
-    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
     names::Name,
     render::{date, decimal, money, timestamp},
 };
@@ -118,9 +118,10 @@ const DRAWS: ListSpec = ListSpec {
         Field { name: "amount", kind: Kind::Amount },
         Field { name: "purchase_date", kind: Kind::Date },
         Field { name: "due_date", kind: Kind::Date },
-        Field { name: "create_time", kind: Kind::Instant },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
     ],
-    orders: &[BY_CREATION],
+    orders: &[BY_CREATION, UPDATE_TIME],
     default: Order::NEWEST,
 };
 

@@ -9,7 +9,7 @@ use payterms_chassis::{
     etag,
     fields::Digits,
     filter::{Field, Kind},
-    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
     page::Page,
     render::{date, money, term, timestamp},
 };
@@ -128,9 +128,10 @@ const LINES: ListSpec = ListSpec {
         Field { name: "currency", kind: Kind::Text },
         Field { name: "limit", kind: Kind::Amount },
         Field { name: "expire_time", kind: Kind::Instant },
-        Field { name: "create_time", kind: Kind::Instant },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
     ],
-    orders: &[BY_CREATION],
+    orders: &[BY_CREATION, UPDATE_TIME],
     default: Order::NEWEST,
 };
 

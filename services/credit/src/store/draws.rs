@@ -9,8 +9,8 @@ use payterms_chassis::{
     AppError, WriteTx,
     columns::{currency, date, money, unknown},
     filter::{Comparison, Operator, Value},
-    keyset::{self, Columns, Compared, Position},
-    listing::Listing,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order, UPDATE_TIME},
     rows::{self, Rows},
 };
 use payterms_credit_domain::{Customer, Draw, DrawState, Invoice, Line};
@@ -115,7 +115,8 @@ pub async fn list<C: ConnectionTrait>(
         query = query.filter(Column::LineId.in_subquery(lines::of_customer(tenant, customer.uuid())));
     }
     let filter = |comparison: &Comparison| compared(comparison, tenant);
-    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &|_| None };
+    let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
     let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
     rows.iter().map(|row| Ok((Id::from_uuid(row.line_id), draw(row)?))).collect()
 }
@@ -135,9 +136,17 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
         ("purchase_date", _) => Column::PurchasedOn,
         ("due_date", _) => Column::DueOn,
         ("create_time", _) => Column::CreatedAt,
+        (UPDATE_TIME, _) => Column::UpdatedAt,
         _ => return None,
     };
     Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Where a draw is in a list of this order.
+#[must_use]
+pub fn position(draw: &Draw, order: Order) -> Position {
+    let key = if order.field == UPDATE_TIME { Key::Instant(draw.updated_at) } else { Key::Id };
+    Position { key, id: draw.id.uuid() }
 }
 
 /// The draws of a payment on a line, in the order of their ids.

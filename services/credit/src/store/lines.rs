@@ -6,8 +6,8 @@ use payterms_chassis::{
     AppError,
     columns::{date, money, side, term, term_columns, unknown},
     filter::Comparison,
-    keyset::{self, Columns, Compared, Position},
-    listing::Listing,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order, UPDATE_TIME},
     rows::{self, Rows},
 };
 use payterms_credit_domain::{Customer, Line, LineState, Suspension, Verb, line::PendingTransition};
@@ -182,7 +182,8 @@ pub async fn list<C: ConnectionTrait>(
     if !states.is_empty() {
         query = query.filter(Column::State.is_in(states.iter().map(|state| state.name())));
     }
-    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &|_| None };
+    let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
     keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(line).collect()
 }
 
@@ -205,9 +206,17 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
         "limit" => Column::CreditLimit,
         "expire_time" => Column::ExpiresAt,
         "create_time" => Column::CreatedAt,
+        UPDATE_TIME => Column::UpdatedAt,
         _ => return None,
     };
     Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Where a line is in a list of this order.
+#[must_use]
+pub fn position(line: &Line, order: Order) -> Position {
+    let key = if order.field == UPDATE_TIME { Key::Instant(line.updated_at) } else { Key::Id };
+    Position { key, id: line.id.uuid() }
 }
 
 fn row(tenant: &TenantId, line: &Line) -> Model {

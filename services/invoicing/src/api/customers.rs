@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{
-    messages,
+    messages, store,
     use_cases::customers::{
         create::create_customer,
         import::import_customers,
@@ -23,7 +23,7 @@ use tonic::{Request, Response, Status};
 impl CustomerService for Api {
     async fn create_customer(&self, request: Request<CreateCustomerRequest>) -> Result<Response<CreateCustomerResponse>, Status> {
         let (call, new) = messages::customers::create_customer(request)?;
-        handler::write(&self.app.flows, &call, || create_customer(&self.app, &call, &new)).await
+        handler::create(&self.app.flows, &call, (store::customers::NAMED, &new.marks), || create_customer(&self.app, &call, &new)).await
     }
 
     async fn get_customer(&self, request: Request<GetCustomerRequest>) -> Result<Response<GetCustomerResponse>, Status> {

@@ -3,7 +3,7 @@
 use super::Api;
 use crate::{
     commands::invoices::ListInvoices,
-    messages,
+    messages, store,
     use_cases::{
         credit_notes::{create::create_credit_note, read::list_credit_notes},
         invoices::{
@@ -39,7 +39,7 @@ impl InvoiceService for Api {
 
     async fn create_invoice(&self, request: Request<CreateInvoiceRequest>) -> Result<Response<CreateInvoiceResponse>, Status> {
         let (call, new) = messages::invoices::create_invoice(request)?;
-        handler::write(&self.app.flows, &call, || create_invoice(&self.app, &call, &new)).await
+        handler::create(&self.app.flows, &call, (store::invoice_lists::NAMED, &new.marks), || create_invoice(&self.app, &call, &new)).await
     }
 
     async fn update_invoice(&self, request: Request<UpdateInvoiceRequest>) -> Result<Response<UpdateInvoiceResponse>, Status> {

@@ -3,7 +3,7 @@
 use super::Api;
 use crate::{
     commands::lists::ListOfCustomers,
-    messages,
+    messages, store,
     use_cases::payments::{
         cancel::cancel_payment,
         create::create_payment,
@@ -28,17 +28,17 @@ impl PaymentService for Api {
 
     async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<CreatePaymentResponse>, Status> {
         let (call, to_pay) = messages::payments::create_payment(request)?;
-        handler::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
+        handler::create(&self.app.flows, &call, (store::payments::NAMED, &to_pay.marks), || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn pay_later(&self, request: Request<PayLaterRequest>) -> Result<Response<PayLaterResponse>, Status> {
         let (call, to_pay) = messages::payments::pay_later(request)?;
-        handler::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
+        handler::create(&self.app.flows, &call, (store::payments::NAMED, &to_pay.marks), || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn apply_credit(&self, request: Request<ApplyCreditRequest>) -> Result<Response<ApplyCreditResponse>, Status> {
         let (call, to_pay) = messages::payments::apply_credit(request)?;
-        handler::write(&self.app.flows, &call, || create_payment(&self.app, &call, &to_pay)).await
+        handler::create(&self.app.flows, &call, (store::payments::NAMED, &to_pay.marks), || create_payment(&self.app, &call, &to_pay)).await
     }
 
     async fn quote_payment(&self, request: Request<QuotePaymentRequest>) -> Result<Response<QuotePaymentResponse>, Status> {
@@ -56,7 +56,10 @@ impl PaymentService for Api {
         request: Request<RecordOutsidePaymentRequest>,
     ) -> Result<Response<RecordOutsidePaymentResponse>, Status> {
         let (call, outside) = messages::payments::record_outside_payment(request)?;
-        handler::write(&self.app.flows, &call, || record_outside_payment(&self.app, &call, &outside)).await
+        handler::create(&self.app.flows, &call, (store::payments::NAMED, &outside.marks), || {
+            record_outside_payment(&self.app, &call, &outside)
+        })
+        .await
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {

@@ -69,9 +69,10 @@ const TRANSFER_REFUNDS: ListSpec = ListSpec {
         Field { name: "currency", kind: Kind::Text },
         Field { name: "amount", kind: Kind::Amount },
         Field { name: "sent_date", kind: Kind::Date },
-        Field { name: "create_time", kind: Kind::Instant },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
     ],
-    orders: &[BY_CREATION],
+    orders: &[BY_CREATION, UPDATE_TIME],
     default: Order::NEWEST,
 };
 

@@ -6,7 +6,7 @@ use payterms_chassis::{
     AppError,
     filter::Comparison,
     keyset::{self, Columns, Compared, Key, Position},
-    listing::Listing,
+    listing::{Listing, Order, UPDATE_TIME},
     sql,
 };
 use payterms_invoicing_domain::{
@@ -234,7 +234,8 @@ pub async fn list<C: ConnectionTrait>(
     if let Some(customer) = customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
-    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &|_| None };
+    let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
     keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(refund).collect()
 }
 
@@ -250,14 +251,16 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
         "amount" => Some(Compared::As(Expr::cust("credit + tax"))),
         "sent_date" => column(Column::SentOn),
         "create_time" => column(Column::CreatedAt),
+        UPDATE_TIME => column(Column::UpdatedAt),
         _ => None,
     }
 }
 
-/// Where a refund is in a list.
+/// Where a refund is in a list of this order.
 #[must_use]
-pub fn position(own: &TransferRefund) -> Position {
-    Position { key: Key::Id, id: own.id.uuid() }
+pub fn position(own: &TransferRefund, order: Order) -> Position {
+    let key = if order.field == UPDATE_TIME { Key::Instant(own.updated_at) } else { Key::Id };
+    Position { key, id: own.id.uuid() }
 }
 
 /// What was transferred back from one day on until before another, oldest first: what an invoice had sold by the day of its credit note,

@@ -3,6 +3,7 @@
 use super::Api;
 use crate::{
     messages::plans as parse,
+    store,
     use_cases::plans::{
         accept::accept_plan,
         counter::counter_plan,
@@ -34,7 +35,7 @@ impl PlanService for Api {
 
     async fn propose_plan(&self, request: Request<ProposePlanRequest>) -> Result<Response<ProposePlanResponse>, Status> {
         let (call, command) = parse::propose_plan(request)?;
-        handler::write(&self.app.flows, &call, || propose_plan(&self.app, &call, &command)).await
+        handler::create(&self.app.flows, &call, (store::plans::NAMED, &command.marks), || propose_plan(&self.app, &call, &command)).await
     }
 
     async fn approve_plan(&self, request: Request<ApprovePlanRequest>) -> Result<Response<ApprovePlanResponse>, Status> {

@@ -19,7 +19,9 @@ mod wallets;
 
 use crate::app::App;
 use payterms_chassis::{AppError, error::reason};
+use std::collections::BTreeMap;
 use tonic::Status;
+use tonic_types::StatusExt;
 
 /// Serves all methods of the wallet.
 #[derive(Debug, Clone)]
@@ -28,8 +30,9 @@ pub struct Api {
     pub app: App,
 }
 
-/// The reason and message of one refused item, as its caller would get them if it had been sent by itself.
-fn reason_and_message(error: AppError) -> (String, String) {
+/// The reason, message and metadata of one refused item, as its caller would get them if it had been sent by itself.
+fn refused(error: AppError) -> (String, String, BTreeMap<String, String>) {
     let status = Status::from(error);
-    (reason(&status).unwrap_or_default(), status.message().to_owned())
+    let metadata = status.get_details_error_info().map(|info| info.metadata).unwrap_or_default();
+    (reason(&status).unwrap_or_default(), status.message().to_owned(), metadata.into_iter().collect())
 }

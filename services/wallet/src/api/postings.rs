@@ -1,6 +1,6 @@
 //! `PostingService`.
 
-use super::{Api, reason_and_message};
+use super::{Api, refused};
 use crate::{
     messages::postings as messages,
     use_cases::batch::{self, Outcome},
@@ -31,7 +31,7 @@ impl PostingService for Api {
                     indexes.push(results.len());
                     items.push(item);
                 }
-                Err(error) => (result.reason, result.message) = reason_and_message(error),
+                Err(error) => (result.reason, result.message, result.metadata) = refused(error),
             }
             results.push(result);
         }
@@ -57,7 +57,7 @@ fn write_outcome(result: &mut DebitResult, outcome: Outcome) -> Result<(), AppEr
             result.posting = PostDebitResponse::decode(answer.message.as_slice())?.posting;
             result.replayed = answer.replayed;
         }
-        Err(error) => (result.reason, result.message) = reason_and_message(error),
+        Err(error) => (result.reason, result.message, result.metadata) = refused(error),
     }
     Ok(())
 }

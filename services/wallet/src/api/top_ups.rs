@@ -3,6 +3,7 @@
 use super::Api;
 use crate::{
     messages::{top_up_refunds, top_ups as messages},
+    store,
     use_cases::top_ups,
 };
 use payterms_chassis::handler;
@@ -17,7 +18,10 @@ use tonic::{Request, Response, Status};
 impl TopUpService for Api {
     async fn create_top_up(&self, request: Request<CreateTopUpRequest>) -> Result<Response<CreateTopUpResponse>, Status> {
         let (call, command) = messages::create_top_up(request)?;
-        handler::write(&self.app.flows, &call, || top_ups::create::create_top_up(&self.app, &call, &command)).await
+        handler::create(&self.app.flows, &call, (store::top_ups::NAMED, &command.marks), || {
+            top_ups::create::create_top_up(&self.app, &call, &command)
+        })
+        .await
     }
 
     async fn get_top_up(&self, request: Request<GetTopUpRequest>) -> Result<Response<GetTopUpResponse>, Status> {

@@ -1,6 +1,6 @@
 //! `UsageService`.
 
-use super::{Api, reason_and_message};
+use super::{Api, refused};
 use crate::{
     commands::{batch::BatchItem, wallets::ListOfWallets},
     messages::usage as messages,
@@ -43,7 +43,7 @@ impl UsageService for Api {
                     indexes.push(results.len());
                     items.push(item);
                 }
-                Err(error) => (result.reason, result.message) = reason_and_message(error),
+                Err(error) => (result.reason, result.message, result.metadata) = refused(error),
             }
             results.push(result);
         }
@@ -123,7 +123,7 @@ fn write_outcome(result: &mut UsageResult, outcome: Outcome) -> Result<(), AppEr
             result.usage_record = RecordUsageResponse::decode(answer.message.as_slice())?.usage_record;
             result.replayed = answer.replayed;
         }
-        Err(error) => (result.reason, result.message) = reason_and_message(error),
+        Err(error) => (result.reason, result.message, result.metadata) = refused(error),
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ fn write_outcome(result: &mut UsageResult, outcome: Outcome) -> Result<(), AppEr
 fn count_refusal(tally: &mut RecordUsageStreamResponse, index: i64, request_id: String, error: AppError) {
     tally.refused_count += 1;
     if tally.refusals.len() < MAX_LISTED {
-        let (reason, message) = reason_and_message(error);
-        tally.refusals.push(UsageRefusal { index, request_id, reason, message });
+        let (reason, message, metadata) = refused(error);
+        tally.refusals.push(UsageRefusal { index, request_id, reason, message, metadata });
     }
 }

@@ -4,6 +4,7 @@ use super::Api;
 use crate::{
     commands::wallets::ListOfWallets,
     messages::wallets as messages,
+    store,
     use_cases::wallets::{open, read},
 };
 use futures::stream::BoxStream;
@@ -21,7 +22,8 @@ impl WalletService for Api {
 
     async fn open_wallet(&self, request: Request<OpenWalletRequest>) -> Result<Response<OpenWalletResponse>, Status> {
         let (call, command) = messages::open_wallet(request)?;
-        handler::write(&self.app.flows, &call, || open::open_wallet(&self.app, &call, &command)).await
+        handler::create(&self.app.flows, &call, (store::wallets::NAMED, &command.marks), || open::open_wallet(&self.app, &call, &command))
+            .await
     }
 
     async fn get_wallet(&self, request: Request<GetWalletRequest>) -> Result<Response<GetWalletResponse>, Status> {

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, Call, Fields,
     filter::{Field, Kind},
-    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
     render::{date, money, timestamp},
 };
 use payterms_kernel::{Id, Money, TenantId};
@@ -44,9 +44,10 @@ const DISPUTES: ListSpec = ListSpec {
         Field { name: "provider_reason", kind: Kind::Text },
         Field { name: "currency", kind: Kind::Text },
         Field { name: "amount", kind: Kind::Amount },
-        Field { name: "create_time", kind: Kind::Instant },
+        Field::CREATE_TIME,
+        Field::UPDATE_TIME,
     ],
-    orders: &[BY_CREATION],
+    orders: &[BY_CREATION, UPDATE_TIME],
     default: Order::NEWEST,
 };
 

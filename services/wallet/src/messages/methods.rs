@@ -9,24 +9,19 @@ use payterms_chassis::{AppError, Call, Fields, names::Name, page::Page, render::
 use payterms_kernel::Id;
 use payterms_proto::wallet::{
     peers::v1::{SwitchCreditLineRequest, switch_credit_line_request::To},
-    v1 as pb,
+    v1::{self as pb, payment_method::Kind},
 };
 use payterms_wallet_domain::{MethodKind, Methods, PaymentMethod};
 use tonic::Request;
 
 /// A kind that a request names.
-pub(super) fn method_kind(fields: &mut Fields, field: &str, number: i32) -> Option<MethodKind> {
-    use pb::payment_method::Kind;
-    match fields.choice(field, number)? {
+pub(super) fn method_kind(fields: &mut Fields, field: &str, number: i32, among: &[Kind]) -> Option<MethodKind> {
+    match fields.choice_among(field, number, among)? {
         Kind::Card => Some(MethodKind::Card),
         Kind::BankTransfer => Some(MethodKind::BankTransfer),
         Kind::BankDebit => Some(MethodKind::BankDebit),
         // The credit service switches lines.
-        Kind::CreditLine => {
-            fields.wrong(field, "ENUM_INVALID", "A credit line is activated, not set up or offered here.");
-            None
-        }
-        Kind::Unspecified => None,
+        Kind::CreditLine | Kind::Unspecified => None,
     }
 }
 
@@ -96,10 +91,10 @@ pub(super) fn method_name(customer: &str, method: Id<PaymentMethod>) -> String {
 /// A kind of method.
 pub(super) fn kind(kind: MethodKind) -> i32 {
     match kind {
-        MethodKind::Card => pb::payment_method::Kind::Card.into(),
-        MethodKind::BankTransfer => pb::payment_method::Kind::BankTransfer.into(),
-        MethodKind::BankDebit => pb::payment_method::Kind::BankDebit.into(),
-        MethodKind::CreditLine => pb::payment_method::Kind::CreditLine.into(),
+        MethodKind::Card => Kind::Card.into(),
+        MethodKind::BankTransfer => Kind::BankTransfer.into(),
+        MethodKind::BankDebit => Kind::BankDebit.into(),
+        MethodKind::CreditLine => Kind::CreditLine.into(),
     }
 }
 

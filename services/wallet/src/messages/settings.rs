@@ -16,7 +16,10 @@ use payterms_chassis::{
     render::{money, timestamp},
 };
 use payterms_kernel::{Money, TenantId};
-use payterms_proto::{google::r#type::Money as MoneyMessage, wallet::v1 as pb};
+use payterms_proto::{
+    google::r#type::Money as MoneyMessage,
+    wallet::v1::{self as pb, payment_method::Kind},
+};
 use payterms_wallet_domain::{
     MethodKind, StripeConnection, TaxKind, WalletSettings,
     stripe_connection::{is_account, is_webhook_secret, key_kind},
@@ -24,6 +27,8 @@ use payterms_wallet_domain::{
 use tonic::Request;
 
 const SETTINGS: &str = "walletSettings";
+/// What a tenant offers. Credit lines are the credit service's.
+const OFFERED: [Kind; 3] = [Kind::Card, Kind::BankTransfer, Kind::BankDebit];
 
 /// Names settings to read.
 pub fn get_wallet_settings(request: Request<pb::GetWalletSettingsRequest>) -> Result<TenantId, AppError> {
@@ -63,7 +68,7 @@ pub fn update_wallet_settings(request: Request<pb::UpdateWalletSettingsRequest>)
 fn parse_kinds(fields: &mut Fields, field: &str, numbers: &[i32]) -> Vec<MethodKind> {
     let mut kinds = Vec::new();
     for number in numbers.iter().take(10) {
-        let kind = method_kind(fields, field, *number);
+        let kind = method_kind(fields, field, *number, &OFFERED);
         if kind.is_some_and(|kind| kinds.contains(&kind)) {
             fields.wrong(field, "DUPLICATE_ITEM", "Name each kind once.");
         }
@@ -83,7 +88,7 @@ fn parse_minimums(fields: &mut Fields, messages: &[pb::Minimum]) -> Vec<(MethodK
     }
     let mut parsed: Vec<(MethodKind, Money)> = Vec::new();
     for (index, message) in messages.iter().enumerate() {
-        let kind = method_kind(fields, &format!("{field}[{index}].kind"), message.kind);
+        let kind = method_kind(fields, &format!("{field}[{index}].kind"), message.kind, &OFFERED);
         let least = fields.money(&format!("{field}[{index}].amount"), message.amount.as_ref(), Digits::MinorUnit);
         if parsed.iter().any(|(other, amount)| Some(*other) == kind && amount.currency() == least.currency()) {
             fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Write one minimum per kind and currency.");

@@ -7,7 +7,7 @@ use super::{
 use crate::commands::{customers::CustomerRef, methods::StartMethodSetup};
 use payterms_chassis::{AppError, Call, Fields, render::timestamp};
 use payterms_kernel::Id;
-use payterms_proto::wallet::v1 as pb;
+use payterms_proto::wallet::v1::{self as pb, payment_method::Kind};
 use payterms_wallet_domain::{MethodKind, MethodSetup, method_setup::SetupState};
 use tonic::Request;
 
@@ -15,10 +15,8 @@ use tonic::Request;
 pub fn start_method_setup(request: Request<pb::StartMethodSetupRequest>) -> Result<(Call, StartMethodSetup), AppError> {
     let (mut fields, message) = Fields::open(request)?;
     let parent = fields.name("parent", &message.parent, CUSTOMER);
-    let kind = method_kind(&mut fields, "kind", message.kind);
-    if kind == Some(MethodKind::BankTransfer) {
-        fields.wrong("kind", "ENUM_INVALID", "Nothing is saved of a bank transfer: set up a card or a bank account.");
-    }
+    // Nothing is saved of a bank transfer, and a credit line is activated.
+    let kind = method_kind(&mut fields, "kind", message.kind, &[Kind::Card, Kind::BankDebit]);
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
     Ok((call, StartMethodSetup { customer: customer_ref(&parent), kind: kind.unwrap_or(MethodKind::Card) }))
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, Call, Fields, etag,
     filter::{Field, Kind},
-    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order},
+    listing::{BY_CREATION, ListRequest, ListSpec, Listing, Order, UPDATE_TIME},
     render::{money, timestamp},
 };
 use payterms_kernel::{Id, Money, TenantId};
@@ -46,7 +46,7 @@ const WALLETS: ListSpec = ListSpec {
         Field::CREATE_TIME,
         Field::UPDATE_TIME,
     ],
-    orders: &[BY_CREATION],
+    orders: &[BY_CREATION, UPDATE_TIME],
     default: Order::OLDEST,
 };
 

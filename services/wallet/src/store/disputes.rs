@@ -4,8 +4,8 @@ use super::{money, unknown};
 use payterms_chassis::{
     AppError, WriteTx,
     filter::Comparison,
-    keyset::{self, Columns, Compared, Position},
-    listing::Listing,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order, UPDATE_TIME},
 };
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{
@@ -140,7 +140,8 @@ pub async fn list<C: ConnectionTrait>(
     if let Some(customer) = customer {
         query = query.filter(Column::CustomerId.eq(customer.uuid()));
     }
-    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &|_| None };
+    let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &compared, order: &order };
     keyset::page(query, listing, after, &columns)?.all(conn).await?.into_iter().map(dispute).collect()
 }
 
@@ -156,9 +157,17 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
         "currency" => Column::Currency,
         "amount" => Column::Amount,
         "create_time" => Column::CreatedAt,
+        UPDATE_TIME => Column::UpdatedAt,
         _ => return None,
     };
     Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Where a dispute is in a list of this order.
+#[must_use]
+pub fn position(dispute: &Dispute, order: Order) -> Position {
+    let key = if order.field == UPDATE_TIME { Key::Instant(dispute.updated_at) } else { Key::Id };
+    Position { key, id: dispute.id.uuid() }
 }
 
 /// Inserts or updates a dispute.

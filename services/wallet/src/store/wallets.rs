@@ -4,8 +4,8 @@ use super::{currency, debts, lot_cache::LotCache, lots, money, unknown};
 use payterms_chassis::{
     AppError, WriteTx,
     filter::Comparison,
-    keyset::{self, Columns, Compared, Position},
-    listing::Listing,
+    keyset::{self, Columns, Compared, Key, Position},
+    listing::{Listing, Order, UPDATE_TIME},
     marks,
     rows::{self, Rows},
 };
@@ -290,7 +290,8 @@ pub async fn list<C: ConnectionTrait>(
     }
     let backend = conn.get_database_backend();
     let filter = |comparison: &Comparison| marks::compared(backend, comparison).or_else(|| compared(comparison));
-    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &|_| None };
+    let order = |field: &str| (field == UPDATE_TIME).then(|| Column::UpdatedAt.into_simple_expr());
+    let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
     let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let mut live = lots::live_of(conn, tenant, &ids).await?;
@@ -307,8 +308,15 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
         "customer" => Column::CustomerId,
         "currency" => Column::Currency,
         "create_time" => Column::CreatedAt,
-        "update_time" => Column::UpdatedAt,
+        UPDATE_TIME => Column::UpdatedAt,
         _ => return None,
     };
     Some(Compared::As(column.into_simple_expr()))
+}
+
+/// Where a wallet is in a list of this order.
+#[must_use]
+pub fn position(wallet: &Wallet, order: Order) -> Position {
+    let key = if order.field == UPDATE_TIME { Key::Instant(wallet.updated_at) } else { Key::Id };
+    Position { key, id: wallet.id.uuid() }
 }

@@ -45,7 +45,7 @@ pub async fn list_draws(app: &App, list: &ListDraws) -> Result<ListDrawsResponse
         find_line(&conn, &LineRef { tenant: tenant.clone(), customer, line }).await?;
     }
     let mut found = draws::list(&conn, tenant, (list.customer, list.line), (listing, after)).await?;
-    let next_page_token = app.pages.cut(&listing.page, &mut found, |(_, draw)| draw.id.to_string());
+    let next_page_token = app.pages.cut(&listing.page, &mut found, |(_, draw)| draws::position(draw, listing.order).to_string());
     let mut ids: Vec<_> = found.iter().map(|(line, _)| *line).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -31,7 +31,7 @@ pub async fn list_credit_lines(app: &App, list: &ListLines) -> Result<ListCredit
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(&list.tenant).await?;
     let mut found = lines::list(&conn, &list.tenant, (list.customer, &list.states), (listing, after)).await?;
-    let next_page_token = app.pages.cut(&listing.page, &mut found, |line| line.id.to_string());
+    let next_page_token = app.pages.cut(&listing.page, &mut found, |line| lines::position(line, listing.order).to_string());
     let credit_lines = found.iter().map(|line| credit_line(&list.tenant, line)).collect::<Result<_, _>>()?;
     Ok(ListCreditLinesResponse { credit_lines, next_page_token })
 }

@@ -29,15 +29,15 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
         match &row.customer {
             Ok(new) => {
                 let customer = new_customer(&mut tx, &tenant, new, now);
-                if let Some(violation) = taken(&tx, &customer, &added).await? {
-                    imported.push(ImportedRow { line: row.line, customer: String::new(), violations: vec![violation] });
+                if let Some((violation, existing_customer)) = taken(&tx, &customer, &added).await? {
+                    imported.push(ImportedRow { line: row.line, violations: vec![violation], existing_customer, ..Default::default() });
                     continue;
                 }
                 let name = customer_name(&call.tenant, customer.id);
-                imported.push(ImportedRow { line: row.line, customer: name, violations: Vec::new() });
+                imported.push(ImportedRow { line: row.line, customer: name, ..Default::default() });
                 added.push(customer);
             }
-            Err(violations) => imported.push(ImportedRow { line: row.line, customer: String::new(), violations: violations.clone() }),
+            Err(violations) => imported.push(ImportedRow { line: row.line, violations: violations.clone(), ..Default::default() }),
         }
     }
     publish_customers(&mut tx, &added).await?;
@@ -48,15 +48,21 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
     tx.commit(ImportCustomersResponse { rows: imported, added_count, refused_count }).await
 }
 
-/// Why a customer cannot have its external id: another one has it, or an earlier one of the file.
-async fn taken(tx: &WriteTx, customer: &Customer, added: &[Customer]) -> Result<Option<String>, AppError> {
+/// Why a customer cannot have its external id: another one has it, or an earlier one of the file; with that one's name.
+async fn taken(tx: &WriteTx, customer: &Customer, added: &[Customer]) -> Result<Option<(String, String)>, AppError> {
     let own = customer.marks.external_id.as_deref();
-    if own.is_some() && added.iter().any(|other| other.marks.external_id.as_deref() == own) {
-        return Ok(Some("external_id: An earlier row of the file has it. Choose another.".to_owned()));
+    if own.is_some()
+        && let Some(other) = added.iter().find(|other| other.marks.external_id.as_deref() == own)
+    {
+        let violation = "external_id: An earlier row of the file has it. Choose another.".to_owned();
+        return Ok(Some((violation, customer_name(&tx.call().tenant, other.id))));
     }
     match must_be_free(tx, customers::NAMED, customer.id.uuid(), own).await {
         Ok(()) => Ok(None),
-        Err(AppError::Refused(refusal)) => Ok(Some(format!("external_id: {}", refusal.message))),
+        Err(AppError::Refused(refusal)) => {
+            let name = refusal.metadata.iter().find(|(key, _)| *key == "name").map(|(_, name)| name.clone());
+            Ok(Some((format!("external_id: {}", refusal.message), name.unwrap_or_default())))
+        }
         Err(error) => Err(error),
     }
 }

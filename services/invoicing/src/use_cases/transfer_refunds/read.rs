@@ -39,7 +39,8 @@ pub async fn list_transfer_refunds(app: &App, list: &ListOfCustomers) -> Result<
         return Ok(pb::ListTransferRefundsResponse::default());
     }
     let mut found = transfer_refunds::list(&conn, tenant, list.customer, (listing, after)).await?;
-    let next_page_token = app.pages.cut(&listing.page, &mut found, |own: &TransferRefund| transfer_refunds::position(own).to_string());
+    let next_page_token =
+        app.pages.cut(&listing.page, &mut found, |own: &TransferRefund| transfer_refunds::position(own, listing.order).to_string());
     let shown = if list.as_customer { messages::for_customer } else { messages::transfer_refund };
     let transfer_refunds = found.iter().map(|own| shown(tenant, own)).collect::<Result<_, _>>()?;
     Ok(pb::ListTransferRefundsResponse { transfer_refunds, next_page_token })

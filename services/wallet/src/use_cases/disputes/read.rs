@@ -30,7 +30,7 @@ pub async fn list_disputes(app: &App, list: &ListDisputes) -> Result<pb::ListDis
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
     let mut listed = disputes::list(&conn, tenant, list.customer, (listing, after)).await?;
-    let next_page_token = app.pages.cut(&listing.page, &mut listed, |dispute| dispute.id.to_string());
+    let next_page_token = app.pages.cut(&listing.page, &mut listed, |dispute| disputes::position(dispute, listing.order).to_string());
     let disputes = listed.iter().map(|dispute| messages::dispute(tenant, dispute)).collect();
     Ok(pb::ListDisputesResponse { disputes, next_page_token })
 }

@@ -7,10 +7,7 @@ use crate::{
     messages::wallets as messages,
     store::{entries, wallets},
 };
-use payterms_chassis::{
-    AppError,
-    keyset::{Key, Position},
-};
+use payterms_chassis::AppError;
 use payterms_kernel::Money;
 use payterms_proto::wallet::v1 as pb;
 
@@ -37,7 +34,7 @@ pub async fn list_wallets(app: &App, list: &ListWallets) -> Result<pb::ListWalle
     let mut listed = wallets::list(&conn, tenant, list.customer, (&list.listing, after)).await?;
     drop(conn);
     let now = app.db.tenant_now(tenant).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |wallet| Position { key: Key::Id, id: wallet.id.uuid() }.to_string());
+    let next_page_token = app.pages.cut(page, &mut listed, |wallet| wallets::position(wallet, list.listing.order).to_string());
     let wallets = listed.iter().map(|wallet| messages::wallet(tenant, wallet, now)).collect::<Result<_, _>>()?;
     Ok(pb::ListWalletsResponse { wallets, next_page_token })
 }
