@@ -28,7 +28,7 @@ on_both!(
     the_work_of_a_suspended_tenant_waits,
 );
 
-const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
+pub(crate) const START: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
 const HOUR: i64 = 3_600;
 
 #[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]

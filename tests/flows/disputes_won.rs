@@ -3,7 +3,7 @@
 
 use crate::{
     chargebacks::{charges, take_back},
-    clocks::advance,
+    clocks::{self, advance},
     collections::desk,
     disputes::{all_holds, decide, disputed, list, pay_by, posted, until_invoice},
     disputes_of_parts::{charge_of, take_part},
@@ -11,6 +11,7 @@ use crate::{
     invoices::{draft, issued, line, taxed},
     mails::{mails_of, text},
     postpaid::first_of,
+    recharges,
     rig::until,
     sources::{count_of, named_sources},
     top_up_refunds::refund,
@@ -20,11 +21,15 @@ use crate::{
 use payterms_proto::{
     google::r#type::Money,
     invoicing::v1::{MailKind, Receipt, invoice::State},
-    wallet::v1::{GetTopUpRequest, ListLotsRequest, LoseDisputeRequest, TopUp, dispute, entry::Kind, top_up, top_up_refund},
+    wallet::v1::{
+        AutoRecharge, GetTopUpRequest, ListLotsRequest, ListTopUpsRequest, LoseDisputeRequest, TopUp, auto_recharge::ThresholdRecharge,
+        dispute, entry::Kind, top_up, top_up_refund,
+    },
 };
 use payterms_suite::{
     Session,
     client::{amount, request_id},
+    shop as shops,
 };
 use payterms_testkit::{World, on_both, reason};
 
@@ -35,6 +40,7 @@ on_both!(
     a_debt_that_was_paid_meanwhile_is_credit_of_the_disputed_purchase,
     a_statement_says_that_an_invoice_is_disputed,
     what_the_issuer_left_of_a_lost_purchase_goes_back,
+    a_won_dispute_ends_the_wait_of_auto_recharge,
 );
 
 /// Purchases are taxed with 10 %.
@@ -244,5 +250,38 @@ async fn a_statement_says_that_an_invoice_is_disputed(world: &World) {
     let past_due = march.split("Past due:").nth(1).and_then(|rest| rest.split("Disputed;").next()).unwrap_or_else(|| panic!("{march}"));
     assert!(past_due.contains(&late.number) && !past_due.contains(&desk.invoice.number), "{march}");
     assert!(march.contains(&row) && march.contains("Bank transfers go to"), "{march}");
+    all_holds(world).await;
+}
+
+/// While a charge is disputed the rules wait (docs/domain/wallet.md#recharge-pause). Won, they buy as soon as they require credit, and not
+/// first when the wait would have ended.
+async fn a_won_dispute_ends_the_wait_of_auto_recharge(world: &World) {
+    world.tenant("acme").await;
+    clocks::start(world, "acme", "seed").await;
+    let customer = world.customer("acme", "GB").await;
+    let wallet = world.wallet(&customer, "USD").await;
+    let (admin, owner) = (world.someone("CUSTOMER_ADMIN", Some(&customer)), world.someone("OWNER", None));
+    shops::open(&owner, "acme").await.unwrap();
+    card(world, &admin, &customer, "tok_visa").await;
+    bought(&admin, &wallet, "", 60).await;
+    let rules = AutoRecharge {
+        threshold: amount("USD", 50, 0),
+        threshold_recharge: amount("USD", 40, 0).map(ThresholdRecharge::ThresholdAmount),
+        ..AutoRecharge::default()
+    };
+    recharges::set(&admin, &wallet, rules).await.unwrap();
+    let simulator = world.suite.simulator.clone();
+    let charge = charges(&simulator).await.remove(0);
+    take_back(&simulator, &charge).await;
+    disputed(&owner, dispute::State::Open).await;
+    decide(&simulator, &charge, "won").await;
+    disputed(&owner, dispute::State::Won).await;
+    world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 20, 0))).await.unwrap();
+    advance(world, clocks::START + 60).await;
+    let read = async || {
+        let list = ListTopUpsRequest { parent: wallet.clone(), ..Default::default() };
+        Ok(admin.top_ups().list_top_ups(list).await?.into_inner().top_ups)
+    };
+    until(read, |all: &Vec<TopUp>| all.iter().filter(|own| own.state() == top_up::State::Succeeded).count() == 2).await;
     all_holds(world).await;
 }

@@ -131,7 +131,7 @@ async fn what_is_only_checked_writes_nothing_and_then_is_done(world: &World) {
         let staff = staff.clone();
         async move { staff.invoices().create_invoice(request).await }
     };
-    let invoice = checked_and_done(world, "invoicing", write).await.invoice.unwrap().name;
+    let invoice = Box::pin(checked_and_done(world, "invoicing", write)).await.invoice.unwrap().name;
     let issue = |request_id, validate_only| {
         let request = FinalizeInvoiceRequest { request_id, name: invoice.clone(), validate_only, ..FinalizeInvoiceRequest::default() };
         let owner = owner.clone();

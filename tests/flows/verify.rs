@@ -131,8 +131,8 @@ async fn verified(database: Database) {
             && !out.contains("I3"),
         "{out}"
     );
-    let (code, out, _) = payterms(&world, &["verify", "--tenant", "nobody", "--service", "plans"]).await;
-    assert_eq!(code, 0, "{out}");
+    let (code, out, err) = payterms(&world, &["verify", "--tenant", "nobody", "--service", "plans"]).await;
+    assert!(code == 1 && err.contains("There is no tenant \"nobody\"."), "of whom there is nothing, all would hold: {out} {err}");
     world.end().await;
 }
 

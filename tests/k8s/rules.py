@@ -210,7 +210,7 @@ def policies_are_the_topology(rendering):
                     yield f"NetworkPolicy {name}: it lets out to {peer} at {sorted(ports)}"
         ports = {port["port"] for rule in spec.get("egress") or [] if "to" not in rule for port in rule.get("ports", [])}
         allowed = {465, 587} if name == "invoicing" else set()
-        allowed |= {443} if "providers" in rendering.name and name in ("invoicing", "credit", "gateway") else set()
+        allowed |= {443} if "providers" in rendering.name and name in ("invoicing", "credit", "wallet", "gateway") else set()
         if ports != allowed:
             yield f"NetworkPolicy {name}: ports {sorted(ports ^ allowed)} are open to every address, or closed"
         # Every service sends its own webhooks.

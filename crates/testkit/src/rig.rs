@@ -27,7 +27,7 @@ pub struct Rig {
     pub(crate) options: Vec<String>,
     suite: Option<Process>,
     _simulator: Process,
-    _broker: Option<Broker>,
+    broker: Option<Broker>,
 }
 
 /// Who is there after `prepare`.
@@ -50,7 +50,7 @@ impl Rig {
         let has_bus = options.iter().any(|option| option.starts_with("--bus"));
         let broker = if has_bus { None } else { Broker::of_tests().await };
         let options = options.iter().cloned().chain(broker.as_ref().map(Broker::option)).collect();
-        let mut rig = Self { binary, folder, gateway, provider, postgres, options, suite: None, _simulator: simulator, _broker: broker };
+        let mut rig = Self { binary, folder, gateway, provider, postgres, options, suite: None, _simulator: simulator, broker };
         rig.restart(None).await;
         rig
     }
@@ -59,6 +59,12 @@ impl Rig {
     #[must_use]
     pub fn data(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Whether events go by the broker of `TEST_BUS`.
+    #[must_use]
+    pub fn has_broker(&self) -> bool {
+        self.broker.is_some()
     }
 
     /// Stops the suite.

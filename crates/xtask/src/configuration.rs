@@ -157,7 +157,7 @@ mod tests {
         let line = |name: &str| page.lines().find(|line| line.starts_with(&format!("| `{name}` "))).unwrap().to_owned();
         assert!(line("PAYTERMS_DATABASE_URL").contains("required"), "{page}");
         assert!(line("PAYTERMS_OWNER_DATABASE_URL_FILE").ends_with("| `payterms-migrate` |"), "{page}");
-        assert!(line("PAYTERMS_ISSUER").ends_with("| `payterms-gateway` |"), "{page}");
+        assert!(line("PAYTERMS_ISSUER").ends_with("| `payterms-gateway`, `payterms` |"), "{page}");
         assert!(page.contains("| `token --role` | required |"), "{page}");
     }
 }

@@ -7,20 +7,20 @@ use std::{
     path::Path,
 };
 
-/// The rooms of a service in their order: data, ports, what use cases get, rows, the contract's messages, other services, the use cases, and
+/// The rooms of a service in their order: data, rows, ports, what use cases get, the contract's messages, other services, the use cases, and
 /// what calls these.
 const OF_SERVICE: &[&str] = &[
     "documents",
     "templates",
     "commands",
     "bank_files",
+    "store",
     "bank_data",
     "holder_name",
     "mailer",
     "provider",
     "tax_register",
     "app",
-    "store",
     "messages",
     "peers",
     "use_cases",

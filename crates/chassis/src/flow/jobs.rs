@@ -185,10 +185,11 @@ fn ordinal_of(request_id: Uuid) -> i64 {
     i64::try_from((high ^ low) >> 1).unwrap_or_default()
 }
 
-/// Schedules a job for a subject unless it is scheduled already, so that repeated calls do not postpone it again and again.
+/// Schedules a job for a subject unless it is scheduled for then or before, so that repeated calls do not postpone it again and again.
+/// A row that is due is read and not touched: whoever executes it holds it and may wait for what this caller has locked.
 pub async fn schedule_once(tx: &WriteTx, job: &str, subject: &str, due: DateTime<Utc>) -> Result<(), DbErr> {
-    let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND subject = $3";
-    let values = vec![tx.call().tenant.as_str().into(), job.into(), subject.into()];
+    let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND subject = $3 AND due_at <= $4";
+    let values = vec![tx.call().tenant.as_str().into(), job.into(), subject.into(), due.into()];
     if sql::one(tx.conn(), select, values).await?.is_some() {
         return Ok(());
     }

@@ -11,7 +11,10 @@ use crate::{
     },
 };
 use clap::Args;
-use payterms_proto::common::v1::{CheckRequest, CheckedRule};
+use payterms_proto::{
+    common::v1::{CheckRequest, CheckedRule},
+    invoicing::v1::GetTenantRequest,
+};
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 use tonic::Code;
@@ -89,12 +92,24 @@ fn millis(rule: &CheckedRule) -> u64 {
     rule.duration.as_ref().map_or(0, millis_of)
 }
 
+/// Refuses a tenant that there is not: nothing of it could be wrong. Where invoicing does not answer, the check says so itself.
+async fn must_exist(session: &Session, slug: &str) -> Result<(), String> {
+    let request = GetTenantRequest { name: format!("tenants/{slug}") };
+    match session.tenants().get_tenant(request).await {
+        Err(status) if matches!(status.code(), Code::NotFound | Code::InvalidArgument) => Err(format!("There is no tenant {slug:?}.")),
+        _ => Ok(()),
+    }
+}
+
 /// The whole of the command.
 ///
 /// # Errors
 /// A sentence if no service could be asked.
 pub async fn run(options: &VerifyOptions, data: &Path) -> Result<Outcome, String> {
     let session = options.connection.session(data, "OPERATOR", None)?;
+    if let Some(slug) = &options.tenant {
+        must_exist(&session, slug).await?;
+    }
     let mut all = Vec::new();
     for service in Service::chosen(&options.services) {
         let mut verified = check(&session, service, options).await;

@@ -141,17 +141,20 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
         None if invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive) => {}
         None => facts.extend(collection(invoice, calendar.zone, context)),
     }
+    let ends = lapse(invoice, calendar, context.is_suggested).filter(|_| invoice.state == InvoiceState::Open);
     if invoice.state == InvoiceState::Open {
-        facts.extend(lapse(invoice, calendar, context.is_suggested));
+        facts.extend(ends.iter().cloned());
         facts.push(reminder(invoice, calendar, context)?);
     }
     // What is due at once happens in a moment.
-    facts.iter_mut().for_each(|fact| fact.at = fact.at.map(|at| at.max(calendar.now)));
+    for fact in &mut facts {
+        fact.at = fact.at.map(|at| at.max(calendar.now));
+    }
     // What waits for a payment under way comes only where that fails.
     let is_reserved = invoice.pending.is_positive() && !invoice.payable()?.is_positive();
     let comes = |fact: &&Fact| fact.at.is_some() && (!is_reserved || fact.topic == Topic::Pending);
     let next = facts.iter().filter(comes).min_by_key(|fact| fact.at).cloned();
-    let next = match next.or_else(|| for_a_person.into_iter().next()) {
+    let next = match next.or_else(|| for_a_person.into_iter().chain(ends).next()) {
         Some(next) => next,
         None => nothing_planned(invoice)?,
     };
@@ -203,13 +206,19 @@ fn proposed(own: &Proposal) -> Fact {
 /// When an offer of credit is over: not while what came in waits for a person.
 fn lapse(invoice: &Invoice, Calendar { zone, today, .. }: Calendar<'_>, is_suggested: bool) -> Option<Fact> {
     let due = invoice.issue.as_ref().filter(|_| invoice.top_up.is_some())?.due_date;
-    let at = due.succ_opt().map(|day| start_of_day(zone, day)).filter(|_| !is_suggested);
-    let sentence = if is_suggested && due < today {
-        "The transfer is awaited no more: what did not come is taken off and the offer ends, once it is clear what came in.".to_owned()
-    } else if is_suggested {
-        format!("The transfer comes in by {due}, or what did not come is taken off and the offer ends, once it is clear what came in.")
-    } else {
-        format!("The transfer comes in by {due}, or what did not come is taken off and the offer ends.")
+    // Where its last day passed while a person had to say what came in, it ends at the next midnight.
+    let at = due.max(today).succ_opt().map(|day| start_of_day(zone, day)).filter(|_| !is_suggested);
+    let sentence = match (is_suggested, due < today) {
+        (true, true) => {
+            "A transfer that may be for it came in, and a person says whether it is. Then what did not come is taken off, and the \
+                         offer ends."
+                .to_owned()
+        }
+        (true, false) => {
+            format!("The transfer comes in by {due}, or what did not come is taken off and the offer ends, once it is clear what came in.")
+        }
+        (false, true) => format!("The transfer was awaited until {due}: what did not come is taken off, and the offer ends."),
+        (false, false) => format!("The transfer comes in by {due}, or what did not come is taken off and the offer ends."),
     };
     Some(Fact { topic: Topic::State, sentence, at })
 }

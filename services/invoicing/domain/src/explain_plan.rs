@@ -63,7 +63,9 @@ impl PlanOutlook {
             let sentence = "While the dispute is open, no instalment of the payment plan is collected or late.";
             return vec![fact(Topic::Collection, sentence.to_owned(), None)];
         }
-        let due = around.spared_until.map_or(next.due, |spared| spared.max(next.due));
+        // What is taken by itself is taken on the first day on which anything follows; who pays by hand has until the day before.
+        let last = around.spared_until.and_then(|spared| if self.automatic { Some(spared) } else { spared.pred_opt() });
+        let due = last.map_or(next.due, |last| last.max(next.due));
         let (sentence, at) = self.collection(next, due, around);
         let mut facts = vec![fact(Topic::Collection, sentence, at)];
         if let Some(last) = self.last_day.filter(|_| !self.under_way) {

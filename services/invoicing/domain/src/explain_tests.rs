@@ -102,6 +102,12 @@ fn of_a_plan_it_says_what_is_collected_when_and_when_the_plan_ends() {
     assert!(without.contains("no saved payment method can be charged"), "{without}");
     let by_hand = planned(PlanOutlook { automatic: false, ..plan.clone() }, true).next.sentence;
     assert!(by_hand.starts_with("The customer pays the payment plan's instalment of 55.00 USD by 2026-01-28"), "{by_hand}");
+    // Until the day before anything follows from what a lost dispute has opened again.
+    let mut again = invoices(&[100]).remove(0);
+    again.no_consequence_before = Some(day("2026-02-03"));
+    let plan_by_hand = PlanOutlook { automatic: false, ..plan.clone() };
+    let said = explain(&again, on("2026-01-31"), &Context { plan: Some(plan_by_hand), ..DECLINED }).unwrap();
+    assert!(said.facts.iter().any(|own| own.sentence.contains("instalment of 55.00 USD by 2026-02-02")), "{said:?}");
     let due = Some(NextInstalment { unpaid: usd(55), due: day("2026-01-09") });
     let tried =
         PlanOutlook { next: due, failures: 2, failure: "the card was declined by its bank", next_try: midnight("2026-01-12"), ..plan };

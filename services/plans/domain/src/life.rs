@@ -173,7 +173,8 @@ impl Plan {
         }
         // The debit of a bank account takes days. The instalment is not late while such an attempt is under way, nor before the
         // customer knows that a payment was taken back.
-        if late && !self.is_collecting() && !self.is_spared(today) && !(collects_first && self.state == PlanState::Active) {
+        let may_be_paid = self.is_collecting() || self.is_spared(today) || collects_first && self.state == PlanState::Active;
+        if late && !may_be_paid {
             if self.state == PlanState::Active {
                 self.go(Verb::Miss, Actor::suite(), "", now)?;
                 self.late_since = Some(today);

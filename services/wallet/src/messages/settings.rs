@@ -121,11 +121,15 @@ pub fn connect_stripe(request: Request<pb::ConnectStripeRequest>) -> Result<(Cal
     let secret_key = fields.token("secret_key", &message.secret_key, 1, 255);
     let kind = key_kind(&secret_key);
     if kind.is_none() && !secret_key.is_empty() {
-        fields.wrong("secret_key", "FIELD_INVALID_CHARS", "Use a secret or restricted key: it begins with sk_ or rk_.");
+        fields.wrong("secret_key", "FIELD_INVALID_CHARS", "Use a secret or restricted key whole, as Stripe shows it: sk_test_, sk_live_, rk_test_ or rk_live_, then at least ten letters and digits.");
     }
     let webhook_secret = fields.token("webhook_secret", &message.webhook_secret, 1, 255);
     if !webhook_secret.is_empty() && !is_webhook_secret(&webhook_secret) {
-        fields.wrong("webhook_secret", "FIELD_INVALID_CHARS", "Use the signing secret of the endpoint: it begins with whsec_.");
+        fields.wrong(
+            "webhook_secret",
+            "FIELD_INVALID_CHARS",
+            "Use the signing secret of the endpoint whole, as Stripe shows it: whsec_, then at least ten letters and digits.",
+        );
     }
     let connected_account = fields.token("connected_account", &message.connected_account, 0, 100);
     if !connected_account.is_empty() && !is_account(&connected_account) {
