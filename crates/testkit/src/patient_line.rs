@@ -23,7 +23,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Code, Status, transport::Channel};
 use tower::ServiceExt;
@@ -47,6 +47,8 @@ pub struct PatientLine {
 
 #[derive(Debug)]
 struct Own {
+    /// One permit lets one call through. So a test decides how many calls each of its steps meets, and not the machine's speed.
+    let_through: Semaphore,
     doors: Vec<Channel>,
     /// The door that calls go to: it changes when one does not answer.
     door: AtomicUsize,
@@ -56,14 +58,15 @@ struct Own {
 }
 
 impl PatientLine {
-    /// Opens one at an address, to these doors.
+    /// Opens one at an address, to these doors. It lets through only the calls that a test asks for.
     ///
     /// # Panics
     /// Where the address is taken.
     pub async fn open(at: SocketAddr, doors: Vec<Channel>) -> Self {
         let listener = TcpListener::bind(at).await.expect("the address is free");
         let (stop, zero) = (CancellationToken::new(), AtomicUsize::default);
-        let own = Arc::new(Own { doors, door: zero(), answered: zero(), sent_again: zero(), seen: Mutex::default() });
+        let let_through = Semaphore::new(0);
+        let own = Arc::new(Own { let_through, doors, door: zero(), answered: zero(), sent_again: zero(), seen: Mutex::default() });
         let carrying = own.clone();
         let routes = axum::Router::new().fallback(move |request: Request| {
             let own = carrying.clone();
@@ -79,8 +82,19 @@ impl PatientLine {
         (self.own.answered.load(Ordering::Relaxed), self.own.sent_again.load(Ordering::Relaxed))
     }
 
-    /// Waits until so many more calls are answered.
+    /// Lets so many more calls through.
+    pub fn let_through(&self, calls: usize) {
+        self.own.let_through.add_permits(calls);
+    }
+
+    /// Lets all calls through that come.
+    pub fn let_all_through(&self) {
+        self.let_through(Semaphore::MAX_PERMITS / 2);
+    }
+
+    /// Lets so many more calls through, and waits until as many are answered.
     pub async fn goes_on(&self, calls: usize) {
+        self.let_through(calls);
         let wanted = self.counts().0 + calls;
         while self.counts().0 < wanted {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -90,6 +104,9 @@ impl PatientLine {
 
 impl Own {
     async fn carry(&self, request: Request) -> Response {
+        if let Ok(permit) = self.let_through.acquire().await {
+            permit.forget();
+        }
         let (head, body) = request.into_parts();
         // What a client streams is small here, and is sent as a whole.
         let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
