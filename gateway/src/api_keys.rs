@@ -123,7 +123,8 @@ impl ApiKeys {
             let message = "Too many API keys that nobody knows are sent. Retry after the delay.";
             return Err(Box::new(refused(Refusal::new(Kind::Exhausted, "OVERLOADED", message))));
         }
-        timeout(BUDGET, self.ask(hash)).await.unwrap_or_else(|_| Err(Box::new(unavailable())))
+        // Boxed, since it is rare and its state is larger than that of all else.
+        Box::pin(timeout(BUDGET, self.ask(hash))).await.unwrap_or_else(|_| Err(Box::new(unavailable())))
     }
 
     /// What was answered about a key a while ago.

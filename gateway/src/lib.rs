@@ -19,7 +19,7 @@ pub mod webhooks;
 use axum::middleware::from_fn;
 use clap::{Args, Parser};
 pub use connect::CorsOptions;
-use connect::Door;
+use connect::{Door, Methods};
 use identity::{KeyOptions, KeySet, TokenOptions};
 use limits::{LimitOptions, Limits};
 use payterms_chassis::{
@@ -46,9 +46,10 @@ use payterms_proto::gateway::v1::{
     webhook_delivery_service_server::WebhookDeliveryServiceServer,
 };
 use readiness::Asker;
-use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{convert::Infallible, ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tower::service_fn;
 
 /// Options that only the gateway has.
 #[derive(Debug, Clone, Args)]
@@ -143,7 +144,7 @@ pub async fn start(
     let asker = if listeners.probes.is_some() { Asker::World } else { Asker::Supervisor };
     let (at_door, for_probes) = (readiness::readyz(tokens.clone(), asker), readiness::readyz(tokens.clone(), Asker::Supervisor));
     let signer = Signer::read(keys, "gateway", Arc::new(SystemClock))?;
-    let pools = pools(network, route::CONNECTIONS);
+    let pools = pools(network, route::connections());
     let clients = Peers::new(signer.clone(), pools.clone());
     let web = web::routes(web::Web::new(clients.clone(), options.simulator.clone())).merge(connect::about(&access)).merge(at_door);
     let versions = Arc::new(versions::Versions::new(&topology::load()?, clients.clone()));
@@ -168,12 +169,16 @@ pub async fn start(
         .layer(from_fn(layers::deadline))
         .layer(from_fn(move |request, next| route::admit(guard.clone(), request, next)));
     let unauthenticated = open.routes.route_layer(from_fn(layers::small_message));
+    let services = router.clone();
     let calls = unauthenticated.merge(gathered).fallback(move |request: axum::extract::Request| {
         let router = router.clone();
         async move { router.pass(request).await }
     });
-    let door = Door::new(layers::edge(calls));
-    let routes = layers::edge(web).fallback(move |request: axum::extract::Request| door.clone().answer(request));
+    let door = Door::new(Methods { own: layers::edge(calls), services });
+    let routes = layers::edge(web).fallback_service(service_fn(move |request: axum::extract::Request| {
+        let door = door.clone();
+        async move { Ok::<_, Infallible>(door.answer(request).await) }
+    }));
     let routes = options.cors.wrap(routes)?;
     serve_probes(listeners.probes, open.probes.merge(for_probes), stop.clone());
     Running::spawn(listeners.calls, |listener| serve::serve(listener, routes, port, stop))

@@ -43,10 +43,14 @@ const API_KEY: &str = "x-api-key";
 
 /// Leaves the headers that a service reads, and those of the operator's own proxies (`x-…`).
 pub(crate) fn keep_passed_on(headers: &mut HeaderMap) {
+    let is_kept = |name: &str| PASSED_ON.contains(&name) || name.starts_with("x-") && name != API_KEY;
+    // Of several values of one header, only the first comes with its name.
+    let mut keeps = false;
     let given = std::mem::take(headers);
-    let kept =
-        given.iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str()) || name.as_str().starts_with("x-") && name.as_str() != API_KEY);
-    headers.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+    headers.extend(given.into_iter().filter(|(name, _)| {
+        keeps = name.as_ref().map_or(keeps, |name| is_kept(name.as_str()));
+        keeps
+    }));
 }
 
 #[cfg(test)]

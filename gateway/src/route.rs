@@ -58,11 +58,17 @@ async fn receive_whole(
     let longest = Incoming::longest(&request, most);
     let large = || standing.begin(Kind::LargeMessages, longest.div_ceil(body::MESSAGE));
     let received = body::whole_if(request, longest, large).await?;
-    Ok((Incoming::translate(received, most, &known.caller).await?, under_way))
+    let is_translated = received.extensions().get::<Incoming>().is_some();
+    let whole = if is_translated { Box::pin(Incoming::translate(received, most, &known.caller)).await? } else { received };
+    Ok((whole, under_way))
 }
 
-/// Connections to each replica of a service for calls with one message. One more is used for streams.
-pub const CONNECTIONS: usize = 4;
+/// Connections to each replica of a service for calls with one message: one for each processor here, so that they do not wait for each
+/// other, and no more, since the calls of a busy connection share its reads and writes. One more is used for streams.
+#[must_use]
+pub fn connections() -> usize {
+    std::thread::available_parallelism().map_or(2, |processors| processors.get().clamp(2, 8))
+}
 
 impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -123,7 +129,10 @@ impl Router {
         metadata::keep_passed_on(headers);
         let bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Box::new(unknown()))?;
         headers.insert("authorization", bearer);
-        if let Ok(trace) = HeaderValue::from_str(&telemetry::trace_parent()) {
+        // Where no trace is recorded here, the caller's goes on.
+        if let Ok(trace) = HeaderValue::try_from(telemetry::trace_parent())
+            && !trace.is_empty()
+        {
             headers.insert("traceparent", trace);
         }
         let budget = headers.get("grpc-timeout").and_then(|timeout| parse_timeout(timeout.to_str().ok()?));

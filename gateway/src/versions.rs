@@ -18,6 +18,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Clock, SystemClock, TenantId};
 use payterms_proto::common::peers::v1::{GetVersionsRequest, version_service_client::VersionServiceClient};
+use quick_cache::Equivalent;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
@@ -39,6 +40,16 @@ const OWNER_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// An aggregate of a tenant: its type and id.
 type Aggregate = (TenantId, String, String);
+
+/// Finds an aggregate without a copy of its key. It hashes as the key does.
+#[derive(Hash)]
+struct Named<'a>(&'a TenantId, &'a str, &'a str);
+
+impl Equivalent<Aggregate> for Named<'_> {
+    fn equivalent(&self, (tenant, kind, id): &Aggregate) -> bool {
+        self.0 == tenant && self.1 == kind && self.2 == id
+    }
+}
 
 /// The versions that recent answers named, and the owners of aggregates.
 #[derive(Debug)]
@@ -77,35 +88,32 @@ impl Versions {
         mut request: Request<Body>,
         until: Instant,
     ) -> Result<Response<Incoming>, NoAnswer> {
-        let message = request.extensions_mut().remove::<Small>();
-        let named = message.as_ref().map_or(&[][..], |Small(message)| message);
-        if let Some(versions) = self.for_call(caller, request.headers(), named) {
+        let message = request.extensions_mut().remove::<Small>().map(|Small(message)| message);
+        let named = message.as_ref().map_or_else(Vec::new, |message| copies::named_in(message));
+        if let Some(versions) = self.for_call(caller, request.headers(), &named) {
             request.headers_mut().insert(VERSION, versions);
         }
-        let (head, body) = request.into_parts();
-        let kept = message.clone();
-        let again = message.clone().map(|Small(message)| Outgoing { head: head.clone(), body: Payload::Whole(message) });
-        let body = message.map_or_else(|| Payload::Once(body), |Small(message)| Payload::Whole(message));
-        let mut answer = pool.send(Outgoing { head, body }, lane).await?;
-        self.remember(caller, answer.headers(), kept.as_ref().map_or(&[][..], |Small(message)| message));
+        let (mut head, body) = request.into_parts();
+        let body = message.clone().map_or_else(|| Payload::Once(body), Payload::Whole);
+        let mut answer = pool.send(Outgoing { head: &head, body }, lane).await?;
+        self.remember(caller, answer.headers(), &named);
         let time_left = || until.saturating_duration_since(Instant::now());
-        if let (Some(copies), Some(mut again)) = (answer.headers_mut().remove(COPIES), again)
+        if let (Some(copies), Some(message)) = (answer.headers_mut().remove(COPIES), message)
             && let Some(newest) = self.of_owners(caller, &copies, time_left()).await
             && let Ok(timeout) = HeaderValue::from_str(&format!("{}m", time_left().as_millis()))
         {
-            again.head.headers.insert(VERSION, newest);
-            again.head.headers.insert("grpc-timeout", timeout);
-            answer = pool.send(again, lane).await?;
+            head.headers.insert(VERSION, newest);
+            head.headers.insert("grpc-timeout", timeout);
+            answer = pool.send(Outgoing { head: &head, body: Payload::Whole(message) }, lane).await?;
             answer.headers_mut().remove(COPIES);
         }
         Ok(answer)
     }
 
     /// Remembers the versions that an answer names, and beside what the call named.
-    fn remember(&self, caller: &Caller, answer: &HeaderMap, message: &[u8]) {
+    fn remember(&self, caller: &Caller, answer: &HeaderMap, by_call: &[(String, String)]) {
         let Some(named) = answer.get(VERSION).and_then(|named| named.to_str().ok()) else { return };
         let now = SystemClock.now();
-        let by_call = copies::named_in(message);
         for Version { kind, id, number } in copies::parse_list(named).filter(|version| self.owners.contains_key(&version.kind)) {
             // An operator has no tenant. The version of a tenant that it changes is remembered for that tenant.
             let changed_tenant = (kind == "tenant").then(|| id.parse().ok()).flatten();
@@ -114,7 +122,7 @@ impl Versions {
             let _guard = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
             let changed = (key.1.clone(), key.2.clone());
             if !by_call.contains(&changed) {
-                for (kind, id) in &by_call {
+                for (kind, id) in by_call {
                     let at = (key.0.clone(), kind.clone(), id.clone());
                     let mut beside = self.beside.get(&at, now).unwrap_or_default();
                     beside.retain(|known| *known != changed);
@@ -130,23 +138,20 @@ impl Versions {
     }
 
     /// The versions for which a service must wait before it answers a call: those that the caller sends, and those that are
-    /// remembered of its tenant, of the resources that its message names, and beside these.
-    fn for_call(&self, caller: &Caller, headers: &HeaderMap, message: &[u8]) -> Option<HeaderValue> {
+    /// remembered of its tenant, of the resources that its message names (`named`), and beside these.
+    fn for_call(&self, caller: &Caller, headers: &HeaderMap, named: &[(String, String)]) -> Option<HeaderValue> {
         let sent = headers.get(VERSION);
         let Some(tenant) = &caller.tenant else { return sent.cloned() };
         let now = SystemClock.now();
         let mut versions = Vec::new();
-        let own_tenant = ("tenant".to_owned(), tenant.to_string());
-        let mut named = copies::named_in(message);
-        let beside = named.iter().filter_map(|(kind, id)| self.beside.get(&(tenant.clone(), kind.clone(), id.clone()), now)).flatten();
+        let beside = named.iter().filter_map(|(kind, id)| self.beside.get(&Named(tenant, kind, id), now)).flatten();
         let beside: Vec<_> = beside.filter(|aggregate| !named.contains(aggregate)).collect();
-        named.extend(beside);
-        for (kind, id) in std::iter::once(own_tenant).chain(named) {
-            let key = (tenant.clone(), kind, id);
-            if let Some(number) = self.newest.get(&key, now)
+        let of_message = named.iter().chain(&beside).map(|(kind, id)| (kind.as_str(), id.as_str()));
+        for (kind, id) in std::iter::once(("tenant", tenant.as_str())).chain(of_message) {
+            if let Some(number) = self.newest.get(&Named(tenant, kind, id), now)
                 && versions.len() < MOST_SENT
             {
-                versions.push(Version { kind: key.1, id: key.2, number });
+                versions.push(Version { kind: kind.to_owned(), id: id.to_owned(), number });
             }
         }
         if versions.is_empty() {

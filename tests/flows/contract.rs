@@ -8,7 +8,7 @@ use payterms_chassis::{
 };
 use payterms_testkit::{World, on_both, people::person, reason, violations};
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MethodDescriptor, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, MethodDescriptor, Value};
 use std::{
     collections::{BTreeSet, HashMap},
     net::SocketAddr,
@@ -122,13 +122,6 @@ fn bad_values(field: &FieldDescriptor) -> Vec<Value> {
         let values = bad_values(&entry.map_entry_value_field()).into_iter().map(|bad| (MapKey::String("k".into()), bad));
         return keys.map(|key| (key, Value::String("x".into()))).chain(values).map(|entry| Value::Map([entry].into())).collect();
     }
-    let money = |code: &str, units: i64, nanos: i32, message: &prost_reflect::MessageDescriptor| {
-        let mut money = DynamicMessage::new(message.clone());
-        money.set_field_by_name("currency_code", Value::String(code.into()));
-        money.set_field_by_name("units", Value::I64(units));
-        money.set_field_by_name("nanos", Value::I32(nanos));
-        Value::Message(money)
-    };
     let values = match field.kind() {
         Kind::String => {
             let long = "x".repeat(2_000);
@@ -152,7 +145,29 @@ fn bad_values(field: &FieldDescriptor) -> Vec<Value> {
         Kind::Int64 => [i64::MIN, -1, i64::MAX].map(Value::I64).to_vec(),
         Kind::Enum(_) => [0, 99, -1].map(Value::EnumNumber).to_vec(),
         Kind::Bytes => vec![Value::Bytes(vec![0xFF; 70_000].into())],
-        Kind::Message(message) if message.full_name() == "google.type.Money" => [
+        Kind::Message(message) => bad_messages(&message),
+        _ => Vec::new(),
+    };
+    if field.is_list() {
+        let mut lists: Vec<_> = values.iter().map(|value| Value::List(vec![value.clone()])).collect();
+        lists.extend(values.first().map(|value| Value::List(vec![value.clone(); 600])));
+        return lists;
+    }
+    values
+}
+
+fn message_of<const N: usize>(kind: &MessageDescriptor, fields: [(&str, Value); N]) -> Value {
+    let mut message = DynamicMessage::new(kind.clone());
+    for (name, value) in fields {
+        message.set_field_by_name(name, value);
+    }
+    Value::Message(message)
+}
+
+/// Bad values of a message: of money, decimals and times those that do not hold together, of others each field's.
+fn bad_messages(kind: &MessageDescriptor) -> Vec<Value> {
+    match kind.full_name() {
+        "google.type.Money" => [
             ("USD", 0, 0),
             ("USD", -1, 0),
             ("USD", i64::MAX, 0),
@@ -165,51 +180,29 @@ fn bad_values(field: &FieldDescriptor) -> Vec<Value> {
             ("usd", 1, 0),
             ("", 1, 0),
         ]
-        .iter()
-        .map(|(code, units, nanos)| money(code, *units, *nanos, &message))
-        .collect(),
-        Kind::Message(message) if message.full_name() == "google.type.Decimal" => {
-            let texts =
-                ["", "NaN", "Infinity", "1e400", "1e10", "1_000", "+5", "0x10", " 1", "1,5", "٣", "-1", "1.0000001", &"9".repeat(33)];
-            texts
-                .iter()
-                .map(|text| {
-                    let mut decimal = DynamicMessage::new(message.clone());
-                    decimal.set_field_by_name("value", Value::String((*text).to_owned()));
-                    Value::Message(decimal)
-                })
-                .collect()
+        .map(|(code, units, nanos)| {
+            let code = Value::String(code.into());
+            message_of(kind, [("currency_code", code), ("units", Value::I64(units)), ("nanos", Value::I32(nanos))])
+        })
+        .to_vec(),
+        "google.type.Decimal" => {
+            ["", "NaN", "Infinity", "1e400", "1e10", "1_000", "+5", "0x10", " 1", "1,5", "٣", "-1", "1.0000001", &"9".repeat(33)]
+                .map(|text| message_of(kind, [("value", Value::String(text.to_owned()))]))
+                .to_vec()
         }
-        Kind::Message(message) if message.full_name() == "google.protobuf.Timestamp" => {
-            [(i64::MIN, 0), (i64::MAX, 0), (0, -1), (0, i32::MAX)]
-                .iter()
-                .map(|(seconds, nanos)| {
-                    let mut time = DynamicMessage::new(message.clone());
-                    time.set_field_by_name("seconds", Value::I64(*seconds));
-                    time.set_field_by_name("nanos", Value::I32(*nanos));
-                    Value::Message(time)
-                })
-                .collect()
-        }
-        Kind::Message(message) => {
-            let inner: Vec<_> =
-                message.fields().flat_map(|field| bad_values(&field).into_iter().map(move |bad| (field.clone(), bad))).collect();
-            let mut values = vec![Value::Message(DynamicMessage::new(message.clone()))];
-            values.extend(inner.into_iter().map(|(field, bad)| {
-                let mut outer = DynamicMessage::new(message.clone());
+        "google.protobuf.Timestamp" => [(i64::MIN, 0), (i64::MAX, 0), (0, -1), (0, i32::MAX)]
+            .map(|(seconds, nanos)| message_of(kind, [("seconds", Value::I64(seconds)), ("nanos", Value::I32(nanos))]))
+            .to_vec(),
+        _ => {
+            let of_fields = kind.fields().flat_map(|field| bad_values(&field).into_iter().map(move |bad| (field.clone(), bad)));
+            let outer = of_fields.map(|(field, bad)| {
+                let mut outer = DynamicMessage::new(kind.clone());
                 outer.set_field(&field, bad);
                 Value::Message(outer)
-            }));
-            values
+            });
+            std::iter::once(message_of(kind, [])).chain(outer).collect()
         }
-        _ => Vec::new(),
-    };
-    if field.is_list() {
-        let mut lists: Vec<_> = values.iter().map(|value| Value::List(vec![value.clone()])).collect();
-        lists.extend(values.first().map(|value| Value::List(vec![value.clone(); 600])));
-        return lists;
     }
-    values
 }
 
 async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {

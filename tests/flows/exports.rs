@@ -4,7 +4,7 @@ use crate::{
     applications, invariants,
     invoices::{draft, issued, line},
     own_ids::taken_by,
-    payments::{credit, till},
+    payments::{Till, credit, till},
     plans,
     top_ups::{buy, card},
     usage::used,
@@ -40,6 +40,13 @@ fn labels() -> BTreeMap<String, String> {
 
 async fn payments_top_ups_and_uses_have_own_ids(world: &World) {
     let till = till(world, 30).await;
+    payments_have_own_ids(&till).await;
+    top_ups_have_own_ids(world, &till).await;
+    uses_have_own_ids(world, &till).await;
+    invariants::hold(world).await;
+}
+
+async fn payments_have_own_ids(till: &Till) {
     let request = till.request(vec![credit(amount("USD", 10, 0))]);
     let request = CreatePaymentRequest { external_id: "p-1".into(), labels: labels(), ..request };
     let paid = till.admin.payments().create_payment(request.clone()).await.unwrap().into_inner().payment.unwrap();
@@ -68,7 +75,9 @@ async fn payments_top_ups_and_uses_have_own_ids(world: &World) {
         let found = till.owner.payments().list_payments(list(filter)).await.unwrap().into_inner().payments;
         assert_eq!(found.iter().map(|own| own.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
     }
+}
 
+async fn top_ups_have_own_ids(world: &World, till: &Till) {
     let method = card(world, &till.admin, &till.customer, "tok_visa").await;
     let buying = CreateTopUpRequest { external_id: "t-1".into(), labels: labels(), ..buy(&till.wallet, &method, amount("USD", 20, 0)) };
     let bought = till.admin.top_ups().create_top_up(buying.clone()).await.unwrap().into_inner().top_up.unwrap();
@@ -87,7 +96,9 @@ async fn payments_top_ups_and_uses_have_own_ids(world: &World) {
     let theirs = buy(&world.wallet(&other, "USD").await, &card(world, &stranger, &other, "tok_visa").await, amount("USD", 20, 0));
     let refused = stranger.top_ups().create_top_up(CreateTopUpRequest { external_id: "t-1".into(), ..theirs }).await.unwrap_err();
     assert_eq!(taken_by(&refused), "", "another customer's name is not told");
+}
 
+async fn uses_have_own_ids(world: &World, till: &Till) {
     let service = world.someone("SERVICE", None);
     let using =
         |external_id: &str| RecordUsageRequest { external_id: external_id.into(), ..used(&till.wallet, "voice", "1", amount("USD", 1, 0)) };
@@ -113,7 +124,6 @@ async fn payments_top_ups_and_uses_have_own_ids(world: &World) {
         let found = service.usage().list_usage_records(list(filter)).await.unwrap().into_inner().usage_records;
         assert_eq!(found.iter().map(|own| own.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
     }
-    invariants::hold(world).await;
 }
 
 async fn plans_and_applications_have_own_ids(world: &World) {

@@ -152,10 +152,8 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
     advance(world, due + 9 * DAY + 1).await;
     let late = self::plan(&desk.admin, &plan.name).await;
     assert_eq!((late.state(), late.grace_end_date), (State::InGrace, Some(Date { year: 2026, month: 2, day: 13 })));
-    card(world, &desk.admin, &desk.customer, "tok_visa").await;
-    let methods = payterms_proto::wallet::v1::ListPaymentMethodsRequest { parent: desk.customer.clone(), ..Default::default() };
-    let newest = desk.admin.methods().list_payment_methods(methods).await.unwrap().into_inner().payment_methods.remove(0);
-    let point = SetCollectionMethodRequest { request_id: request_id(), name: newest.name, ..Default::default() };
+    let name = card(world, &desk.admin, &desk.customer, "tok_visa").await;
+    let point = SetCollectionMethodRequest { request_id: request_id(), name, ..Default::default() };
     desk.admin.methods().set_collection_method(point).await.unwrap();
     advance(world, due + 11 * DAY).await;
     let now = self::plan(&desk.admin, &plan.name).await;

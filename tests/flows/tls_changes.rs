@@ -92,7 +92,7 @@ async fn a_client_lets_go_of_a_server_that_it_believes_no_more() {
     let pool = &pools["wallet"];
     let call = async || {
         let (head, ()) = http::Request::post(CHECK).header("content-type", "application/grpc").body(()).unwrap().into_parts();
-        let sent = Outgoing { head, body: Payload::Whole(bytes::Bytes::from_static(b"\0\0\0\0\0")) };
+        let sent = Outgoing { head: &head, body: Payload::Whole(bytes::Bytes::from_static(b"\0\0\0\0\0")) };
         pool.send(sent, pool.next_lane()).await.map(drop).map_err(|error| error.to_string())
     };
     call().await.unwrap();

@@ -172,7 +172,7 @@ async fn a_server_that_is_another_part_gets_no_call() {
         let addresses = [(name.to_owned(), services.at(at))].into_iter().collect();
         let pools = pools(&Network { addresses, part: Some(part.clone()), ..Network::default() }, 1);
         let (head, ()) = http::Request::post("/grpc.health.v1.Health/Check").body(()).unwrap().into_parts();
-        let sent = Outgoing { head, body: Payload::Whole(bytes::Bytes::from_static(b"\0\0\0\0\0")) };
+        let sent = Outgoing { head: &head, body: Payload::Whole(bytes::Bytes::from_static(b"\0\0\0\0\0")) };
         pools[name].send(sent, pools[name].next_lane()).await.map(drop).map_err(|error| error.to_string())
     };
     answered("invoicing", "invoicing").await.unwrap();

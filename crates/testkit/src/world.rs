@@ -25,6 +25,7 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use tonic::Code;
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -304,6 +305,9 @@ impl World {
     }
 }
 
+/// How often what is not there yet is asked for again; each time the service waits for it too.
+const TRIES: usize = 10;
+
 /// Adds a customer with a whole profile, and answers its name. The wallet knows it when this
 /// answers.
 pub async fn customer_of(owner: &Session, tenant: &str, country: &str) -> String {
@@ -326,7 +330,16 @@ pub async fn customer_of(owner: &Session, tenant: &str, country: &str) -> String
     let seen = owner.after(&made);
     let name = made.into_inner().customer.expect("a customer").name;
     let list = payterms_proto::wallet::v1::ListWalletsRequest { parent: name.clone(), ..Default::default() };
-    seen.wallets().list_wallets(list).await.expect("the wallet's copy is there");
+    // As any caller does, it asks again what is refused because the copy is not there yet: services may have started just now.
+    let listed = async || seen.wallets().list_wallets(list.clone()).await;
+    let mut answer = listed().await;
+    for _ in 0..TRIES {
+        if !answer.as_ref().is_err_and(|status| status.code() == Code::Unavailable) {
+            break;
+        }
+        answer = listed().await;
+    }
+    answer.expect("the wallet's copy is there");
     name
 }
 

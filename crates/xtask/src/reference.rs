@@ -11,6 +11,7 @@ const HEAD: &str = "# Reference\n\n\
 All methods that callers have, and which role may call them: `yes` for all of the tenant (`OPERATOR`: of all tenants), `own` for the\n\
 customer that the token or API key names, empty for nobody. Whoever has several roles may do what any of them may. A role is in a token,\n\
 or in an [API key](authentication.md#api-keys), which OPERATOR never is; methods for *people* take no API key.\n\
+Methods with *try* take `validate_only`, which [only checks](guides/concepts.md#trying-a-write) them.\n\
 [Who is who](domain/README.md#who-takes-part).\n\n\
 A method's path over HTTP is `/`, the full name of its service, `/` and its name ([plain HTTP](http.md)). Its fields, with what they mean,\n\
 stand in the file that each section names, and in `GET /openapi.json` of a running suite. [Errors](errors.md) has all reasons,\n\
@@ -69,7 +70,9 @@ fn section(file: &FileDescriptor, index: i32, service: &ServiceDescriptor, acces
         let cells: Vec<_> = ROLES.iter().map(|role| row.get(*role).and_then(Value::as_str).unwrap_or_default()).collect();
         let stream = if method.is_server_streaming() || method.is_client_streaming() { " (stream)" } else { "" };
         let people = if row.get("api_keys").and_then(Value::as_bool) == Some(false) { " *people*" } else { "" };
-        writeln!(part, "| {}{stream}{people} | {about} | {} |", method.name(), cells.join(" | ")).map_err(|error| error.to_string())?;
+        let tried = if method.input().get_field_by_name("validate_only").is_some() { " *try*" } else { "" };
+        writeln!(part, "| {}{stream}{people}{tried} | {about} | {} |", method.name(), cells.join(" | "))
+            .map_err(|error| error.to_string())?;
     }
     Ok(part)
 }

@@ -33,7 +33,7 @@ use contract::{Codec, Shape};
 use http::{HeaderValue, Method, StatusCode, header};
 use payterms_chassis::{
     access::AccessTable,
-    layers::{is_open, refuse},
+    layers::{at_edge, is_open, refuse},
 };
 use std::sync::{Arc, OnceLock};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
@@ -42,12 +42,38 @@ use tower::{Layer, ServiceExt};
 /// The content types of the Connect protocol, as `Accept-Post` lists them.
 const ONE_MESSAGE: &str = "application/json, application/proto";
 const STREAMS: &str = "application/connect+json, application/connect+proto";
+/// The package of the gateway's own methods.
+const OWN: &str = "/payterms.gateway.";
+
+/// The methods behind the door.
+#[derive(Debug, Clone)]
+pub(crate) struct Methods {
+    /// The gateway's own, and what needs no token. What is none of these is passed on.
+    pub own: Router,
+    /// Passes calls on to the services.
+    pub services: crate::route::Router,
+}
+
+impl Methods {
+    /// Answers a call in gRPC. What is of a service is passed on at once: a router would find that too, at the price of several
+    /// allocations of the whole call.
+    async fn answer(&self, request: Request) -> Response {
+        let path = request.uri().path();
+        if path.starts_with("/payterms.") && !path.starts_with(OWN) {
+            return at_edge(request, |request| self.services.pass(request)).await;
+        }
+        match Box::pin(self.own.clone().oneshot(request)).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
+    }
+}
 
 /// The entrance for all protocols.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
-    grpc: Router,
-    grpc_web: GrpcWebService<Router>,
+    methods: Arc<Methods>,
+    grpc_web: Arc<GrpcWebService<Router>>,
 }
 
 /// What the content type of a request says about its protocol.
@@ -80,8 +106,8 @@ impl Protocol {
 
 impl Door {
     /// A door to these gRPC routes.
-    pub(crate) fn new(grpc: Router) -> Self {
-        Self { grpc_web: GrpcWebLayer::new().layer(grpc.clone()), grpc }
+    pub(crate) fn new(methods: Methods) -> Self {
+        Self { grpc_web: Arc::new(GrpcWebLayer::new().layer(methods.own.clone())), methods: Arc::new(methods) }
     }
 
     /// Answers a request of any protocol.
@@ -94,15 +120,15 @@ impl Door {
             headers::raise_to_http2(&mut request);
         }
         match protocol {
-            Protocol::Grpc => sent(self.grpc, request).await,
+            Protocol::Grpc => self.methods.answer(request).await,
             Protocol::GrpcWeb(kind) if request.method() == Method::POST => {
                 headers::of_grpc_web(request.headers_mut(), kind);
-                match self.grpc_web.oneshot(request).await {
+                match Box::pin(GrpcWebService::clone(&self.grpc_web).oneshot(request)).await {
                     Ok(answer) => answer.map(Body::new),
                     Err(never) => match never {},
                 }
             }
-            Protocol::Connect(codec, shape) if request.method() == Method::POST => self.connect(request, codec, shape).await,
+            Protocol::Connect(codec, shape) if request.method() == Method::POST => Box::pin(self.connect(request, codec, shape)).await,
             Protocol::GrpcWeb(_) | Protocol::Connect(..) | Protocol::Other => not_a_call(&request),
         }
     }
@@ -120,7 +146,7 @@ impl Door {
             Err(status) => return answer::refused(&status, codec, shape),
         };
         // A path without a method goes on too: who has no token is to learn no more than that.
-        let Some(method) = method else { return answer::one_message(sent(self.grpc, request).await, None, codec).await };
+        let Some(method) = method else { return answer::one_message(self.methods.answer(request).await, None, codec).await };
         let fault = StreamFault::default();
         let incoming = Incoming::new(method.clone(), codec, shape, key);
         let request = if method.is_client_streaming() {
@@ -131,18 +157,11 @@ impl Door {
             request.extensions_mut().insert(incoming);
             request
         };
-        let answered = sent(self.grpc, request).await;
+        let answered = self.methods.answer(request).await;
         match shape {
             Shape::OneMessage => answer::one_message(answered, Some(method), codec).await,
             Shape::Stream => answer::stream(answered, method, codec, fault),
         }
-    }
-}
-
-async fn sent(routes: Router, request: Request) -> Response {
-    match routes.oneshot(request).await {
-        Ok(answer) => answer,
-        Err(never) => match never {},
     }
 }
 

@@ -75,7 +75,7 @@ impl Incoming {
         }
     }
 
-    /// Translates the message of a request that was received whole. A request in gRPC is left as it is.
+    /// Translates the message of a request that was received whole. A request without an [`Incoming`] is left as it is.
     ///
     /// # Errors
     /// `MALFORMED_MESSAGE`, `MESSAGE_TOO_LARGE`, or a fault of the key.

@@ -125,7 +125,7 @@ impl KeySet {
         let verified = match self.verify(token) {
             Err(fault @ TokenFault::NotSigned(UNKNOWN_KEY)) => match self.source.keys() {
                 // Its key may have been published a moment ago.
-                Some(keys) if self.source.newer_than(&keys).await.is_some() => self.verify(token),
+                Some(keys) if Box::pin(self.source.newer_than(&keys)).await.is_some() => self.verify(token),
                 _ => Err(fault),
             },
             verified => verified,

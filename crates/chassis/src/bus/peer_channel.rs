@@ -45,13 +45,13 @@ impl PeerChannel {
         if let Some(named) = NAMED.try_with(Clone::clone).ok().flatten() {
             head.headers.entry(VERSION).or_insert(named);
         }
-        let answer = self.send(head.clone(), message.clone()).await?;
+        let answer = self.send(&head, message.clone()).await?;
         let Some(newer) = self.newer_versions(&head, answer.headers()).await else { return Ok(answer) };
         head.headers.insert(VERSION, newer);
-        self.send(head, message).await
+        self.send(&head, message).await
     }
 
-    async fn send(&self, head: http::request::Parts, message: Bytes) -> Result<Response<Body>, BoxError> {
+    async fn send(&self, head: &http::request::Parts, message: Bytes) -> Result<Response<Body>, BoxError> {
         let time = head.headers.get("grpc-timeout").and_then(|time| parse_timeout(time.to_str().ok()?));
         let sending = self.pool.send(Outgoing { head, body: Payload::Whole(message) }, self.pool.next_lane());
         let answer = match time {

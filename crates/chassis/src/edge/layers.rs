@@ -117,9 +117,12 @@ pub fn wrap(routes: Router, guard: &Guard) -> Router {
 
 /// Adds only the two outermost layers, for the gateway.
 pub fn edge(routes: Router) -> Router {
-    routes.layer(from_fn(|request: Request, next: Next| {
-        traced("gateway", request, move |request| normalised(request, move |request| next.run(request)))
-    }))
+    routes.layer(from_fn(|request: Request, next: Next| at_edge(request, move |request| next.run(request))))
+}
+
+/// Answers one call within the two outermost layers, where no router is needed to find who answers it.
+pub async fn at_edge<F: Future<Output = Response>>(request: Request, inside: impl FnOnce(Request) -> F) -> Response {
+    traced("gateway", request, move |request| normalised(request, inside)).await
 }
 
 /// A status as the response that gRPC makes of it.

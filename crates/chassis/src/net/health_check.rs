@@ -23,14 +23,9 @@ pub(crate) async fn check(replica: &Replica) {
 }
 
 async fn is_serving(replica: &Replica) -> bool {
-    let request = http::Request::builder()
-        .method(http::Method::POST)
-        .uri(replica.uri(PATH))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(Body::from(question()));
-    let Ok(request) = request else { return false };
-    let Ok(answer) = replica.send(Lane::Calls(0), request).await else { return false };
+    let head = http::Request::post(PATH).header("content-type", "application/grpc").header("te", "trailers").body(());
+    let Ok((head, ())) = head.map(http::Request::into_parts) else { return false };
+    let Ok(answer) = replica.send(Lane::Calls(0), replica.request(&head, Body::from(question()))).await else { return false };
     let Ok(body) = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await else { return false };
     let bytes = body.to_bytes();
     let answer = bytes.get(FRAME_HEAD..).and_then(|message| HealthCheckResponse::decode(message).ok());

@@ -5,6 +5,7 @@ use crate::net::{
     tls::{Followed, LoggedFaults, Part, is_of_tls},
 };
 use axum::body::Body;
+use http::uri::{self, Authority, Scheme, Uri};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
@@ -34,6 +35,8 @@ pub(crate) struct Opened {
 #[derive(Debug)]
 pub(crate) struct Line {
     service: String,
+    /// The service, as requests name it.
+    authority: Authority,
     /// What this process shows there; none: plain text.
     part: Option<Followed<Part>>,
     faults: LoggedFaults,
@@ -41,7 +44,8 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(service: &str, part: Option<Followed<Part>>) -> Self {
-        Self { service: service.to_owned(), part, faults: LoggedFaults::default() }
+        let authority = Authority::try_from(service).unwrap_or_else(|_| Authority::from_static("service"));
+        Self { service: service.to_owned(), authority, part, faults: LoggedFaults::default() }
     }
 
     /// The name of the service.
@@ -49,9 +53,14 @@ impl Line {
         &self.service
     }
 
-    /// The scheme of requests that go this way.
-    pub(crate) fn scheme(&self) -> &'static str {
-        if self.part.is_some() { "https" } else { "http" }
+    /// The address of a method, as it stands in requests that go this way. Put together without parsing, since every call needs one.
+    pub(crate) fn uri(&self, method: &Uri) -> Uri {
+        let mut uri = uri::Parts::default();
+        uri.scheme = Some(if self.part.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
+        uri.authority = Some(self.authority.clone());
+        let path = method.path_and_query().filter(|path| path.query().is_none()).cloned();
+        uri.path_and_query = path.or_else(|| method.path().parse().ok());
+        Uri::from_parts(uri).unwrap_or_default()
     }
 
     /// Whether calls may be sent over a connection: it is open, and was opened under the certificates that hold now. A server that

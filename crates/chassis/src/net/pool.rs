@@ -21,7 +21,7 @@ use crate::{
 };
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{Response, request::Parts};
 use hyper::body::Incoming;
 use std::{
     collections::BTreeMap,
@@ -53,9 +53,9 @@ pub enum Payload {
 
 /// A call to send.
 #[derive(Debug)]
-pub struct Outgoing {
-    /// Its headers; the path names the method.
-    pub head: Parts,
+pub struct Outgoing<'a> {
+    /// Its headers; the path names the method. Copied for each attempt, since what is sent is gone; extensions stay here.
+    pub head: &'a Parts,
     /// Its message or messages.
     pub body: Payload,
 }
@@ -128,14 +128,13 @@ impl Pool {
     ///
     /// # Errors
     /// The last fault, if no replica answered.
-    pub async fn send(&self, call: Outgoing, lane: Lane) -> Result<Response<Incoming>, NoAnswer> {
+    pub async fn send(&self, call: Outgoing<'_>, lane: Lane) -> Result<Response<Incoming>, NoAnswer> {
         let inner = &self.0;
         if inner.replicas().is_empty() {
-            inner.resolve().await;
+            Box::pin(inner.resolve()).await;
         }
         inner.budget.count_call();
-        let Outgoing { mut head, body } = call;
-        head.version = http::Version::HTTP_2;
+        let Outgoing { head, body } = call;
         let (whole, mut once) = match body {
             Payload::Whole(bytes) => (Some(bytes), None),
             Payload::Once(body) => (None, Some(body)),
@@ -145,8 +144,7 @@ impl Pool {
         for _ in 0..ATTEMPTS {
             let Some(replica) = inner.pick(&tried) else { break };
             let Some(body) = whole.clone().map(Body::from).or_else(|| once.take()) else { break };
-            head.uri = replica.uri(head.uri.path());
-            let lost = match replica.send(lane, Request::from_parts(head.clone(), body)).await {
+            let lost = match replica.send(lane, replica.request(head, body)).await {
                 Ok(answer) if !is_unavailable(&answer) => return Ok(answer),
                 Ok(answer) => {
                     replica.rest();

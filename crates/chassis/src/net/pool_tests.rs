@@ -86,7 +86,7 @@ fn pool(servers: &[SocketAddr]) -> Pool {
 
 async fn call(pool: &Pool, path: &str) -> Result<String, String> {
     let (head, ()) = http::Request::post(path).body(()).unwrap().into_parts();
-    let sent = pool.send(Outgoing { head, body: Payload::Whole(Bytes::from_static(b"\0\0\0\0\0")) }, pool.next_lane());
+    let sent = pool.send(Outgoing { head: &head, body: Payload::Whole(Bytes::from_static(b"\0\0\0\0\0")) }, pool.next_lane());
     let answer = tokio::time::timeout(Duration::from_secs(20), sent).await.unwrap().map_err(|error| error.to_string())?;
     Ok(answer.headers()["grpc-status"].to_str().unwrap().to_owned())
 }

@@ -2,7 +2,7 @@
 
 use crate::net::line::{Line, Opened};
 use axum::body::Body;
-use http::{Request, Response, Uri};
+use http::{Request, Response, Version, request::Parts};
 use hyper::body::Incoming;
 use std::{
     net::SocketAddr,
@@ -74,14 +74,21 @@ impl Connection {
         drop(lock(&self.opened).take_if(|opened| !line.may_use(opened)));
     }
 
+    fn opened(&self, line: &Line) -> Option<Opened> {
+        lock(&self.opened).clone().filter(|opened| line.may_use(opened))
+    }
+
     async fn open(&self, line: &Line, address: SocketAddr) -> Result<Opened, String> {
-        let open = || lock(&self.opened).clone().filter(|opened| line.may_use(opened));
-        if let Some(opened) = open() {
+        if let Some(opened) = self.opened(line) {
             return Ok(opened);
         }
+        Box::pin(self.open_anew(line, address)).await
+    }
+
+    async fn open_anew(&self, line: &Line, address: SocketAddr) -> Result<Opened, String> {
         let asked = Instant::now();
         let mut failed = self.opening.lock().await;
-        if let Some(opened) = open() {
+        if let Some(opened) = self.opened(line) {
             return Ok(opened);
         }
         if let Some((at, why)) = failed.as_ref().filter(|(at, _)| *at >= asked) {
@@ -124,9 +131,14 @@ impl Replica {
         }
     }
 
-    /// The address of a method, as it stands in a request.
-    pub(crate) fn uri(&self, path: &str) -> Uri {
-        Uri::builder().scheme(self.line.scheme()).authority(self.line.service()).path_and_query(path).build().unwrap_or_default()
+    /// A call as it is sent to this replica.
+    pub(crate) fn request(&self, head: &Parts, body: Body) -> Request<Body> {
+        let mut request = Request::new(body);
+        request.method_mut().clone_from(&head.method);
+        *request.uri_mut() = self.line.uri(&head.uri);
+        *request.version_mut() = Version::HTTP_2;
+        request.headers_mut().clone_from(&head.headers);
+        request
     }
 
     fn lane(&self, lane: Lane) -> Option<&Connection> {

@@ -53,7 +53,10 @@ impl Telemetry {
         let endpoint = options.tracing.otlp_endpoint.as_deref();
         let traces = endpoint.map(|endpoint| traces::exporter(endpoint, options.tracing.trace_ratio, resource.clone())).transpose()?;
         let meters = Meters::start(endpoint, &options.metering, resource)?;
-        let spans = |provider: &SdkTracerProvider| tracing_opentelemetry::layer().with_tracer(provider.tracer("payterms"));
+        // Without the times in which a span was worked on, for which the clock would be read at each poll of each call.
+        let spans = |provider: &SdkTracerProvider| {
+            tracing_opentelemetry::layer().with_tracer(provider.tracer("payterms")).with_tracked_inactivity(false).with_threads(false)
+        };
         let layer = traces.as_ref().map(|provider| spans(provider).with_filter(EnvFilter::new(SPANS)));
         // Fails if the process has a subscriber already, as when a test starts several services; the first one stays.
         let _ = tracing_subscriber::registry().with(options.logs.layer().with_filter(filter)).with(layer).try_init();

@@ -10,6 +10,7 @@ use crate::{
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, errors::ErrorKind};
 use payterms_kernel::{Clock, SystemClock};
+use quick_cache::Equivalent;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -116,6 +117,16 @@ struct PrivateKey {
 /// A cached token, and the key that signed it.
 type Signed = (Arc<PrivateKey>, String);
 
+/// Finds a cached token by audience and caller without a copy of them. It hashes as the cache's key does.
+#[derive(Hash)]
+struct Addressed<'a>(&'a str, &'a Caller);
+
+impl Equivalent<(String, Caller)> for Addressed<'_> {
+    fn equivalent(&self, (audience, caller): &(String, Caller)) -> bool {
+        self.0 == audience && self.1 == caller
+    }
+}
+
 /// A private key that signs tokens in one name.
 #[derive(Clone)]
 pub struct Signer {
@@ -151,14 +162,14 @@ impl Signer {
     /// # Errors
     /// A sentence if the key cannot sign the claims.
     pub fn internal(&self, audience: &str, caller: &Caller) -> Result<String, String> {
-        let (cache_key, now, key) = ((audience.to_owned(), caller.clone()), self.clock.now(), self.key.last_keys());
-        if let Some((signed_by, token)) = self.signed.get(&cache_key, now)
+        let (now, key) = (self.clock.now(), self.key.last_keys());
+        if let Some((signed_by, token)) = self.signed.get(&Addressed(audience, caller), now)
             && Arc::ptr_eq(&signed_by, &key)
         {
             return Ok(token);
         }
         let token = self.sign(&key, audience, caller, INTERNAL_SECONDS)?;
-        self.signed.insert(cache_key, (key, token.clone()), now + REUSED_FOR);
+        self.signed.insert((audience.to_owned(), caller.clone()), (key, token.clone()), now + REUSED_FOR);
         Ok(token)
     }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use payterms_kernel::{Actor, Currency, Id, IdSource, Money, calendar::PaymentTerm};
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestCaseError};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -180,12 +180,165 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(one, 1..60)
 }
 
-/// What a draw is, told simply: reserved, owed so much, or gone.
+/// What a draw is in the model: reserved, owed so much, or gone.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct Expected {
     amount: i64,
     owed: Option<i64>,
     gone: bool,
+}
+
+impl Expected {
+    fn of(amount: i64) -> Self {
+        Self { amount, owed: None, gone: false }
+    }
+}
+
+/// A line, and what the model says of it.
+struct Story {
+    line: Line,
+    ids: IdSource,
+    draws: Vec<Draw>,
+    expected: Vec<Expected>,
+    entries: Vec<Entry>,
+    by_tenant: bool,
+    now: DateTime<Utc>,
+}
+
+impl Story {
+    fn begun(now: DateTime<Utc>) -> Self {
+        let (line, ids) = (active(now), IdSource::new(now, b"seed", "model"));
+        Self { line, ids, draws: Vec::new(), expected: Vec::new(), entries: Vec::new(), by_tenant: false, now }
+    }
+
+    fn exposure(&self) -> i64 {
+        self.expected.iter().filter(|draw| !draw.gone).map(|draw| draw.owed.unwrap_or(draw.amount)).sum()
+    }
+
+    fn room(&self) -> i64 {
+        self.line.limit.micros() / 10_000 - self.exposure()
+    }
+
+    fn go(&mut self, turn: usize, step: Move) -> Result<(), TestCaseError> {
+        match step {
+            Move::Draw(amounts) => self.draw(turn, &amounts)?,
+            Move::Buy(price, quantity) => self.buy(price, quantity)?,
+            Move::Capture(at, quantity) => self.capture(at, quantity)?,
+            Move::Void(at) => {
+                if let (Some(draw), Some(expected)) = (self.draws.get_mut(at), self.expected.get_mut(at)) {
+                    let entry = self.line.void(draw, self.now).unwrap();
+                    expected.gone |= entry.is_some();
+                    self.entries.extend(entry);
+                }
+            }
+            Move::Pays(at, open, blocked, written_off) => self.pays(at, open, (blocked, written_off))?,
+            Move::Limit(limit) => {
+                let outcome = self.line.change_limit(&programme(), (usd(limit), vec!["Less.".into()]), Actor::suite(), self.now);
+                prop_assert_eq!(outcome.is_ok(), limit <= 5_000);
+            }
+            Move::Suspend => self.by_tenant |= self.line.suspend(Actor::suite(), "", self.now).is_ok(),
+            Move::Restore => self.by_tenant &= self.line.restore(Actor::suite(), "", self.now).is_err(),
+            Move::NextDay(days) => {
+                self.now = self.now + Days::new(days);
+                for (draw, expected) in self.draws.iter_mut().zip(&mut self.expected) {
+                    let entry = self.line.expire(draw, self.now).unwrap();
+                    expected.gone |= entry.is_some();
+                    self.entries.extend(entry);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self, turn: usize, amounts: &[i64]) -> Result<(), TestCaseError> {
+        let fits = amounts.iter().sum::<i64>() <= self.room() && self.line.state == LineState::Active;
+        let invoice = |index: usize| Id::from_uuid(Uuid::from_u128((turn * 10 + index) as u128));
+        let wanted: Vec<_> = amounts.iter().enumerate().map(|(index, amount)| (invoice(index), usd(*amount))).collect();
+        let before = self.line.clone();
+        let drawn = self.line.authorize(&mut self.ids, (Uuid::from_u128(turn as u128), &wanted), (usd(5_000), None), self.now);
+        prop_assert_eq!(drawn.is_ok(), fits);
+        if let Ok((draws, entries)) = drawn {
+            self.draws.extend(draws);
+            self.entries.extend(entries);
+            self.expected.extend(amounts.iter().copied().map(Expected::of));
+            prop_assert!(self.line.exposure().unwrap().micros() <= self.line.limit.micros());
+        } else {
+            prop_assert_eq!(&self.line, &before, "a refusal changes nothing");
+        }
+        Ok(())
+    }
+
+    fn buy(&mut self, price: i64, quantity: i64) -> Result<(), TestCaseError> {
+        let fits = price * quantity <= self.room() && self.line.state == LineState::Active;
+        let request = request(vec![item(price, &quantity.to_string())]);
+        let bought = self.line.purchase(&mut self.ids, &request, (&buyer(), &rules()), (usd(5_000), None), self.now);
+        prop_assert_eq!(bought.is_ok(), fits);
+        if let Ok((draw, entry)) = bought {
+            self.draws.push(draw);
+            self.entries.push(entry);
+            self.expected.push(Expected::of(price * quantity));
+        }
+        Ok(())
+    }
+
+    fn capture(&mut self, at: usize, quantity: i64) -> Result<(), TestCaseError> {
+        let (Some(draw), Some(expected)) = (self.draws.get_mut(at), self.expected.get_mut(at)) else { return Ok(()) };
+        let (today, is_open) = (self.now.date_naive(), expected.owed.is_none() && !expected.gone);
+        let Some(sold) = draw.purchase.as_ref().map(|purchase| purchase.lines[0].clone()) else {
+            let entry = self.line.capture(draw, today, self.now).unwrap();
+            prop_assert_eq!(entry.is_some(), is_open);
+            if is_open {
+                expected.owed = Some(expected.amount);
+            }
+            self.entries.extend(entry);
+            return Ok(());
+        };
+        let part = [(0, Some(Decimal::from(quantity)))];
+        let mut copy = draw.clone();
+        let captured = self.line.capture_purchase(&mut copy, &mut self.ids, (&part, false), today, self.now);
+        prop_assert_eq!(captured.is_ok(), is_open && Decimal::from(quantity) <= sold.item.quantity);
+        if let Ok(entry) = captured {
+            *draw = copy;
+            expected.amount = quantity * sold.item.unit_price.micros() / 10_000;
+            expected.owed = Some(expected.amount);
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+
+    fn pays(&mut self, at: usize, open: i64, (blocked, written_off): (bool, bool)) -> Result<(), TestCaseError> {
+        let (Some(draw), Some(expected)) = (self.draws.get_mut(at), self.expected.get_mut(at)) else { return Ok(()) };
+        let due_on = draw.due_on.unwrap_or(self.now.date_naive());
+        let figures = Figures { open: usd(open.max(0)), due_on, blocked, written_off, no_consequence_before: None };
+        let (_, entry) = self.line.follow(draw, figures, self.now).unwrap();
+        if expected.owed.is_some() {
+            expected.owed = Some(expected.amount.min(open.max(0)));
+        }
+        self.entries.extend(entry);
+        prop_assert_eq!(self.line.follow(draw, figures, self.now).unwrap(), (false, None), "heard twice, once applied");
+        Ok(())
+    }
+
+    /// Lets the day judge the line, and compares it with the model.
+    fn agrees(&mut self) -> Result<(), TestCaseError> {
+        let due = |blocked: bool| {
+            let owed = self.draws.iter().filter(move |draw| draw.state == DrawState::Captured && (blocked || !draw.blocked));
+            owed.filter_map(|draw| draw.falls_due().unwrap()).min()
+        };
+        (self.line.next_due, self.line.first_due) = (due(false), due(true));
+        let was_late = self.line.suspensions.contains(&Suspension::PastDue);
+        self.line.evaluate(self.now.date_naive(), self.now);
+        prop_assert_eq!(self.line.exposure().unwrap(), usd(self.exposure()));
+        let sum = |pick: fn(&Entry) -> Money| self.entries.iter().map(pick).fold(usd(0), |sum, amount| sum.plus(amount).unwrap());
+        prop_assert_eq!(sum(|entry| entry.authorized), self.line.authorized);
+        prop_assert_eq!(sum(|entry| entry.captured), self.line.captured);
+        prop_assert_eq!(sum(|entry| entry.repaid), self.line.repaid);
+        let before = |due: Option<NaiveDate>| due.is_some_and(|due| due < self.now.date_naive());
+        let late = before(self.line.next_due) || (was_late && before(self.line.first_due));
+        let is_suspended = self.line.state == LineState::Suspended;
+        prop_assert_eq!(is_suspended, late || self.by_tenant, "suspended while something is late, or the tenant says so");
+        Ok(())
+    }
 }
 
 proptest! {
@@ -193,106 +346,10 @@ proptest! {
 
     #[test]
     fn exposure_is_what_a_simple_model_says(moves in moves()) {
-        let mut now: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
-        let (mut line, mut ids) = (active(now), IdSource::new(now, b"seed", "model"));
-        let (mut draws, mut told, mut entries): (Vec<Draw>, Vec<Told>, Vec<Entry>) = Default::default();
-        let mut by_tenant = false;
+        let mut story = Story::begun("2026-01-01T00:00:00Z".parse().unwrap());
         for (turn, step) in moves.into_iter().enumerate() {
-            let today = now.date_naive();
-            match step {
-                Move::Draw(amounts) => {
-                    let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
-                    let asked: i64 = amounts.iter().sum();
-                    let room = line.limit.micros() / 10_000 - exposure;
-                    let wanted: Vec<_> = amounts.iter().enumerate()
-                        .map(|(place, amount)| (Id::from_uuid(Uuid::from_u128((turn * 10 + place) as u128)), usd(*amount))).collect();
-                    let before = line.clone();
-                    if let Ok((more, new)) = line.authorize(&mut ids, (Uuid::from_u128(turn as u128), &wanted), (usd(5_000), None), now) {
-                        prop_assert!(asked <= room && before.state == LineState::Active);
-                        draws.extend(more);
-                        entries.extend(new);
-                        told.extend(amounts.iter().map(|amount| Told { amount: *amount, owed: None, gone: false }));
-                        prop_assert!(line.exposure().unwrap().micros() <= line.limit.micros());
-                    } else {
-                        prop_assert!(asked > room || before.state != LineState::Active);
-                        prop_assert_eq!(&line, &before, "a refusal changes nothing");
-                    }
-                }
-                Move::Buy(price, quantity) => {
-                    let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
-                    let fits = price * quantity <= line.limit.micros() / 10_000 - exposure && line.state == LineState::Active;
-                    let bought = line.purchase(&mut ids, &request(vec![item(price, &quantity.to_string())]), (&buyer(), &rules()), (usd(5_000), None), now);
-                    prop_assert_eq!(bought.is_ok(), fits);
-                    if let Ok((draw, entry)) = bought {
-                        draws.push(draw);
-                        entries.push(entry);
-                        told.push(Told { amount: price * quantity, owed: None, gone: false });
-                    }
-                }
-                Move::Capture(at, quantity) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
-                    if let Some(sold) = draw.purchase.as_ref().map(|own| own.lines[0].clone()) {
-                        let part = [(0, Some(Decimal::from(quantity)))];
-                        let mut copy = draw.clone();
-                        let captured = line.capture_purchase(&mut copy, &mut ids, (&part, false), today, now);
-                        let fits = own.owed.is_none() && !own.gone && Decimal::from(quantity) <= sold.item.quantity;
-                        prop_assert_eq!(captured.is_ok(), fits);
-                        if let Ok(entry) = captured {
-                            *draw = copy;
-                            own.amount = quantity * sold.item.unit_price.micros() / 10_000;
-                            own.owed = Some(own.amount);
-                            entries.push(entry);
-                        }
-                    } else {
-                        let entry = line.capture(draw, today, now).unwrap();
-                        prop_assert_eq!(entry.is_some(), own.owed.is_none() && !own.gone);
-                        if entry.is_some() { own.owed = Some(own.amount); }
-                        entries.extend(entry);
-                    }
-                },
-                Move::Void(at) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
-                    let entry = line.void(draw, now).unwrap();
-                    if entry.is_some() { own.gone = true; }
-                    entries.extend(entry);
-                },
-                Move::Pays(at, open, blocked, written_off) => if let (Some(draw), Some(own)) = (draws.get_mut(at), told.get_mut(at)) {
-                    let known = Figures { open: usd(open.max(0)), due_on: draw.due_on.unwrap_or(today), blocked, written_off, no_consequence_before: None };
-                    let (_, entry) = line.follow(draw, known, now).unwrap();
-                    if own.owed.is_some() { own.owed = Some(own.amount.min(open.max(0))); }
-                    entries.extend(entry);
-                    let again = line.follow(draw, known, now).unwrap();
-                    prop_assert_eq!(again, (false, None), "told twice, once applied");
-                },
-                Move::Limit(limit) => {
-                    let outcome = line.change_limit(&programme(), (usd(limit), vec!["Less.".into()]), Actor::suite(), now);
-                    prop_assert_eq!(outcome.is_ok(), limit <= 5_000);
-                }
-                Move::Suspend => by_tenant |= line.suspend(Actor::suite(), "", now).is_ok(),
-                Move::Restore => by_tenant &= line.restore(Actor::suite(), "", now).is_err(),
-                Move::NextDay(days) => {
-                    now = now + Days::new(days);
-                    for (draw, own) in draws.iter_mut().zip(&mut told) {
-                        let entry = line.expire(draw, now).unwrap();
-                        own.gone |= entry.is_some();
-                        entries.extend(entry);
-                    }
-                }
-            }
-            let due = |blocked: bool| {
-                let owed = draws.iter().filter(move |own| own.state == DrawState::Captured && (blocked || !own.blocked));
-                owed.filter_map(|own| own.falls_due().unwrap()).min()
-            };
-            (line.next_due, line.first_due) = (due(false), due(true));
-            let was_late = line.suspensions.contains(&Suspension::PastDue);
-            line.evaluate(now.date_naive(), now);
-            let exposure: i64 = told.iter().filter(|own| !own.gone).map(|own| own.owed.unwrap_or(own.amount)).sum();
-            prop_assert_eq!(line.exposure().unwrap(), usd(exposure));
-            let sum = |pick: fn(&Entry) -> Money| entries.iter().map(pick).fold(usd(0), |sum, own| sum.plus(own).unwrap());
-            prop_assert_eq!(sum(|own| own.authorized), line.authorized);
-            prop_assert_eq!(sum(|own| own.captured), line.captured);
-            prop_assert_eq!(sum(|own| own.repaid), line.repaid);
-            let before = |due: Option<NaiveDate>| due.is_some_and(|due| due < now.date_naive());
-            let late = before(line.next_due) || (was_late && before(line.first_due));
-            prop_assert_eq!(line.state == LineState::Suspended, late || by_tenant, "suspended while something is late, or the tenant says so");
+            story.go(turn, step)?;
+            story.agrees()?;
         }
     }
 }

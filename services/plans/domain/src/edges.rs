@@ -156,3 +156,7 @@ pub fn diagram() -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "edges_tests.rs"]
+mod tests;
