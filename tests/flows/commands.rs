@@ -58,8 +58,21 @@ async fn queues_clock_and_health_are_printed() {
     let (code, _, err) = payterms(&world, &["clock", "show", "nobody"]).await;
     assert_eq!((code, err.contains("RESOURCE_NOT_FOUND")), (1, true), "{err}");
 
-    // A flow that nobody drives: of a kind that no driver takes over.
+    // A flow that nobody drives: of a kind that no driver takes over. And a job that the standing clock has passed: it waits for nobody
+    // before somebody advances the clock.
     let (conn, s) = world.rows("wallet").await;
+    let job =
+        format!("INSERT INTO {s}due (tenant, job, subject, due_at, ordinal) VALUES ('acme', 'nobody', '', '2026-07-15 00:00:00+00:00', 0)");
+    sea_orm::ConnectionTrait::execute_unprepared(&conn, &job).await.unwrap();
+    let overdue = async || {
+        let health = json(&run(&["health", "--output", "json"]).await);
+        let jobs = json(&run(&["due", "--overdue", "--output", "json"]).await)["dueJobs"].as_array().unwrap().len();
+        assert_eq!(health["parts"][1]["overdueJobs"].as_u64(), u64::try_from(jobs).ok(), "{health}");
+        jobs
+    };
+    assert_eq!(overdue().await, 0);
+    sea_orm::ConnectionTrait::execute_unprepared(&conn, &format!("UPDATE {s}tenant_states SET clock_run = 'a run'")).await.unwrap();
+    assert_eq!(overdue().await, 1);
     let lease = format!(
         "INSERT INTO {s}intent_lease (tenant, flow, intent_id, owner, fence, expires_at) \
          VALUES ('acme', 'nobody', x'01993c7a000070008000000000000001', x'01993c7a000070008000000000000002', 1780236000000000, '2026-06-01 00:00:00+00:00')"

@@ -10,7 +10,15 @@ use serde_json::Value;
 use std::{collections::BTreeSet, process::Output};
 
 /// Wrong rows: the service, what is done to its rows, and the rule that sees it. They stay, so later ones are found beside earlier ones.
-const PLANTED: [(&str, &str, &str); 28] = [
+const PLANTED: [(&str, &str, &str); 31] = [
+    ("wallet", "UPDATE {s}charges SET amount = amount + 1 WHERE state = 'SUCCEEDED'", "I4 What the charges of a payment took"),
+    (
+        "wallet",
+        "INSERT INTO {s}refunds (tenant, id, step_id, wallet_id, payment_id, charge_id, state, amount, currency, provider_refund_id, created_at, \
+         updated_at) SELECT tenant, id, step_id, wallet_id, payment_id, id, 'RETURNED', amount, currency, 're_1', created_at, updated_at FROM {s}charges",
+        "I4 What refunds of a payment gave back",
+    ),
+    ("wallet", "UPDATE {s}top_ups SET amount = amount - 1 WHERE state = 'SUCCEEDED'", "I4 What was posted for a charge, a top-up"),
     ("wallet", "UPDATE {s}entries SET amount = amount + 1 WHERE contra IS NULL", "I1 The entries of a transfer sum to zero"),
     ("wallet", "UPDATE {s}wallets SET posted = posted + 1", "I2 A wallet's posted balance is the sum of its entries"),
     ("wallet", "UPDATE {s}wallets SET sequence = sequence + 1", "I2 The entries of a wallet are numbered"),

@@ -55,7 +55,8 @@ pub(crate) async fn due(db: &Db, pages: &PageSigner, page: &Page, overdue: bool)
     let after = parts(pages.read(&page.list, &page.token)?);
     let instant = part(&after, 0).parse().ok().and_then(DateTime::from_timestamp_micros).unwrap_or(DateTime::UNIX_EPOCH);
     let now = db.clock().now();
-    let waits = "due_at <= coalesce(clock_now, $5) AND NOT suspended";
+    // A test clock stands until somebody advances it, and what it has come to is done then: only while it advances can that be late.
+    let waits = "due_at <= coalesce(clock_now, $5) AND NOT suspended AND (clock_now IS NULL OR clock_run IS NOT NULL)";
     let condition = if overdue { format!(" AND {waits}") } else { String::new() };
     let select = format!(
         "SELECT due.tenant AS tenant, job, subject, due_at, claimed_until, CASE WHEN {waits} THEN 1 ELSE 0 END AS overdue FROM due \

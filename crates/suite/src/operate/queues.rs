@@ -42,7 +42,7 @@ pub struct DueOptions {
     /// Service whose jobs are listed; may be given several times. All if not given.
     #[arg(long = "service", value_enum)]
     pub services: Vec<Service>,
-    /// Only what is due now and waits.
+    /// Only what is due now and waits; nothing of a tenant whose test clock stands.
     #[arg(long)]
     pub overdue: bool,
     /// How many of each service at most.
