@@ -1,5 +1,5 @@
-//! Who has only docs/deploying-on-a-machine.md gets there: its blocks run as they stand, in one shell, in production mode. Beside the shell
-//! are stand-ins for what a test cannot have: a release build, another user, systemd.
+//! Who has only docs/deploying-on-a-machine.md gets there: its blocks run as they stand, in one shell, in production mode, and those up to
+//! the start once more. Beside the shell are stand-ins for what a test cannot have: a release build, another user, systemd.
 
 use crate::{
     clients::has,
@@ -15,18 +15,34 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Runs as who asks.
-const SUDO: &str = r#"case $1 in useradd|chown) exit 0 ;; -u) shift 2 ;; esac
-exec "$@""#;
-/// Starts the processes of units, with the environment that they name.
-const SYSTEMCTL: &str = r#"for word in "$@"; do
+/// Runs as who asks, and without the variables of who asks. What stands for the server's socket and its administrator is handed on.
+const SUDO: &str = r#"server=()
+case $1 in useradd|chown) exit 0 ;; -u) server=(PGHOST="$PGHOST" PGUSER=postgres); shift 2 ;; esac
+exec env -i PATH="$PATH" UNITS="$UNITS" "${server[@]}" "$@""#;
+/// Starts the processes of units, with the environment that they name; what is enabled and runs stays.
+const SYSTEMCTL: &str = r#"verb=$1
+for word in "$@"; do
   case $word in payterms@*) ;; *) continue ;; esac
   name=${word#payterms@}
   value() { sed -n "s/^$1=//p" "$UNITS/payterms@.service" | sed "s/%i/$name/g"; }
-  [ -e "$UNITS/$name.pid" ] && kill "$(cat "$UNITS/$name.pid")"
+  if [ -e "$UNITS/$name.pid" ]; then
+    [ "$verb" = restart ] || continue
+    kill "$(cat "$UNITS/$name.pid")"
+    while kill -0 "$(cat "$UNITS/$name.pid")" 2>/dev/null; do sleep 0.1; done
+  fi
   env $(cat "$(value EnvironmentFile)") "$(value ExecStart)" >>"$UNITS/$name.log" 2>&1 &
   echo $! >"$UNITS/$name.pid"
 done"#;
+/// What the page does about certificates that end soon, done to those that were just made: all are renewed, each part takes its own without a
+/// restart, and the suite still answers. What parts read has no key of the authority.
+const RENEWED: &str = r#"[ -z "$(find "$P" -name authority.key)" ]
+[ "$(sudo env RENEW=400 k8s/certificates "$P/tls" "$AUTHORITY" "$NAME" | grep -c 'a certificate for')" = 6 ]
+soon() { for attempt in $(seq 100); do "$@" && return; sleep 0.2; done; return 1; }
+for part in wallet invoicing credit plans gateway; do soon grep -q 'certificates have changed' "$UNITS/$part.log"; done
+serial=$(openssl x509 -in "$P/tls/door/tls.crt" -noout -serial)
+shown() { openssl s_client -connect "$NAME:$PORT" </dev/null 2>/dev/null | openssl x509 -noout -serial | grep -qx "$serial"; }
+soon shown
+operate health"#;
 
 pub(crate) fn program(folder: &Path, name: &str, shell: &str) {
     fs::create_dir_all(folder).unwrap();
@@ -64,16 +80,22 @@ async fn the_page_leads_from_a_checkout_to_a_verified_suite() {
 
     let page = blocks_of(&root.join("docs/deploying-on-a-machine.md"));
     let mut script = "exec 2>&1\nset -eu\ntrap 'kill $(cat \"$UNITS\"/*.pid)' EXIT\n".to_owned();
-    for block in &page {
-        writeln!(script, "{}\necho '{END}'", block.shell).unwrap();
+    let started = page.iter().position(|block| block.shell.contains("systemctl enable")).unwrap();
+    let again = page[..=started].iter().map(|block| block.shell.as_str());
+    for block in page.iter().map(|block| block.shell.as_str()).chain(again).chain([RENEWED]) {
+        writeln!(script, "{block}\necho '{END}'").unwrap();
     }
     // Fifteen ports in a row, below those that other tests take.
     let port_of_gateway = 9_000 + std::process::id() % 150 * 20;
     let path = format!("{}:{}", stand_ins.display(), std::env::var("PATH").unwrap());
     let mut bash = Command::new("bash");
     bash.arg("-c").arg(script).current_dir(&checkout).stdin(Stdio::null()).env("PATH", path);
-    bash.env("P", scratch.path().join("payterms")).env("BIN", &bin).env("UNITS", &units).env("PORT", port_of_gateway.to_string());
-    bash.env("PGHOST", host).env("PGPORT", port).env("PGUSER", "postgres");
+    bash.env("P", scratch.path().join("payterms"))
+        .env("AUTHORITY", scratch.path().join("authority"))
+        .env("BIN", &bin)
+        .env("UNITS", &units)
+        .env("PORT", port_of_gateway.to_string());
+    bash.env("PGHOST", host).env("PGPORT", port);
     let run = tokio::task::spawn_blocking(move || bash.output()).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     let outputs: Vec<_> = said.split(END).collect();
