@@ -1,5 +1,6 @@
 //! The command line of `payterms-migrate`.
 
+use crate::Schema;
 use clap::{Args, Command, CommandFactory, Parser};
 use payterms_chassis::production::{Mode, Objections};
 use payterms_kernel::text::without_passwords;
@@ -93,11 +94,14 @@ async fn run(options: Options) -> Result<(), String> {
     address.idle_timeout(None).max_lifetime(None).sqlx_logging(false);
     let db = Database::connect(address).await.map_err(|error| format!("cannot connect: {error}"))?;
     for service in services {
-        crate::migrate_postgres(&db, &service).await.map_err(|error| match error {
+        let schema = crate::migrate_postgres(&db, &service).await.map_err(|error| match error {
             DbErr::Custom(sentence) => sentence,
             error => format!("{service}: {error}"),
         })?;
-        println!("{service}: up to date");
+        match schema {
+            Schema::UpToDate => println!("{service}: up to date"),
+            Schema::Newer(step) => println!("{service}: of a newer release ({step}); nothing was changed"),
+        }
     }
     Ok(())
 }

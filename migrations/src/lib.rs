@@ -25,7 +25,7 @@ mod wallet_lists;
 pub mod wallet_single_call;
 mod wallet_stripe;
 
-pub use run::{migrate_postgres, migrate_sqlite};
+pub use run::{Schema, migrate_postgres, migrate_sqlite};
 
 /// The services that have a schema.
 pub const SERVICES: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];

@@ -20,6 +20,15 @@ const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
 const ATTEMPTS: usize = 300;
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What a schema is when its migrations have run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schema {
+    /// It has the steps of this release.
+    UpToDate,
+    /// It has all of them, and this one, which this release does not know: a newer release was here, and nothing was changed.
+    Newer(String),
+}
+
 /// Brings the embedded database of a service up to date.
 ///
 /// # Errors
@@ -38,31 +47,35 @@ pub async fn migrate_sqlite(db: &DatabaseConnection, service: &str) -> Result<()
 /// Brings the schema of a service up to date on PostgreSQL, as the owner of the database, who needs no other privilege.
 /// Makes the schema, and the runtime role `payterms_<service>` where it is missing and the owner may make roles. One of
 /// several runs does the work, the others wait for it. All of it is one transaction, which begins again where a table that
-/// it changes is in use; a schema that is up to date is not locked. Indexes of tables in use are built after it.
+/// it changes is in use; a schema that is up to date is not locked. Indexes of tables in use are built after it. A newer release's schema
+/// stays as it is, so that one can go back to the programs before.
 ///
 /// # Errors
 /// The database's; a sentence with what an administrator has to do first where the owner may not make a role that is
 /// missing.
-pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<(), DbErr> {
+pub async fn migrate_postgres(db: &DatabaseConnection, service: &str) -> Result<Schema, DbErr> {
     if !crate::SERVICES.contains(&service) {
         return Err(unknown(service));
     }
-    for _ in 1..ATTEMPTS {
+    let mut attempts = 1;
+    let schema = loop {
         match migrate_once(db, service).await {
-            Err(error) if is_in_use(&error) => tokio::time::sleep(PAUSE).await,
-            Err(error) => return Err(error),
-            Ok(()) => return indexes::build(db, service, INDEXES, true).await,
+            Err(error) if is_in_use(&error) && attempts < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+            outcome => break outcome?,
         }
+        attempts += 1;
+    };
+    if schema == Schema::UpToDate {
+        indexes::build(db, service, INDEXES, true).await?;
     }
-    migrate_once(db, service).await?;
-    indexes::build(db, service, INDEXES, true).await
+    Ok(schema)
 }
 
-async fn migrate_once(db: &DatabaseConnection, service: &str) -> Result<(), DbErr> {
+async fn migrate_once(db: &DatabaseConnection, service: &str) -> Result<Schema, DbErr> {
     #[expect(clippy::disallowed_methods, reason = "the owner's transaction on PostgreSQL, no SQLite involved")]
     let txn = db.begin().await?;
     match migrate_in(&txn, service).await {
-        Ok(()) => txn.commit().await,
+        Ok(schema) => txn.commit().await.map(|()| schema),
         Err(error) => {
             txn.rollback().await?;
             Err(error)
@@ -71,7 +84,7 @@ async fn migrate_once(db: &DatabaseConnection, service: &str) -> Result<(), DbEr
 }
 
 /// The names in these statements are our own constants, never input.
-async fn migrate_in(txn: &DatabaseTransaction, service: &str) -> Result<(), DbErr> {
+async fn migrate_in(txn: &DatabaseTransaction, service: &str) -> Result<Schema, DbErr> {
     let lock = Statement::from_sql_and_values(
         txn.get_database_backend(),
         "SELECT pg_advisory_xact_lock(hashtext($1))",
@@ -83,8 +96,37 @@ async fn migrate_in(txn: &DatabaseTransaction, service: &str) -> Result<(), DbEr
     for statement in [format!("CREATE SCHEMA IF NOT EXISTS {service}"), format!("SET LOCAL search_path = {service}")] {
         txn.execute_unprepared(&statement).await?;
     }
+    if let Some(step) = newer_step(txn, service).await? {
+        return Ok(Schema::Newer(step));
+    }
     up(txn, service).await?;
-    roles::grant(txn, service).await
+    roles::grant(txn, service).await?;
+    Ok(Schema::UpToDate)
+}
+
+/// The last step of the schema that this release does not know, where the schema has all those that it knows. A schema that lacks some is of
+/// another line of releases, and migrating it fails.
+async fn newer_step(txn: &DatabaseTransaction, service: &str) -> Result<Option<String>, DbErr> {
+    let select = async |sql: &str| txn.query_all_raw(Statement::from_string(txn.get_database_backend(), sql)).await;
+    if select("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'seaql_migrations'").await?.is_empty() {
+        return Ok(None);
+    }
+    let rows = select("SELECT version FROM seaql_migrations ORDER BY version").await?;
+    let applied = rows.iter().map(|row| row.try_get("", "version")).collect::<Result<Vec<String>, _>>()?;
+    let known = known(service);
+    let has_all = known.iter().all(|step| applied.contains(step));
+    Ok(applied.into_iter().rfind(|step| !known.contains(step)).filter(|_| has_all))
+}
+
+/// The steps of a service's schema.
+fn known(service: &str) -> Vec<String> {
+    let steps = match service {
+        "wallet" => Wallet::migrations(),
+        "plans" => Plans::migrations(),
+        "credit" => Credit::migrations(),
+        _ => Invoicing::migrations(),
+    };
+    steps.iter().map(|step| step.name().to_owned()).collect()
 }
 
 /// Whether the database gave up because others use what was to be changed: a lock that did not come (55P03), a deadlock

@@ -321,7 +321,7 @@ async fn again(world: &World, service: &str, step: &str, columns: &[(&str, &str)
     }
     conn.execute_unprepared(&format!("DELETE FROM {s}seaql_migrations WHERE version = '{step}'")).await.unwrap();
     let migrated = match conn.get_database_backend() {
-        DbBackend::Postgres => payterms_migrations::migrate_postgres(&conn, service).await,
+        DbBackend::Postgres => payterms_migrations::migrate_postgres(&conn, service).await.map(drop),
         _ => payterms_migrations::migrate_sqlite(&conn, service).await,
     };
     migrated.unwrap();

@@ -153,6 +153,26 @@ async fn migrations_that_are_killed_leave_nothing_half_done() {
     watcher.close().await.unwrap();
 }
 
+/// Who goes back to the programs before runs their migrations too: those leave a newer schema alone, and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_before_leaves_a_newer_schema_alone() {
+    let Some(place) = postgres::database().await else { return };
+    let owner = postgres::owner_of(&place).await;
+    let migrate = || {
+        let mut migrate = Command::new(env!("CARGO_BIN_EXE_payterms-under-test"));
+        migrate.args(["service", "migrate"]).arg(format!("--database-url=postgres://postgres@{place}")).arg("wallet");
+        let output = migrate.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    owner.execute_unprepared("INSERT INTO wallet.seaql_migrations (version, applied_at) VALUES ('wallet_9999_next', 1)").await.unwrap();
+    assert_eq!(migrate(), (true, "wallet: of a newer release (wallet_9999_next); nothing was changed\n".to_owned()));
+    let newest = payterms_wallet::Wallet::SCHEMA_VERSION;
+    owner.execute_unprepared(&format!("DELETE FROM wallet.seaql_migrations WHERE version = '{newest}'")).await.unwrap();
+    let (is_done, said) = migrate();
+    assert!(!is_done && said.contains("wallet_9999_next"), "{said}");
+    owner.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_of_a_table_in_use_is_built_beside_its_writers() {
     let Some(place) = postgres::database().await else { return };

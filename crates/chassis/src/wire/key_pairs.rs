@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -176,7 +176,7 @@ impl<'a> KeyPair<'a> {
         let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| fault(path, &error))?;
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| fault(path, &error))?;
         let written = file.write_all(head.as_bytes()).and_then(|()| file.write_all(pem.as_bytes())).and_then(|()| file.sync_all());
-        written.map_err(|error| fault(path, &error))?;
+        written.and_then(|()| give_to_owner(&file, &self.path("key"))).map_err(|error| fault(path, &error))?;
         let public = verifying.to_public_key_pem(LineEnding::LF).map_err(|error| fault(path, &error))?;
         Ok(format!("{head}{public}"))
     }
@@ -185,6 +185,15 @@ impl<'a> KeyPair<'a> {
 #[expect(clippy::disallowed_methods, reason = "the time of a file is that of the machine")]
 fn now() -> std::time::SystemTime {
     std::time::SystemTime::now()
+}
+
+/// Gives a new key to whom the present one belongs: who replaces it, such as root, need not be who signs with it.
+fn give_to_owner(file: &fs::File, present: &Path) -> io::Result<()> {
+    let (given, present) = (file.metadata()?, fs::metadata(present)?);
+    if (given.uid(), given.gid()) == (present.uid(), present.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(present.uid()), Some(present.gid()))
 }
 
 /// Replaces a file as a whole: who reads it meanwhile gets what was there before, or this.
@@ -261,7 +270,11 @@ pub fn key_set(folder: &Path, names: &[&str]) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::{KeyPair, key_set};
-    use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+    use std::{
+        fs,
+        os::unix::fs::{MetadataExt, PermissionsExt, chown},
+        time::Duration,
+    };
 
     #[test]
     fn a_key_is_replaced_while_both_count() {
@@ -287,6 +300,19 @@ mod tests {
         }
         let mode = fs::metadata(folder.path().join("callers.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_next_key_belongs_to_whom_the_present_one_belongs() {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = KeyPair::new(folder.path(), "wallet").unwrap();
+        pair.make().unwrap();
+        let key = folder.path().join("wallet.key");
+        // Only root can give a file away.
+        let owner = if chown(&key, Some(65_534), None).is_ok() { 65_534 } else { fs::metadata(&key).unwrap().uid() };
+        pair.rotate().unwrap();
+        pair.switch().unwrap();
+        assert_eq!(fs::metadata(&key).unwrap().uid(), owner);
     }
 
     #[test]
