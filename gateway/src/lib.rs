@@ -57,7 +57,7 @@ pub struct GatewayOptions {
     /// Where the keys of callers' tokens are.
     #[command(flatten)]
     pub keys: KeyOptions,
-    /// Address of the payment simulator, whose hosted page is then served at `/simulator/`.
+    /// Address of the payment simulator, whose hosted page is then served at `/simulator/`. Production refuses it.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
     /// Folder with `tls.crt` and `tls.key`: the certificate that callers are shown, and its key. They are read again when they change.
@@ -96,7 +96,7 @@ impl GatewayOptions {
             Some(_) => {}
         }
         if self.simulator.is_some() {
-            objections.warn("the page of the payment simulator is served, where no card is real");
+            objections.refuse("the page of the payment simulator would be served, where no card is real; leave --simulator out");
         }
     }
 }

@@ -22,6 +22,10 @@ pub const INDEXES: &[Index] = &[
     Index { service: "credit", name: "draws_by_update", on: "draws (tenant, updated_at, id)" },
     Index { service: "wallet", name: "disputes_by_update", on: "disputes (tenant, updated_at, id)" },
     Index { service: "invoicing", name: "transfer_refunds_by_update", on: "transfer_refunds (tenant, updated_at, id)" },
+    // What moved in a period that is reconciled with a payment provider.
+    Index { service: "wallet", name: "stripe_intents_by_time", on: "stripe_intents (tenant, first_asked_at)" },
+    Index { service: "wallet", name: "refunds_by_update", on: "refunds (tenant, updated_at)" },
+    Index { service: "wallet", name: "top_up_refunds_by_update", on: "top_up_refunds (tenant, updated_at)" },
 ];
 
 /// The number of the last steps that may make an index of a table in use themselves: those from before this list.

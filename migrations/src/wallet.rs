@@ -53,6 +53,7 @@ impl Wallet {
             Box::new(system::webhooks("wallet_0023_webhooks")),
             Box::new(crate::external_ids::WALLET),
             Box::new(crate::wallet_stripe::STEP),
+            Box::new(crate::wallet_reconciliation::STEP),
         ]
     }
 }

@@ -107,8 +107,9 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 59] = scenarios!(
+const SCENARIOS: [Scenario; 60] = scenarios!(
     stripe::another_account_is_refused_once_a_card_is_saved,
+    reconciliations::every_difference_is_named,
     top_up_refunds::a_rule_that_would_buy_it_again_is_named,
     webhooks::an_endpoint_is_kept_by_its_tenant,
     webhooks::secrets_change_without_a_gap,

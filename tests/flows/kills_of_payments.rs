@@ -66,6 +66,12 @@ async fn all(on_postgres: bool) {
 
 pub(crate) async fn prepare(rig: &Rig, token: &str) -> (People, Invoice) {
     let people = rig.prepare(token).await;
+    let invoice = to_pay(rig, &people).await;
+    (people, invoice)
+}
+
+/// Grants 30 of credit, and issues an invoice over 100.
+pub(crate) async fn to_pay(rig: &Rig, people: &People) -> Invoice {
     let grant = GrantCreditRequest {
         request_id: request_id(),
         wallet: people.wallet.clone(),
@@ -74,8 +80,7 @@ pub(crate) async fn prepare(rig: &Rig, token: &str) -> (People, Invoice) {
     };
     rig.someone("STAFF", None).lots().grant_credit(grant).await.unwrap();
     let owner = rig.someone("OWNER", None);
-    let invoice = issued(&owner, draft(&people.customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
-    (people, invoice)
+    issued(&owner, draft(&people.customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await
 }
 
 /// 30 by credit, the rest by card.

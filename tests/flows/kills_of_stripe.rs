@@ -28,7 +28,8 @@ const CHARGED_AT: [&str; 6] = [
 ];
 const REFUNDED_AT: [&str; 3] = ["top_up_refund.after_intent", "top_up_refund.after_provider", "top_up_refund.before_record"];
 
-async fn prepare(rig: &Rig, stripe: &StripeServer) -> People {
+/// A tenant that charges cards by Stripe, and a customer with a card and a wallet.
+pub(crate) async fn prepare(rig: &Rig, stripe: &StripeServer) -> People {
     let owner = rig.someone("OWNER", None);
     open(&owner).await;
     let customer = customer_of(&owner, "acme", "GB").await;

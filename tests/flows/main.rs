@@ -120,6 +120,7 @@ mod purchases;
 mod purchases_races;
 mod reads;
 mod recharges;
+mod reconciliations;
 mod refunds;
 mod released_steps;
 mod replicas;

@@ -40,16 +40,16 @@ async fn everything_of_development_is_named_at_once() {
     fs::write(&guessable, "changeme").unwrap();
     let sqlite = |name: &str| format!("--database-url=sqlite:{}", data.join(format!("other-{name}.db")).display());
     let of_all = ["lines between the parts are plain text", "are development keys"];
-    let secret = format!("--simulator-secret={}", guessable.display());
     let known = data.join("user");
     fs::write(&known, "payterms:changeme").unwrap();
     let bus = ["--bus=nats://127.0.0.1:1".to_owned(), format!("--bus-credentials={}", known.display())];
-    let own = [keys(data), sqlite("wallet"), "--simulator=http://127.0.0.1:1".to_owned(), secret];
+    let simulator = "--simulator=http://127.0.0.1:1".to_owned();
+    let own = [keys(data), sqlite("wallet"), simulator.clone(), format!("--simulator-secret={}", guessable.display())];
     let said = refused(&["service", "wallet"], &[&own[..], &bus].concat());
     let of_bus = ["to the broker in plain text", "the broker's password is one that everybody tries first"];
-    names_all(&said, &[of_all[0], of_all[1], of_bus[0], of_bus[1], "guessable: the secret can be guessed"]);
+    names_all(&said, &[of_all[0], of_all[1], of_bus[0], of_bus[1], "would be charged by a simulator"]);
     let seal = format!("--seal-key={}", guessable.display());
-    let said = refused(&["service", "credit"], &[keys(data), sqlite("credit"), "--simulator=http://127.0.0.1:1".to_owned(), seal]);
+    let said = refused(&["service", "credit"], &[keys(data), sqlite("credit"), simulator.clone(), seal]);
     names_all(
         &said,
         &[of_all[0], of_all[1], "guessable: the secret can be guessed", "guessable: a key has 32 bytes", "banks are a simulator's"],
@@ -61,7 +61,7 @@ async fn everything_of_development_is_named_at_once() {
     }
     let jwks = format!("--jwks={}", data.join("keys/jwks.json").display());
     let wrong = "--peer=wallet=https://wallet:1".to_owned();
-    let said = refused(&["service", "gateway"], &[keys(data), jwks, wrong]);
+    let said = refused(&["service", "gateway"], &[keys(data), jwks, wrong, simulator]);
     names_all(
         &said,
         &[
@@ -70,6 +70,7 @@ async fn everything_of_development_is_named_at_once() {
             "callers speak plain text",
             "signed with the key of development",
             "any issuer whose key is in the JWKS is accepted",
+            "the page of the payment simulator would be served",
             "there are no certificates",
         ],
     );

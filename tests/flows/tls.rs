@@ -4,8 +4,10 @@
 use crate::{
     database_roles::{NOT_SERVING, SERVING, health},
     invariants,
-    kills_of_payments::{pays, prepare},
+    kills_of_payments::{pays, to_pay},
+    kills_of_stripe,
     rig::{BINARY, Rig, Services, retry, until},
+    stripe::connection,
 };
 use payterms_chassis::identity::Signer;
 use payterms_kernel::SystemClock;
@@ -19,6 +21,7 @@ use payterms_testkit::{
     people::person,
     postgres, reason,
     security::Security,
+    stripe::StripeServer,
 };
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
@@ -49,7 +52,7 @@ fn nobody_is_named(services: &Services) {
         for line in logged.lines() {
             assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object()), "{part}: {line}");
         }
-        for personal in ["Brightside", "brightside.example", "High Street", "Quillfeather", "quillfeather", "tok_visa", "4242"] {
+        for personal in ["Brightside", "brightside.example", "High Street", "Quillfeather", "quillfeather", "0123456789acme", "4242"] {
             assert!(!logged.contains(personal), "{part} logs {personal}: {logged}");
         }
     }
@@ -57,7 +60,7 @@ fn nobody_is_named(services: &Services) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_over_three_services_on_sqlite() {
-    pays_over_tls(Rig::start(BINARY, None, &[]).await).await;
+    pays_over_tls(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,18 +68,26 @@ async fn a_payment_over_three_services_on_postgres() {
     // Production asks for a server that keeps what it has confirmed.
     let Some(server) = postgres::private("-c fsync=on") else { return };
     postgres::migrated(&format!("postgres@{}", server.place), "payterms").await;
-    pays_over_tls(Rig::start(BINARY, Some(format!("{}/payterms", server.place)), &[]).await).await;
+    pays_over_tls(Some(format!("{}/payterms", server.place))).await;
 }
 
-async fn pays_over_tls(rig: Rig) {
-    let (people, invoice) = prepare(&rig, "tok_visa").await;
+async fn pays_over_tls(postgres: Option<String>) {
+    let stripe = StripeServer::start().await;
+    let rig = Rig::start(BINARY, postgres, &[format!("--stripe={}", stripe.url())]).await;
+    let people = kills_of_stripe::prepare(&rig, &stripe).await;
+    let invoice = to_pay(&rig, &people).await;
     let authority = Authority::new("parts");
     let services = Services::secured_with(rig, Security::of(&authority), vec!["--log-format=json".to_owned()]).await;
-    let admin = services.security().someone(&authority, services.at("gateway"), "CUSTOMER_ADMIN", Some(&people.customer));
+    let someone = |role: &str, customer| services.security().someone(&authority, services.at("gateway"), role, customer);
+    // What sealed the tenant's key was made for development: here it is sealed with another.
+    let owner = someone("OWNER", None);
+    retry(async || owner.settings().connect_stripe(connection()).await).await;
+    let admin = someone("CUSTOMER_ADMIN", Some(&people.customer));
     let request = pays(&people, &invoice);
     let pay = async || admin.payments().create_payment(request.clone()).await.map(|answer| answer.into_inner().payment.unwrap());
     assert_eq!(retry(pay).await.state(), State::Succeeded);
-    assert_eq!(services.rig().charges().await, ["70"]);
+    let charged: Vec<_> = stripe.listed("charges").iter().map(|own| own["amount"].clone()).collect();
+    assert_eq!(charged, ["70.00"]);
     let get = GetInvoiceRequest { name: invoice.name.clone() };
     let read = retry(async || admin.invoices().get_invoice(get.clone()).await).await.into_inner().invoice.unwrap();
     assert_eq!(read.paid, read.total, "the events have come too");
@@ -89,8 +100,6 @@ async fn pays_over_tls(rig: Rig) {
     };
     retry(async || admin.customers().update_customer(request.clone()).await).await;
     nobody_is_named(&services);
-    let wallet = services.logged("wallet");
-    assert_eq!(wallet.matches("NOT FOR PRODUCTION: cards and bank debits are charged by a simulator").count(), 1, "{wallet}");
 
     for name in PARTS {
         let probed =

@@ -39,10 +39,10 @@ use payterms_proto::{
             auto_recharge_service_client::AutoRechargeServiceClient, dispute_service_client::DisputeServiceClient,
             fee_service_client::FeeServiceClient, hold_service_client::HoldServiceClient, lot_service_client::LotServiceClient,
             payment_method_service_client::PaymentMethodServiceClient, posting_service_client::PostingServiceClient,
-            postpaid_service_client::PostpaidServiceClient, reversal_service_client::ReversalServiceClient,
-            revocation_service_client::RevocationServiceClient, settings_service_client::SettingsServiceClient,
-            top_up_service_client::TopUpServiceClient, usage_service_client::UsageServiceClient,
-            wallet_service_client::WalletServiceClient,
+            postpaid_service_client::PostpaidServiceClient, provider_reconciliation_service_client::ProviderReconciliationServiceClient,
+            reversal_service_client::ReversalServiceClient, revocation_service_client::RevocationServiceClient,
+            settings_service_client::SettingsServiceClient, top_up_service_client::TopUpServiceClient,
+            usage_service_client::UsageServiceClient, wallet_service_client::WalletServiceClient,
         },
     },
 };
@@ -260,6 +260,12 @@ impl Session {
     #[must_use]
     pub fn reversals(&self) -> ReversalServiceClient<Caller> {
         ReversalServiceClient::new(self.caller())
+    }
+
+    /// `ProviderReconciliationService`.
+    #[must_use]
+    pub fn reconciliations(&self) -> ProviderReconciliationServiceClient<Caller> {
+        ProviderReconciliationServiceClient::new(self.caller())
     }
 
     /// `RevocationService`.

@@ -36,7 +36,7 @@ impl Security {
         Self { certificates: Certificates::of(authority), keys: Some(keys) }
     }
 
-    /// Certificates of an authority for development, with the suite's own keys: the simulator's banks and a folder of mails are taken.
+    /// Certificates of an authority for development, with the suite's own keys: the simulator and a folder of mails are taken.
     #[must_use]
     pub fn of_lines(authority: &Authority) -> Self {
         Self { certificates: Certificates::of(authority), keys: None }
@@ -68,7 +68,8 @@ impl Security {
 }
 
 impl Services {
-    /// Starts each service in production, on what a rig has prepared. Nothing of the simulator is there but the wallet's cards.
+    /// Starts each service in production, on what a rig has prepared. Nothing of the simulator is there: cards are charged where
+    /// the rig's `--stripe` says.
     pub async fn secured(rig: Rig, security: Security) -> Self {
         Self::secured_with(rig, security, Vec::new()).await
     }

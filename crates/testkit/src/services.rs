@@ -202,11 +202,12 @@ impl Services {
             let place = if production_keys.is_some() { "smtp://127.0.0.1:1".to_owned() } else { format!("file:{data}/mail") };
             arguments.push(format!("--mail={place}"));
         }
-        if matches!(name, "wallet" | GATEWAY) || name == "credit" && production_keys.is_none() {
+        if matches!(name, "wallet" | "credit" | GATEWAY) && production_keys.is_none() {
             arguments.push(format!("--simulator=http://{provider}"));
         }
         if name == "wallet" {
             arguments.push(format!("--simulator-secret={data}/keys/simulator.secret"));
+            arguments.extend(self.rig.options.iter().filter(|option| option.starts_with("--stripe=")).cloned());
         }
         if name == "credit" {
             arguments.push(format!("--seal-key={data}/keys/seal.key"));

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    use_cases::{charges, disputes, fees, holds, lots, metered, months, recharges, settings, setups, top_ups},
+    use_cases::{charges, disputes, fees, holds, lots, metered, months, recharges, reconciliations, settings, setups, top_ups},
 };
 use payterms_chassis::jobs::Jobs;
 
@@ -12,7 +12,7 @@ pub fn all(app: &App) -> Jobs {
     let (recharges, retries, month_ends, charges) = (app.clone(), app.clone(), app.clone(), app.clone());
     let (holds, lots, setups, top_ups, metered) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (fees, months, zones) = (app.clone(), app.clone(), app.clone());
-    let (notices, plans, disputes) = (app.clone(), app.clone(), app.clone());
+    let (notices, plans, disputes, nights) = (app.clone(), app.clone(), app.clone(), app.clone());
     Jobs::default()
         .with(payterms_chassis::zones::JOB, move |row| {
             let app = zones.clone();
@@ -61,6 +61,10 @@ pub fn all(app: &App) -> Jobs {
         .with(disputes::ask_again::JOB, move |row| {
             let app = disputes.clone();
             async move { disputes::ask_again::ask_for_dispute(&app, &row).await }
+        })
+        .with(reconciliations::reconcile_nightly::JOB, move |row| {
+            let app = nights.clone();
+            async move { reconciliations::reconcile_nightly::reconcile_nightly(&app, &row).await }
         })
         .with(recharges::recharge::JOB, move |row| {
             let app = recharges.clone();

@@ -23,9 +23,10 @@ use payterms_proto::wallet::{
         auto_recharge_service_server::AutoRechargeServiceServer, dispute_service_server::DisputeServiceServer,
         fee_service_server::FeeServiceServer, hold_service_server::HoldServiceServer, lot_service_server::LotServiceServer,
         payment_method_service_server::PaymentMethodServiceServer, posting_service_server::PostingServiceServer,
-        postpaid_service_server::PostpaidServiceServer, reversal_service_server::ReversalServiceServer,
-        revocation_service_server::RevocationServiceServer, settings_service_server::SettingsServiceServer,
-        top_up_service_server::TopUpServiceServer, usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
+        postpaid_service_server::PostpaidServiceServer, provider_reconciliation_service_server::ProviderReconciliationServiceServer,
+        reversal_service_server::ReversalServiceServer, revocation_service_server::RevocationServiceServer,
+        settings_service_server::SettingsServiceServer, top_up_service_server::TopUpServiceServer,
+        usage_service_server::UsageServiceServer, wallet_service_server::WalletServiceServer,
     },
 };
 use provider::{
@@ -36,12 +37,12 @@ use provider::{
 };
 use std::{path::PathBuf, sync::Arc};
 use tonic::service::Routes;
-use use_cases::{batch, charges, payments, setups, top_ups};
+use use_cases::{batch, charges, payments, reconciliations, setups, top_ups};
 
 /// Options of the wallet alone.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Options {
-    /// Address of the payment simulator, `http://host:port`; none: no simulator.
+    /// Address of the payment simulator, `http://host:port`; none: no simulator. Production refuses it.
     #[arg(long, env = "PAYTERMS_SIMULATOR")]
     pub simulator: Option<String>,
     /// Address of Stripe, which tenants connect their accounts at. Their keys are sealed with the key of webhooks, and without that none can.
@@ -73,15 +74,13 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0028_stripe";
+    const SCHEMA_VERSION: &'static str = "wallet_0030_provider_reconciliation";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
         if options.simulator.is_some() {
-            objections.check_secret(&options.simulator_secret);
-            objections
-                .warn("cards and bank debits are charged by a simulator where a tenant chooses it: no money moves; leave --simulator out");
+            objections.refuse("cards and bank debits would be charged by a simulator, where no money moves; leave --simulator out");
         }
     }
 
@@ -112,6 +111,7 @@ impl Service for Wallet {
             .add_service(FeeServiceServer::new(api.clone()))
             .add_service(PostpaidServiceServer::new(api.clone()))
             .add_service(SettlementServiceServer::new(api.clone()))
+            .add_service(ProviderReconciliationServiceServer::new(api.clone()))
             .add_service(DisputeServiceServer::new(api.clone()))
             .add_service(CreditLineMethodServiceServer::new(api.clone()))
             .add_service(NotificationServiceServer::new(api));
@@ -132,7 +132,7 @@ impl Service for Wallet {
 
 fn drivers(app: &App) -> Drivers {
     let (top_ups, setups, charges, refunds) = (app.clone(), app.clone(), app.clone(), app.clone());
-    let top_up_refunds = app.clone();
+    let (top_up_refunds, reconciling) = (app.clone(), app.clone());
     Drivers::default()
         .with(top_ups::create::FLOW, move |lease| {
             let app = top_ups.clone();
@@ -141,6 +141,10 @@ fn drivers(app: &App) -> Drivers {
         .with(top_ups::refund::FLOW, move |lease| {
             let app = top_up_refunds.clone();
             async move { top_ups::refund::drive_top_up_refund(&app, &lease).await }
+        })
+        .with(reconciliations::reconcile::FLOW, move |lease| {
+            let app = reconciling.clone();
+            async move { reconciliations::reconcile::drive_reconciliation(&app, &lease).await }
         })
         .with(setups::start::FLOW, move |lease| {
             let app = setups.clone();

@@ -9,6 +9,8 @@ pub enum Fault {
     TooMany,
     /// Stripe fails before it does anything, and says so again for the same key.
     Breaks,
+    /// The key may not do that.
+    Forbidden,
     /// Another request with the key is under way.
     Conflict,
     /// It is done, but the answer is cut.
@@ -40,6 +42,7 @@ impl State {
     pub(super) fn failed(&mut self, command: &Command, fault: Fault) -> Answer {
         let answer = match fault {
             Fault::TooMany => Answer::error(429, "invalid_request_error", Some("rate_limit"), None),
+            Fault::Forbidden => Answer::error(403, "invalid_request_error", None, None),
             Fault::Conflict => Answer::error(409, "idempotency_error", Some("idempotency_key_in_use"), None),
             _ => Answer::error(500, "api_error", None, None),
         };

@@ -1,6 +1,7 @@
 //! A stand-in for Stripe, which answers as its public documentation says: customers, Checkout Sessions that save a card, `PaymentIntents`,
-//! refunds, disputes, events, idempotency keys. Tests act as the person, the issuer and the network.
+//! refunds, disputes, balance transactions, events, idempotency keys. Tests act as the person, the issuer and the network.
 
+mod balance;
 mod events;
 mod faults;
 mod intents;

@@ -128,10 +128,14 @@ impl State {
 
     /// A page of an account's objects, newest first.
     pub(super) fn page(&self, account: &str, kind: &str, command: &Command, fits: impl Fn(&Value) -> bool) -> Answer {
-        let limit: usize = command.field("limit").parse().unwrap_or(10);
         let all = self.objects.iter().rev().filter(|own| own.account == account && own.value["object"] == kind && fits(&own.value));
+        Self::cut(all.map(|own| own.value.clone()).collect(), command)
+    }
+
+    /// The page of a list that is asked for.
+    pub(super) fn cut(mut rest: Vec<Value>, command: &Command) -> Answer {
+        let limit: usize = command.field("limit").parse().unwrap_or(10);
         let after = command.field("starting_after");
-        let mut rest: Vec<_> = all.map(|own| own.value.clone()).collect();
         if let Some(place) = rest.iter().position(|own| own["id"] == after) {
             rest.drain(..=place);
         }
@@ -179,6 +183,11 @@ impl State {
             ("POST", ["payment_intents", id, "confirm"]) => self.confirm_intent(account, id),
             ("POST", ["payment_intents", id, "cancel"]) => self.cancel_intent(account, id, command),
             ("POST", ["refunds"]) => self.refund(account, command),
+            ("GET", ["balance_transactions"]) => self.list_balance(account, command),
+            ("GET", [kind @ ("refunds" | "disputes"), id]) => {
+                let found = self.find(account, kind.trim_end_matches('s'), id);
+                found.map_or_else(|| Answer::missing(404, "id"), |own| Answer::ok(own.clone()))
+            }
             ("GET", ["refunds" | "disputes"]) => {
                 let kind = parts.first().copied().unwrap_or_default().trim_end_matches('s');
                 self.page(account, kind, command, |own| {

@@ -9,6 +9,7 @@ mod notifications;
 mod postings;
 mod postpaid;
 mod recharges;
+mod reconciliations;
 mod reversals;
 mod revocations;
 mod settings;

@@ -29,6 +29,15 @@ pub const ALL: &[Figure] = &[
     },
     Figure {
         metric: Metric {
+            name: "payterms.provider.differences",
+            unit: "{difference}",
+            description: "Differences between the list of a payment provider and the ledger that wait for a person, by provider.",
+        },
+        label: "payterms.provider",
+        select: "SELECT provider AS label, CAST(count(*) AS double precision) AS value FROM provider_differences WHERE tenant IN ({tenants}) AND state = 'OPEN' AND NOT settles_itself GROUP BY provider",
+    },
+    Figure {
+        metric: Metric {
             name: "payterms.ledger.imbalance",
             unit: MONEY,
             description: "Differences between the balances of wallets and their lots less debt, added up, by currency. It must be 0.",

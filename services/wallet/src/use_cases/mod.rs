@@ -16,6 +16,7 @@ pub mod payments;
 pub mod postings;
 pub mod postpaid;
 pub mod recharges;
+pub mod reconciliations;
 pub mod reversals;
 pub mod revocations;
 pub mod settings;

@@ -9,11 +9,32 @@ use super::{
 use crate::store::stripe as store;
 use chrono::DateTime;
 use payterms_kernel::TenantId;
-use payterms_wallet_domain::dispute::{Outcome, ProviderDispute};
+use payterms_wallet_domain::{
+    DisputeState,
+    dispute::{Outcome, ProviderDispute},
+};
 
 /// Whether an issuer has taken something back. An inquiry, by which it asks first, takes nothing.
-fn takes_money(dispute: &DisputeMessage) -> bool {
+pub(super) fn takes_money(dispute: &DisputeMessage) -> bool {
     !dispute.status.starts_with("warning_") && dispute.status != "prevented"
+}
+
+/// How a dispute is decided; none while it is open.
+fn outcome_of(dispute: &DisputeMessage) -> Result<Option<Outcome>, Unknown> {
+    match dispute.status.as_str() {
+        "needs_response" | "under_review" => Ok(None),
+        "won" => Ok(Some(Outcome::Won)),
+        "lost" => Ok(Some(Outcome::Lost)),
+        other => Err(Unknown(format!("a dispute that is {other:?}"))),
+    }
+}
+
+/// How a dispute stands; none of one that takes no money.
+pub(super) fn state_of(dispute: &DisputeMessage) -> Result<Option<DisputeState>, Unknown> {
+    if !takes_money(dispute) {
+        return Ok(None);
+    }
+    Ok(Some(outcome_of(dispute)?.map_or(DisputeState::Open, Outcome::state)))
 }
 
 impl Stripe {
@@ -31,12 +52,7 @@ impl Stripe {
         if amount.currency() != own.amount.currency() {
             return Err(Unknown(format!("a dispute in {}", amount.currency())));
         }
-        let outcome = match last.status.as_str() {
-            "needs_response" | "under_review" => None,
-            "won" => Some(Outcome::Won),
-            "lost" => Some(Outcome::Lost),
-            other => return Err(Unknown(format!("a dispute that is {other:?}"))),
-        };
+        let outcome = outcome_of(&last)?;
         let due_by = last.evidence_details.and_then(|details| details.due_by).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         let evidence_due = due_by.map(|instant| instant.date_naive());
         Ok(Some(ProviderDispute { id: last.id, amount, reason: last.reason, evidence_due, is_final: false, outcome }))

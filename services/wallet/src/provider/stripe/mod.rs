@@ -8,6 +8,7 @@ pub mod client;
 mod connect;
 mod declines;
 mod disputes;
+mod listed;
 mod minor_units;
 mod notifications;
 mod objects;
@@ -16,6 +17,7 @@ mod setups;
 mod signature;
 
 pub use connect::AccountFault;
+pub use listed::{MayNotRead, Moved, MovedPage};
 
 use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder, SetupOrder, Unknown, Unread};
 use crate::store::settings;

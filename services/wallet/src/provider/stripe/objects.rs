@@ -28,9 +28,14 @@ impl Failure {
         codes.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether what is asked for is not there.
+    pub(super) fn is_missing(&self) -> bool {
+        self.code.as_deref() == Some("resource_missing")
+    }
+
     /// Whether something that the request names is not there.
     pub(super) fn misses(&self, param: &str) -> bool {
-        self.code.as_deref() == Some("resource_missing") && self.param.as_deref() == Some(param)
+        self.is_missing() && self.param.as_deref() == Some(param)
     }
 }
 
@@ -103,11 +108,39 @@ pub(super) struct CardMessage {
     pub(super) exp_year: i32,
 }
 
+/// A balance transaction: something that moved money of the account.
+#[derive(Debug, Deserialize)]
+pub(super) struct BalanceTransaction {
+    pub(super) id: String,
+    /// What it is of, whole.
+    #[serde(default)]
+    pub(super) source: Option<Value>,
+}
+
+/// A Charge: an intent's try that took money.
+#[derive(Debug, Deserialize)]
+pub(super) struct ChargeMessage {
+    pub(super) payment_intent: Option<String>,
+    pub(super) status: String,
+    pub(super) amount_captured: i64,
+    pub(super) currency: String,
+    #[serde(default)]
+    pub(super) created: i64,
+    #[serde(default)]
+    pub(super) metadata: HashMap<String, String>,
+}
+
 /// A Refund.
 #[derive(Debug, Deserialize)]
 pub(super) struct RefundMessage {
     pub(super) id: String,
     pub(super) status: Option<String>,
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    #[serde(default)]
+    pub(super) payment_intent: Option<String>,
+    #[serde(default)]
+    pub(super) created: i64,
     #[serde(default)]
     pub(super) metadata: HashMap<String, String>,
 }
@@ -120,6 +153,8 @@ pub(super) struct DisputeMessage {
     pub(super) currency: String,
     pub(super) reason: String,
     pub(super) status: String,
+    #[serde(default)]
+    pub(super) payment_intent: Option<String>,
     #[serde(default)]
     pub(super) created: i64,
     #[serde(default)]

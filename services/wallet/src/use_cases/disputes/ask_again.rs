@@ -21,6 +21,11 @@ pub(super) async fn schedule_question(tx: &WriteTx, provider: &str, charge_id: &
     Ok(schedule(tx, JOB, &format!("{provider}/{charge_id}"), tx.now() + PAUSE).await?)
 }
 
+/// Asks for the dispute of a charge at once: the provider has one that is not known here as it stands.
+pub async fn ask_now(tx: &WriteTx, provider: &str, charge_id: &str) -> Result<(), AppError> {
+    Ok(schedule(tx, JOB, &format!("{provider}/{charge_id}"), tx.now()).await?)
+}
+
 /// Asks the provider for the dispute of a charge, and takes it in.
 ///
 /// # Errors

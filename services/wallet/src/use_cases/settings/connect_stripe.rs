@@ -6,6 +6,7 @@ use crate::{
     commands::settings::ConnectStripe,
     provider::{stripe::AccountFault, unanswered},
     store::{settings as store, stripe},
+    use_cases::reconciliations::reconcile_nightly::schedule_nights,
 };
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
@@ -46,6 +47,7 @@ pub async fn connect_stripe(app: &App, call: &Call, new: &ConnectStripe) -> Resu
         before.may_become(&connection, stripe::is_used(tx.conn(), &call.tenant).await?)?;
     }
     settings.stripe = Some(connection);
+    schedule_nights(&tx).await?;
     settings.version = settings.version.saturating_add(1);
     let wallet_settings = Some(publish_settings(&mut tx, &mut settings).await?);
     tx.commit(ConnectStripeResponse { wallet_settings }).await

@@ -1,0 +1,8 @@
+//! Reconciliations: what a payment provider lists is compared with the ledger, and each difference is stored for a person.
+
+mod examine;
+pub mod read;
+pub mod reconcile;
+pub mod reconcile_nightly;
+pub mod save;
+pub mod settle;
