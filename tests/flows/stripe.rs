@@ -2,9 +2,9 @@
 
 use crate::{invariants, top_up_refunds::refund, top_ups::buy};
 use payterms_proto::wallet::v1::{
-    ConnectStripeRequest, CreateTopUpRequest, GetMethodSetupRequest, GetTopUpRequest, GetWalletSettingsRequest, MethodSetup,
-    StartMethodSetupRequest, TopUp, TurnOnPrepaymentRequest, UpdateWalletSettingsRequest, WalletSettings, method_setup,
-    payment_method::Kind, top_up::State, top_up_refund,
+    ConnectStripeRequest, CreateTopUpRequest, DisconnectStripeRequest, GetMethodSetupRequest, GetTopUpRequest, GetWalletSettingsRequest,
+    ListPaymentMethodsRequest, MethodSetup, RemovePaymentMethodRequest, StartMethodSetupRequest, TopUp, TurnOnPrepaymentRequest,
+    UpdateWalletSettingsRequest, WalletSettings, method_setup, payment_method::Kind, top_up::State, top_up_refund,
 };
 use payterms_suite::{
     Session,
@@ -19,6 +19,7 @@ use payterms_testkit::{
 use prost_types::FieldMask;
 use sea_orm::{ConnectionTrait, Statement};
 use tonic::{Code, Status};
+use tonic_types::StatusExt;
 
 on_both!(
     an_account_is_connected_and_its_secrets_are_not_shown,
@@ -159,9 +160,37 @@ pub(crate) async fn another_account_is_refused_once_a_card_is_saved(world: &Worl
     assert_eq!(reason(&connect(&owner, other).await.unwrap_err()), "STRIPE_ACCOUNT_DIFFERS");
     world.stripe.add_key("rk_test_0123456789roll", ACCOUNT);
     world.stripe.drop_key(KEY);
-    connect(&owner, ConnectStripeRequest { secret_key: "rk_test_0123456789roll".to_owned(), ..connection() }).await.unwrap();
+    let rolled = ConnectStripeRequest { secret_key: "rk_test_0123456789roll".to_owned(), ..connection() };
+    connect(&owner, rolled.clone()).await.unwrap();
     saved(&world.stripe, &admin, &customer, Card::Good).await;
+
+    let refused = disconnect(&owner).await.unwrap_err();
+    assert_eq!(
+        (reason(&refused).as_str(), refused.get_details_error_info().unwrap().metadata["in_use"].as_str()),
+        ("STRIPE_IN_USE", "COLLECTION_METHODS")
+    );
+    let list = ListPaymentMethodsRequest { parent: customer.clone(), ..Default::default() };
+    for method in admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods {
+        let remove = RemovePaymentMethodRequest { request_id: request_id(), name: method.name, ..Default::default() };
+        admin.methods().remove_payment_method(remove).await.unwrap();
+    }
+    let without = disconnect(&owner).await.unwrap();
+    assert_eq!((without.provider.as_str(), without.stripe), ("", None));
+    assert_eq!(reason(&disconnect(&owner).await.unwrap_err()), "STRIPE_NOT_CONNECTED");
+    let (conn, s) = world.rows("wallet").await;
+    let erased = format!("SELECT tenant FROM {s}wallet_settings WHERE stripe_key IS NULL AND stripe_webhook_secret IS NULL");
+    assert_eq!(conn.query_all_raw(Statement::from_string(conn.get_database_backend(), erased)).await.unwrap().len(), 1);
+    conn.close().await.unwrap();
+    // Methods are on record: no other account takes their place.
+    let other = ConnectStripeRequest { secret_key: "sk_test_0123456789more".to_owned(), ..connection() };
+    assert_eq!(reason(&connect(&owner, other).await.unwrap_err()), "STRIPE_ACCOUNT_DIFFERS");
+    connect(&owner, ConnectStripeRequest { request_id: request_id(), ..rolled }).await.unwrap();
     invariants::hold(world).await;
+}
+
+async fn disconnect(owner: &Session) -> Result<WalletSettings, Status> {
+    let request = DisconnectStripeRequest { request_id: request_id(), name: SETTINGS.to_owned(), ..Default::default() };
+    Ok(owner.settings().disconnect_stripe(request).await?.into_inner().wallet_settings.unwrap())
 }
 
 /// The secrets stand in no row of the wallet: neither in the settings, nor in what is kept of requests and events.

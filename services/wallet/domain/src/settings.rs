@@ -1,6 +1,10 @@
 //! A tenant's settings for selling credit, and the switch of prepayment (docs/domain/wallet.md#prepayment).
 
-use crate::{lot::TaxKind, method::MethodKind, stripe_connection::StripeConnection};
+use crate::{
+    lot::TaxKind,
+    method::MethodKind,
+    stripe_connection::{StripeAccount, StripeConnection},
+};
 use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{
@@ -46,6 +50,8 @@ pub struct WalletSettings {
     pub purchased_expire_days: u32,
     /// The account at Stripe, if one is connected.
     pub stripe: Option<StripeConnection>,
+    /// The account at Stripe that was connected last, where none is.
+    pub former_stripe: Option<StripeAccount>,
     /// Counts changes.
     pub version: i64,
 }
@@ -70,6 +76,7 @@ impl WalletSettings {
             approval_limits: Vec::new(),
             purchased_expire_days: 0,
             stripe: None,
+            former_stripe: None,
             version: 1,
         }
     }
@@ -82,6 +89,32 @@ impl WalletSettings {
         if provider == "stripe" && self.stripe.is_none() {
             return Err(Refusal::precondition("STRIPE_NOT_CONNECTED", "Connect an account at Stripe first, with ConnectStripe."));
         }
+        Ok(())
+    }
+
+    /// The account at Stripe that methods were saved at.
+    #[must_use]
+    pub fn stripe_account(&self) -> Option<StripeAccount> {
+        self.stripe.as_ref().map(StripeConnection::at).or_else(|| self.former_stripe.clone())
+    }
+
+    /// Erases the secrets of the account at Stripe. `in_use` names what still needs them.
+    ///
+    /// # Errors
+    /// `STRIPE_NOT_CONNECTED`, `STRIPE_IN_USE`.
+    pub fn disconnect_stripe(&mut self, in_use: &[String]) -> Result<(), Refusal> {
+        self.must_be_connected_to("stripe")?;
+        if !in_use.is_empty() {
+            let message = "The account is still needed: wait for what is under way, and let customers choose other collection methods.";
+            return Err(Refusal::precondition("STRIPE_IN_USE", message).with("in_use", in_use.join(" ")));
+        }
+        self.former_stripe = self.stripe_account();
+        self.stripe = None;
+        if self.provider == "stripe" {
+            self.provider.clear();
+            self.provider_default = false;
+        }
+        self.version = self.version.saturating_add(1);
         Ok(())
     }
 

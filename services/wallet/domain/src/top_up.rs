@@ -166,7 +166,7 @@ pub struct Terms<'a> {
 /// Checks a top-up before any money moves: prepayment, method, minimum, profile, tax.
 ///
 /// # Errors
-/// `CURRENCY_MISMATCH`, `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`, `METHOD_STATE`,
+/// `CURRENCY_MISMATCH`, `FEATURE_DISABLED`, `METHOD_NOT_OFFERED`, `METHOD_STATE`, `STRIPE_NOT_CONNECTED`,
 /// `CURRENCY_NOT_OFFERED`, `BELOW_MINIMUM`, `PROFILE_INCOMPLETE`, `TAX_UNKNOWN`.
 pub fn ask(
     wallet: &Wallet,
@@ -179,6 +179,7 @@ pub fn ask(
     wallet.takes(amount)?;
     terms.settings.must_sell_by(terms.method.kind)?;
     terms.method.must_be_chargeable(terms.today)?;
+    terms.settings.must_be_connected_to(&terms.method.provider)?;
     let least = terms.settings.minimum(terms.method.kind, wallet.currency)?;
     if amount.compare(least)?.is_lt() {
         let message = format!("The least top-up is {least}; {amount} were asked.");

@@ -4,9 +4,10 @@ use super::Api;
 use crate::{messages::settings as messages, use_cases::settings};
 use payterms_chassis::handler;
 use payterms_proto::wallet::v1::{
-    ConnectStripeRequest, ConnectStripeResponse, GetPrepaymentOptionsRequest, GetPrepaymentOptionsResponse, GetWalletSettingsRequest,
-    GetWalletSettingsResponse, TurnOffPrepaymentRequest, TurnOffPrepaymentResponse, TurnOnPrepaymentRequest, TurnOnPrepaymentResponse,
-    UpdateWalletSettingsRequest, UpdateWalletSettingsResponse, settings_service_server::SettingsService,
+    ConnectStripeRequest, ConnectStripeResponse, DisconnectStripeRequest, DisconnectStripeResponse, GetPrepaymentOptionsRequest,
+    GetPrepaymentOptionsResponse, GetWalletSettingsRequest, GetWalletSettingsResponse, TurnOffPrepaymentRequest, TurnOffPrepaymentResponse,
+    TurnOnPrepaymentRequest, TurnOnPrepaymentResponse, UpdateWalletSettingsRequest, UpdateWalletSettingsResponse,
+    settings_service_server::SettingsService,
 };
 use tonic::{Request, Response, Status};
 
@@ -28,6 +29,11 @@ impl SettingsService for Api {
     async fn connect_stripe(&self, request: Request<ConnectStripeRequest>) -> Result<Response<ConnectStripeResponse>, Status> {
         let (call, command) = messages::connect_stripe(request)?;
         handler::write(&self.app.flows, &call, || settings::connect_stripe::connect_stripe(&self.app, &call, &command)).await
+    }
+
+    async fn disconnect_stripe(&self, request: Request<DisconnectStripeRequest>) -> Result<Response<DisconnectStripeResponse>, Status> {
+        let call = messages::disconnect_stripe(request)?;
+        handler::write(&self.app.flows, &call, || settings::disconnect_stripe::disconnect_stripe(&self.app, &call)).await
     }
 
     async fn turn_on_prepayment(&self, request: Request<TurnOnPrepaymentRequest>) -> Result<Response<TurnOnPrepaymentResponse>, Status> {

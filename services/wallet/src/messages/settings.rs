@@ -146,6 +146,13 @@ pub fn connect_stripe(request: Request<pb::ConnectStripeRequest>) -> Result<(Cal
     Ok((call, ConnectStripe { secret_key, live, key_ending, webhook_secret, connected_account, return_url }))
 }
 
+/// Disconnects an account at Stripe.
+pub fn disconnect_stripe(request: Request<pb::DisconnectStripeRequest>) -> Result<Call, AppError> {
+    let (mut fields, message) = Fields::open(request)?;
+    let tenant = fields.singleton("name", &message.name, &[], SETTINGS).tenant;
+    fields.write(&message.request_id, tenant)
+}
+
 /// Turns prepayment on.
 pub fn turn_on_prepayment(request: Request<pb::TurnOnPrepaymentRequest>) -> Result<(Call, Vec<MethodKind>), AppError> {
     let (mut fields, message) = Fields::open(request)?;

@@ -34,7 +34,7 @@ pub const ALL: &[Figure] = &[
             description: "Differences between the list of a payment provider and the ledger that wait for a person, by provider.",
         },
         label: "payterms.provider",
-        select: "SELECT provider AS label, CAST(count(*) AS double precision) AS value FROM provider_differences WHERE tenant IN ({tenants}) AND state = 'OPEN' AND NOT settles_itself GROUP BY provider",
+        select: "SELECT 'stripe' AS label, CAST(count(*) AS double precision) AS value FROM provider_differences WHERE tenant IN ({tenants}) AND provider = 'stripe' AND state = 'OPEN' AND NOT settles_itself",
     },
     Figure {
         metric: Metric {

@@ -3,7 +3,7 @@
 use super::{amount, amounts_text, lots, methods, money, unknown};
 use payterms_chassis::AppError;
 use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{MethodKind, StripeConnection, WalletSettings};
+use payterms_wallet_domain::{MethodKind, StripeConnection, WalletSettings, stripe_connection::StripeAccount};
 use sea_orm::{ActiveValue::Set, Iterable, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -63,6 +63,7 @@ fn settings(row: &Model) -> Result<WalletSettings, AppError> {
         approval_limits: row.approval_limits.split_whitespace().map(amount).collect::<Result<_, _>>()?,
         purchased_expire_days: u32::try_from(row.purchased_expire_days).unwrap_or_default(),
         stripe: stripe(row),
+        former_stripe: former_stripe(row),
         version: row.version,
     })
 }
@@ -79,6 +80,12 @@ fn stripe(row: &Model) -> Option<StripeConnection> {
         sealed_webhook_secret: row.stripe_webhook_secret.clone()?,
         connected_at: row.stripe_connected_at?,
     })
+}
+
+/// The account that was connected last, of which nothing is sealed any more.
+fn former_stripe(row: &Model) -> Option<StripeAccount> {
+    let is_former = row.stripe_key.is_none() && !row.stripe_account.is_empty();
+    is_former.then(|| StripeAccount { account: row.stripe_account.clone(), live: row.stripe_live })
 }
 
 /// The settings of a tenant; the defaults if none were ever saved.
@@ -98,7 +105,7 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Wal
 fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
     let kinds = |kinds: &[MethodKind]| kinds.iter().map(|kind| methods::kind_name(*kind)).collect::<Vec<_>>().join(" ");
     let minimum = |(kind, least): &(MethodKind, Money)| format!("{}:{}:{}", methods::kind_name(*kind), least.currency(), least.micros());
-    let stripe = settings.stripe.as_ref();
+    let (stripe, account) = (settings.stripe.as_ref(), settings.stripe_account());
     let text = |of: fn(&StripeConnection) -> &String| Set(stripe.map(of).cloned().unwrap_or_default());
     ActiveModel {
         tenant: Set(tenant.to_string()),
@@ -114,9 +121,9 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
         purchased_expire_days: Set(settings.purchased_expire_days.into()),
         version: Set(settings.version),
         approval_limits: Set(amounts_text(&settings.approval_limits)),
-        stripe_account: text(|own| &own.account),
+        stripe_account: Set(account.as_ref().map(|own| own.account.clone()).unwrap_or_default()),
         stripe_on_behalf: Set(stripe.is_some_and(|own| own.on_behalf)),
-        stripe_live: Set(stripe.is_some_and(|own| own.live)),
+        stripe_live: Set(account.is_some_and(|own| own.live)),
         stripe_key_ending: text(|own| &own.key_ending),
         stripe_return_url: text(|own| &own.return_url),
         stripe_key: Set(stripe.map(|own| own.sealed_key.clone())),

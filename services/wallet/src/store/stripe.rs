@@ -109,6 +109,29 @@ pub async fn forget_customer<C: ConnectionTrait>(conn: &C, tenant: &TenantId, st
     Ok(())
 }
 
+/// What still needs a tenant's account at Stripe, by the names that a refusal has.
+const IN_USE: &str = "\
+    SELECT 'COLLECTION_METHODS' AS used_by WHERE EXISTS (SELECT 1 FROM method_pointers p JOIN payment_methods m ON m.tenant = p.tenant \
+    AND m.id = p.collection_method_id AND m.provider = 'stripe' WHERE p.tenant = $1) \
+    UNION ALL SELECT 'METHOD_SETUPS' WHERE EXISTS (SELECT 1 FROM method_setups WHERE tenant = $1 AND provider = 'stripe' AND state IN \
+    ('CREATED', 'PENDING')) \
+    UNION ALL SELECT 'CHARGES' WHERE EXISTS (SELECT 1 FROM top_ups t JOIN payment_methods m ON m.tenant = t.tenant AND m.id = t.method_id \
+    AND m.provider = 'stripe' WHERE t.tenant = $1 AND t.state = 'PROCESSING') OR EXISTS (SELECT 1 FROM charges c JOIN payment_methods m \
+    ON m.tenant = c.tenant AND m.id = c.method_id AND m.provider = 'stripe' WHERE c.tenant = $1 AND c.state = 'PROCESSING') \
+    UNION ALL SELECT 'REFUNDS' WHERE EXISTS (SELECT 1 FROM top_up_refunds r JOIN top_ups t ON t.tenant = r.tenant AND t.id = r.top_up_id \
+    JOIN payment_methods m ON m.tenant = t.tenant AND m.id = t.method_id AND m.provider = 'stripe' WHERE r.tenant = $1 AND r.state = \
+    'PROCESSING') OR EXISTS (SELECT 1 FROM refunds r JOIN charges c ON c.tenant = r.tenant AND c.id = r.charge_id JOIN payment_methods m \
+    ON m.tenant = c.tenant AND m.id = c.method_id AND m.provider = 'stripe' WHERE r.tenant = $1 AND r.state = 'PROCESSING') \
+    UNION ALL SELECT 'DISPUTES' WHERE EXISTS (SELECT 1 FROM disputes d JOIN stripe_intents s ON s.tenant = d.tenant AND s.stripe_id = \
+    d.provider_charge_id AND s.stripe_id <> '' WHERE d.tenant = $1 AND d.state = 'OPEN') \
+    UNION ALL SELECT 'RECONCILIATION' WHERE EXISTS (SELECT 1 FROM provider_reconciliations WHERE tenant = $1 AND state = 'RUNNING')";
+
+/// What still needs the tenant's account.
+pub async fn in_use<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Vec<String>, AppError> {
+    let rows = sql::all(conn, IN_USE, vec![tenant.as_str().into()]).await?;
+    Ok(rows.iter().map(|row| row.try_get("", "used_by")).collect::<Result<_, _>>()?)
+}
+
 /// Whether methods are saved at Stripe, or are being saved.
 pub async fn is_used<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<bool, AppError> {
     let select = "SELECT 1 AS found WHERE EXISTS (SELECT 1 FROM payment_methods WHERE tenant = $1 AND provider = 'stripe') \

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     commands::payments::ChargeForPayment,
     messages::charges as messages,
-    store::{charges, methods},
+    store::{charges, methods, settings},
     use_cases::payments::load::lock_payment_wallet,
 };
 use chrono::NaiveDate;
@@ -19,7 +19,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Refusal};
 use payterms_proto::wallet::peers::v1::ChargeForPaymentResponse;
-use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod};
+use payterms_wallet_domain::{Charge, ChargeState, PaymentMethod, WalletSettings};
 
 /// The kind of flow.
 pub const FLOW: &str = "payment_charge";
@@ -67,7 +67,8 @@ pub async fn charge_for_payment(
         created_at: now,
         updated_at: now,
     };
-    if let Err(reason) = usable(app, chosen.as_ref(), today) {
+    let settings = settings::find(tx.conn(), &call.tenant).await?;
+    if let Err(reason) = usable(app, (chosen.as_ref(), &settings), today) {
         charge.fail(reason.to_owned());
     }
     let rendered = publish_charge(&mut tx, &named.customer, &charge).await?;
@@ -82,10 +83,11 @@ pub async fn charge_for_payment(
 }
 
 /// Whether the method can be charged, or the reason why not.
-fn usable(app: &App, method: Option<&PaymentMethod>, today: NaiveDate) -> Result<(), &'static str> {
+fn usable(app: &App, (method, settings): (Option<&PaymentMethod>, &WalletSettings), today: NaiveDate) -> Result<(), &'static str> {
     let method = method.ok_or("COLLECTION_METHOD_REQUIRED")?;
     method.must_be_chargeable(today).map_err(|refusal| refusal.reason)?;
-    app.provider(&method.provider).map(|_| ()).map_err(|_| "METHOD_NOT_OFFERED")
+    let is_connected = app.provider(&method.provider).is_ok() && settings.must_be_connected_to(&method.provider).is_ok();
+    if is_connected { Ok(()) } else { Err("METHOD_NOT_OFFERED") }
 }
 
 /// Drives the flow to its close.

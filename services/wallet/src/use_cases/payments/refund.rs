@@ -66,6 +66,7 @@ pub async fn refund_payment(app: &App, call: &Call, command: &RefundPayment) -> 
         created_at: now,
         updated_at: now,
     };
+    let reaches_card = reaches_card(&tx, charge.as_ref()).await?;
     let taken_back = charge.filter(|charge| charge.state == ChargeState::ChargedBack);
     if let Some(charge) = &taken_back {
         // The issuer was faster: the payer has what it took already. No card takes a refund of the rest, which becomes credit.
@@ -77,7 +78,7 @@ pub async fn refund_payment(app: &App, call: &Call, command: &RefundPayment) -> 
             return tx.commit(response(&refund)).await;
         }
     }
-    if refund.charge.is_some() && !command.to_credit && taken_back.is_none() {
+    if reaches_card && !command.to_credit && taken_back.is_none() {
         refunds::save(&tx, &refund).await?;
         let lease = app.flows.open(&tx, FLOW, refund.id.uuid()).await?;
         tx.commit_intent(refund.id.uuid()).await?;
@@ -125,6 +126,14 @@ async fn lots_that_paid(tx: &WriteTx, command: &RefundPayment) -> Result<Option<
 fn response(refund: &Refund) -> RefundPaymentResponse {
     let taken_back = Some(refund.unmoved).filter(|unmoved| unmoved.is_positive()).map(money);
     RefundPaymentResponse { credited: refund.state == RefundState::Credited, taken_back }
+}
+
+/// Whether there is a charge, at an account that is connected. Otherwise what is given back becomes credit.
+async fn reaches_card(tx: &WriteTx, charge: Option<&Charge>) -> Result<bool, AppError> {
+    let Some(method) = charge.and_then(|charge| charge.method) else { return Ok(charge.is_some()) };
+    let tenant = &tx.call().tenant;
+    let Some(method) = methods::get(tx.conn(), tenant, method).await? else { return Ok(true) };
+    Ok(settings::find(tx.conn(), tenant).await?.must_be_connected_to(&method.provider).is_ok())
 }
 
 /// The charge to refund, if that much of it is not refunded yet.

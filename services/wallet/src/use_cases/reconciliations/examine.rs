@@ -109,8 +109,9 @@ impl Examination<'_> {
             let Ok(page) = page else { return Ok(Err(ReconciliationState::KeyRefused)) };
             // A dispute that was won has two transactions, and is one.
             let standing = page.moved.iter().filter(|moved| moved.record.is_some()).map(|moved| &moved.place);
-            let new: BTreeSet<&Place> = standing.filter(|place| !examined.seen.contains(place)).collect();
-            new.iter().for_each(|place| examined.listed.count(place.kind));
+            for place in standing.filter(|place| !examined.seen.contains(place)).collect::<BTreeSet<_>>() {
+                examined.listed.count(place.kind);
+            }
             self.compare(examined, page.moved).await?;
             match page.next {
                 Some(next) => after = Some(next),

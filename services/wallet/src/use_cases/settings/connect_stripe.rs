@@ -43,10 +43,11 @@ pub async fn connect_stripe(app: &App, call: &Call, new: &ConnectStripe) -> Resu
         sealed_webhook_secret: sealed.1,
         connected_at: tx.now(),
     };
-    if let Some(before) = &settings.stripe {
-        before.may_become(&connection, stripe::is_used(tx.conn(), &call.tenant).await?)?;
+    if let Some(before) = settings.stripe_account() {
+        before.may_become(&connection.at(), stripe::is_used(tx.conn(), &call.tenant).await?)?;
     }
     settings.stripe = Some(connection);
+    settings.former_stripe = None;
     schedule_nights(&tx).await?;
     settings.version = settings.version.saturating_add(1);
     let wallet_settings = Some(publish_settings(&mut tx, &mut settings).await?);

@@ -1,6 +1,7 @@
 //! A tenant's settings: changed, followed, prepayment turned on and off, read.
 
 pub mod connect_stripe;
+pub mod disconnect_stripe;
 pub mod follow_tenant;
 pub mod follow_zone;
 pub mod limit;

@@ -6,7 +6,7 @@ use crate::{
     messages,
     provider::{ProviderRefund, RefundOrder, unanswered},
     store::{
-        disputes, holds, methods, top_up_refunds, top_ups,
+        disputes, holds, methods, settings, top_up_refunds, top_ups,
         wallets::{self, Locked},
     },
     use_cases::{
@@ -31,7 +31,7 @@ pub const FLOW: &str = "top_up_refund";
 /// Refunds a top-up.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `SECOND_PERSON_REQUIRED`, `RECHARGE_WOULD_FOLLOW`; those of [`top_up_refund::ask`].
+/// `RESOURCE_NOT_FOUND`, `SECOND_PERSON_REQUIRED`, `RECHARGE_WOULD_FOLLOW`, `STRIPE_NOT_CONNECTED`; those of [`top_up_refund::ask`].
 pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Result<Answer<RefundTopUpResponse>, AppError> {
     let named = &command.top_up;
     let mut tx = app.db.begin(call).await?;
@@ -42,6 +42,7 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
     }
     let found = top_ups::find(tx.conn(), &call.tenant, named.top_up).await?.filter(|own| own.wallet == named.wallet.wallet);
     let mut top_up = found.ok_or_else(Refusal::not_found)?;
+    must_reach_provider(&tx, &top_up).await?;
     let known = disputes::of_charge(tx.conn(), &call.tenant, &top_up.provider_charge_id).await?;
     // A top-up that is not charged yet has no charge.
     let dispute = known.0.last().filter(|own| own.disputed == Disputed::TopUp(top_up.id));
@@ -60,6 +61,13 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
     kill::point("top_up_refund.after_intent");
     app.flows.spawn(lease);
     app.flows.answer(call, false).await
+}
+
+/// Refuses while the account at which the top-up was charged is not connected.
+async fn must_reach_provider(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
+    let tenant = &tx.call().tenant;
+    let Some(method) = methods::get(tx.conn(), tenant, top_up.method).await? else { return Ok(()) };
+    Ok(settings::find(tx.conn(), tenant).await?.must_be_connected_to(&method.provider)?)
 }
 
 /// Drives the flow to its close.
