@@ -63,6 +63,7 @@ impl Invoicing {
             Box::new(billing::METHODS_BEFORE),
             Box::new(register::CALL_LIMITS),
             Box::new(billing::MAIL_TRACES),
+            Box::new(billing::CLOSED_ON),
         ]
     }
 }

@@ -212,3 +212,16 @@ pub const MAIL_TRACES: Step = Step {
     statements: &["ALTER TABLE mails ADD COLUMN trace_parent text NOT NULL DEFAULT ''"],
     tables: &[],
 };
+
+/// Since when nothing of an invoice is open, and which methods its customer has.
+pub const CLOSED_ON: Step = Step {
+    name: "invoicing_0034_closed_on",
+    postgres: &[],
+    statements: &["ALTER TABLE invoices ADD COLUMN closed_on text"],
+    tables: &[Table {
+        name: "method_copies",
+        columns: "tenant text NOT NULL, customer_id {uuid} NOT NULL, told {bytes} NOT NULL, PRIMARY KEY (tenant, customer_id)",
+        indexes: &[],
+        guard: Guard::Tenant,
+    }],
+};

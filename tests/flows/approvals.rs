@@ -138,11 +138,36 @@ pub(crate) async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &
 async fn nobody_decides_their_own(world: &World) {
     let till = till(world, 0).await;
     let proposed = propose(&till.owner, &till.invoice.name).await.unwrap();
+    // Of two equal proposals one is enough; another amount is another note.
+    let note = async |units| {
+        let name = till.invoice.name.clone();
+        let ask = ProposeCreditNoteRequest {
+            request_id: request_id(),
+            invoice: name,
+            amount: amount("USD", units, 0),
+            explanation: "Goodwill".into(),
+            ..Default::default()
+        };
+        till.owner.approvals().propose_credit_note(ask).await.map(|own| own.into_inner().approval.unwrap())
+    };
+    let thirty = note(30).await.unwrap();
+    assert_eq!(reason(&note(30).await.unwrap_err()), "APPROVAL_WAITS");
+    let forty = note(40).await.unwrap();
     assert_eq!(reason(&decide(&till.owner, &proposed.name, true).await.unwrap_err()), "SEPARATION_OF_DUTIES");
     assert_eq!(decide(&world.someone("STAFF", None), &proposed.name, true).await.unwrap_err().code(), Code::PermissionDenied);
     let (one, two) = (world.someone("ADMIN", None), world.someone("ADMIN", None));
     let (one, two) = tokio::join!(decide(&one, &proposed.name, true), decide(&two, &proposed.name, true));
     assert!(one.is_ok() != two.is_ok(), "decided once");
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Uncollectible);
+    // What a written-off invoice cannot take any more nobody is asked for.
+    let list = ListApprovalsRequest { parent: "tenants/acme".into(), state: State::Superseded.into(), ..Default::default() };
+    let ended = till.owner.approvals().list_approvals(list).await.unwrap().into_inner().approvals;
+    assert_eq!(ended.iter().map(|own| &own.name).collect::<Vec<_>>(), [&forty.name, &thirty.name]);
+    assert!(ended.iter().all(|own| own.decided_by.is_empty() && own.decision_explanation.contains("is written off")), "{ended:?}");
+    let late = decide(&world.someone("ADMIN", None), &forty.name, true).await.unwrap_err();
+    assert!(reason(&late) == "APPROVAL_STATE" && late.message().ends_with("What was open of the invoice is written off."), "{late:?}");
+    let explain = ExplainInvoiceRequest { name: till.invoice.name.clone() };
+    let told = till.owner.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    assert!(told.facts.iter().chain(&told.next).all(|fact| !fact.sentence.contains("DecideApproval")), "{told:?}");
     invariants::books_agree(world).await;
 }

@@ -42,6 +42,7 @@ mod disk_faults;
 mod disputes;
 mod disputes_given_back;
 mod disputes_of_parts;
+mod disputes_told;
 mod disputes_unheard;
 mod disputes_won;
 mod documents;

@@ -1,6 +1,9 @@
 //! What is left of bought credit goes back to the card that paid it, with its tax and a credit note of the receipt.
 
 use crate::{
+    chargebacks::take_back,
+    disputes::disputed,
+    disputes_of_parts::charge_of,
     documents::{acme, business, receipts_of, taxed_sale},
     invariants,
     invoices::taxed,
@@ -17,6 +20,7 @@ use payterms_proto::{
         AutoRecharge, CreateTopUpRequest, GetTopUpRefundRequest, GetTopUpRequest, GetWalletRequest, ListTopUpRefundsRequest,
         RefundTopUpRequest, RemoveAutoRechargeRequest, RemovePaymentMethodRequest, TopUp, TopUpRefund,
         auto_recharge::{self, ThresholdRecharge},
+        dispute,
         entry::Kind,
         top_up_refund::State,
     },
@@ -184,8 +188,13 @@ pub(crate) async fn a_rule_that_would_buy_it_again_is_named(world: &World) {
     let mail = mails_of(&owner, MailKind::RechargeRemoved, 1).await.remove(0);
     assert!(text(&owner, &mail).await.contains("switched your automatic top-up off: Your account is closed."), "{mail:?}");
     refund(&owner, &top_up, amount("USD", 10, 0)).await.unwrap();
-    // Without a card to charge, nothing would be bought again.
+    // A card whose charge is disputed may be charged again by itself once the dispute is won.
+    bought(&admin, &wallet, amount("USD", 25, 0)).await;
     crate::recharges::set(&admin, &wallet, AutoRecharge { threshold: amount("USD", 40, 0), ..rules }).await.unwrap();
+    take_back(&world.suite.simulator, &charge_of(&world.suite.simulator, "25").await).await;
+    disputed(&owner, dispute::State::Open).await;
+    assert_eq!(reason(&refund(&owner, &top_up, None).await.unwrap_err()), "RECHARGE_WOULD_FOLLOW");
+    // Without a card that could be charged, nothing would be bought again.
     let remove = RemovePaymentMethodRequest { request_id: request_id(), name: visa, ..Default::default() };
     admin.methods().remove_payment_method(remove).await.unwrap();
     refund(&owner, &top_up, None).await.unwrap();

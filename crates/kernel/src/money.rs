@@ -202,9 +202,36 @@ impl Money {
         Ok(self.amount.cmp(&other.amount))
     }
 
+    /// The amount for people to read: `1,100.00 USD`.
+    #[must_use]
+    pub fn grouped(self) -> String {
+        let plain = self.to_string();
+        let (amount, code) = plain.split_once(' ').unwrap_or((plain.as_str(), ""));
+        format!("{} {code}", group_digits(amount, ',', '.'))
+    }
+
     fn same_currency(self, other: Self) -> Result<(), MoneyError> {
         if self.currency == other.currency { Ok(()) } else { Err(MoneyError::CurrencyMismatch(self.currency, other.currency)) }
     }
+}
+
+/// A plain decimal with its digits before the point in groups of three.
+#[must_use]
+pub fn group_digits(plain: &str, group: char, point: char) -> String {
+    let (sign, plain) = plain.strip_prefix('-').map_or(("", plain), |rest| ("-", rest));
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+    let mut grouped = String::from(sign);
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && whole.len().saturating_sub(place).is_multiple_of(3) {
+            grouped.push(group);
+        }
+        grouped.push(digit);
+    }
+    if !fraction.is_empty() {
+        grouped.push(point);
+        grouped.push_str(fraction);
+    }
+    grouped
 }
 
 /// Parses a plain decimal by the strict grammar of [`Money::parse`].

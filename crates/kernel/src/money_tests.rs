@@ -53,6 +53,10 @@ fn the_minor_unit_is_the_currencys() {
     }
     assert_eq!(Money::parse(usd(), "20").unwrap().to_string(), "20.00 USD");
     assert_eq!(Money::parse(usd(), "0.000125").unwrap().to_string(), "0.000125 USD");
+    for (plain, read) in [("1100", "1,100.00 USD"), ("-1234567.5", "-1,234,567.50 USD"), ("999", "999.00 USD")] {
+        assert_eq!(Money::parse(usd(), plain).unwrap().grouped(), read);
+    }
+    assert_eq!(Money::parse(Currency::parse("JPY").unwrap(), "11000").unwrap().grouped(), "11,000 JPY");
 }
 
 proptest! {

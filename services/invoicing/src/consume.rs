@@ -7,9 +7,10 @@ use crate::use_cases::{
     mails::{
         credit_notices::{mail_advised_limit, mail_credit_application, mail_credit_line},
         expiry_notices::mail_expiring_credit,
-        notices::{mail_prepayment_turned_off, mail_recharge_failed, mail_recharge_removed},
+        notices::{Owed, mail_prepayment_turned_off},
         plan_notices::mail_plan,
         postpaid_notices::mail_postpaid_decision,
+        recharge_notices::{mail_recharge_failed, mail_recharge_removed},
         revocation_notices::mail_revocation,
     },
     payments::{charge_back::take_charge_back, resume::enqueue_resume},
@@ -70,11 +71,12 @@ fn charge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Re
 
 fn top_up_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let TopUpChanged { top_up, paid_owed } = TopUpChanged::decode(event.data.clone())?;
+        let TopUpChanged { top_up, paid_owed, owed } = TopUpChanged::decode(event.data.clone())?;
         let top_up = top_up.unwrap_or_default();
         // The receipt of what was bought is due even where the issuer has taken it back since.
         if matches!(top_up.state(), top_up::State::Succeeded | top_up::State::ChargedBack) {
-            issue_receipt(tx, &top_up, paid_owed.as_ref().and_then(money_of)).await?;
+            let owed = Owed { paid: paid_owed.as_ref().and_then(money_of), left: owed.as_ref().and_then(money_of) };
+            issue_receipt(tx, &top_up, owed).await?;
         }
         Ok(())
     })
@@ -106,14 +108,14 @@ fn dispute_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
 
 fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let AutoRechargeChanged { auto_recharge, removed_because } = AutoRechargeChanged::decode(event.data.clone())?;
+        let AutoRechargeChanged { auto_recharge, removed_because, payment_method } = AutoRechargeChanged::decode(event.data.clone())?;
         let recharge = auto_recharge.unwrap_or_default();
         if !removed_because.is_empty() {
             mail_recharge_removed(tx, &recharge, &removed_because).await?;
         }
         // A snapshot repeats what was told before.
         if recharge.state() == auto_recharge::State::Failed && !event.snapshot {
-            mail_recharge_failed(tx, &recharge).await?;
+            mail_recharge_failed(tx, &recharge, payment_method.as_ref()).await?;
         }
         Ok(())
     })

@@ -80,7 +80,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0033_mail_traces";
+    const SCHEMA_VERSION: &'static str = "invoicing_0034_closed_on";
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {

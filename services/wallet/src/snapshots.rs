@@ -52,7 +52,8 @@ fn top_ups_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let mut states = Vec::with_capacity(top_ups.len());
         for top_up in &top_ups {
             let Some(wallet) = owners.get(&top_up.wallet) else { continue };
-            let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(&name_of(tenant, wallet), top_up)?), paid_owed: None };
+            let event =
+                TopUpChanged { top_up: Some(messages::top_ups::top_up(&name_of(tenant, wallet), top_up)?), paid_owed: None, owed: None };
             states.push((top_up.id.to_string(), event.encode_to_vec()));
         }
         Ok(states)

@@ -1,9 +1,9 @@
 //! Approvals: what is given up or given back above the tenant's limit takes two people, and staff may only
 //! propose it (docs/domain/README.md#tenant-roles).
 
-use crate::invoice::Invoice;
+use crate::invoice::{Invoice, InvoiceState};
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Id, Kind, Money, Refusal};
+use payterms_kernel::{Id, Kind, Money, Refusal, money::MoneyError};
 
 /// What is proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,13 @@ pub enum ApprovalState {
     Approved,
     /// It is not done.
     Refused,
+    /// It cannot be done any more: nobody decides it.
+    Superseded,
 }
 
 impl ApprovalState {
     /// All states.
-    pub const ALL: [Self; 3] = [Self::Proposed, Self::Approved, Self::Refused];
+    pub const ALL: [Self; 4] = [Self::Proposed, Self::Approved, Self::Refused, Self::Superseded];
 
     /// The name of the state, as in the contract.
     #[must_use]
@@ -36,6 +38,7 @@ impl ApprovalState {
             Self::Proposed => "PROPOSED",
             Self::Approved => "APPROVED",
             Self::Refused => "REFUSED",
+            Self::Superseded => "SUPERSEDED",
         }
     }
 }
@@ -55,9 +58,9 @@ pub struct Approval {
     pub explanation: String,
     /// Who proposed it, as their token names them.
     pub proposed_by: String,
-    /// Who decided; empty before.
+    /// Who decided; empty before, and where nobody does.
     pub decided_by: String,
-    /// What was said with the answer.
+    /// What was said with the answer, or why it cannot be done any more.
     pub decision_explanation: String,
     /// Counts its changes.
     pub version: i64,
@@ -73,6 +76,11 @@ impl Approval {
     /// # Errors
     /// `APPROVAL_STATE`, `SEPARATION_OF_DUTIES`.
     pub fn decide(&mut self, by: &str, (approve, explanation): (bool, String), now: DateTime<Utc>) -> Result<(), Refusal> {
+        if self.state == ApprovalState::Superseded {
+            let message = format!("The proposal is SUPERSEDED and cannot be decided any more. {}", self.decision_explanation);
+            let refusal = Refusal::precondition("APPROVAL_STATE", message).with("state", self.state.name());
+            return Err(refusal.with("allowed", "nothing more"));
+        }
         if self.state != ApprovalState::Proposed {
             return Err(Refusal::state("APPROVAL_STATE", "The proposal", self.state.name(), &[]));
         }
@@ -87,9 +95,56 @@ impl Approval {
         self.updated_at = now.max(self.updated_at);
         Ok(())
     }
+
+    /// Ends a proposal that the invoice, as it stands now, can never take any more; true where it is ended.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn supersede(&mut self, invoice: &Invoice, now: DateTime<Utc>) -> Result<bool, MoneyError> {
+        let Some(why) = self.proposal.is_over(invoice)?.filter(|_| self.state == ApprovalState::Proposed) else { return Ok(false) };
+        self.state = ApprovalState::Superseded;
+        self.decision_explanation = why;
+        self.version = self.version.saturating_add(1);
+        self.updated_at = now.max(self.updated_at);
+        Ok(true)
+    }
+}
+
+/// Refuses a proposal that equals one that waits (docs/domain/invoicing.md#proposals): two write-offs of an invoice are equal whatever is open,
+/// two credit notes where they take the same amount off. Answers the one that waits.
+#[must_use]
+pub fn waits_already(waiting: &[Approval], proposal: Proposal) -> Option<(&Approval, Refusal)> {
+    let equal = |own: &&Approval| match (own.proposal, proposal) {
+        (Proposal::WriteOff(_), Proposal::WriteOff(_)) => true,
+        (one, other) => one == other,
+    };
+    let first = waiting.iter().find(equal)?;
+    let what = match first.proposal {
+        Proposal::WriteOff(_) => "A write-off of the invoice".to_owned(),
+        Proposal::CreditNote(amount) => format!("A credit note of {amount}"),
+    };
+    let message = format!("{what} is proposed already. Let a second person decide that, with DecideApproval.");
+    Some((first, Refusal::precondition("APPROVAL_WAITS", message)))
 }
 
 impl Proposal {
+    /// Why an invoice that stands so can never take it any more; `None` where it may. What only waits for the end of a payment, and a
+    /// write-off of less than is open now, may.
+    pub(crate) fn is_over(self, invoice: &Invoice) -> Result<Option<String>, MoneyError> {
+        let why = match (self, invoice.state) {
+            (Self::CreditNote(amount), InvoiceState::Open | InvoiceState::Paid) => {
+                let most = invoice.most_credit()?;
+                let less = most.compare(amount)?.is_lt();
+                return Ok(less.then(|| format!("Only {} can still be taken off the invoice.", most.grouped())));
+            }
+            (_, InvoiceState::Draft | InvoiceState::Open) => return Ok(None),
+            (_, InvoiceState::Paid) => "The invoice is paid: there is nothing to write off.",
+            (_, InvoiceState::Uncollectible) => "What was open of the invoice is written off.",
+            (_, InvoiceState::Void) => "Nothing of the invoice is owed any more: all of it was taken off.",
+        };
+        Ok(Some(why.to_owned()))
+    }
+
     /// The amount that two people have seen.
     #[must_use]
     pub fn amount(self) -> Money {
@@ -159,27 +214,81 @@ impl Together {
 
 #[cfg(test)]
 mod tests {
-    use super::{Approval, ApprovalState, Proposal, Together};
-    use chrono::DateTime;
+    use super::{Approval, ApprovalState, Proposal, Together, waits_already};
+    use crate::{
+        InvoiceState::{self, Open, Paid, Uncollectible, Void},
+        payment::tests::invoices,
+    };
+    use chrono::{DateTime, Utc};
     use payterms_kernel::{Currency, Id, Money};
     use uuid::Uuid;
 
-    #[test]
-    fn one_proposes_another_decides_once() {
-        let now = DateTime::UNIX_EPOCH;
-        let mut own = Approval {
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn proposed(proposal: Proposal) -> Approval {
+        Approval {
             id: Id::from_uuid(Uuid::nil()),
             invoice: Id::from_uuid(Uuid::nil()),
-            proposal: Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())),
+            proposal,
             state: ApprovalState::Proposed,
             explanation: "Bankrupt".into(),
             proposed_by: "ann".into(),
             decided_by: String::new(),
             decision_explanation: String::new(),
             version: 1,
-            created_at: now,
-            updated_at: now,
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    #[test]
+    fn what_the_invoice_can_never_take_any_more_is_ended() {
+        let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
+        let ended = |proposal: Proposal, state: InvoiceState, (paid, credited): (i64, i64)| {
+            let mut invoice = invoices(&[10_000]).remove(0);
+            (invoice.state, invoice.paid, invoice.credited) = (state, usd(paid), usd(credited));
+            let mut own = proposed(proposal);
+            let is_ended = own.supersede(&invoice, NOW).unwrap();
+            assert_eq!((own.state == ApprovalState::Superseded, !own.decision_explanation.is_empty()), (is_ended, is_ended));
+            is_ended.then(|| own.decide("bob", (true, String::new()), NOW).unwrap_err().message)
         };
+        let (all, note) = (Proposal::WriteOff(usd(10_000)), Proposal::CreditNote(usd(3_000)));
+        for (proposal, state, sums) in
+            [(all, Open, (0, 0)), (all, Open, (4_000, 0)), (note, Open, (0, 7_000)), (note, Open, (9_000, 0)), (note, Paid, (10_000, 0))]
+        {
+            assert_eq!(ended(proposal, state, sums), None, "{proposal:?} {state:?} {sums:?}");
+        }
+        for (proposal, state, sums) in [
+            (all, Paid, (10_000, 0)),
+            (all, Uncollectible, (0, 0)),
+            (all, Void, (0, 10_000)),
+            (note, Open, (0, 7_001)),
+            (note, Paid, (2_000, 8_000)),
+            (note, Uncollectible, (0, 0)),
+            (note, Void, (0, 10_000)),
+        ] {
+            let said = ended(proposal, state, sums).unwrap_or_else(|| panic!("{proposal:?} {state:?} {sums:?}"));
+            assert!(said.starts_with("The proposal is SUPERSEDED and cannot be decided any more. "), "{said}");
+        }
+        let paid = ended(all, Paid, (10_000, 0)).unwrap();
+        assert!(paid.ends_with("The invoice is paid: there is nothing to write off."), "{paid}");
+    }
+
+    #[test]
+    fn one_of_two_equal_proposals_waits() {
+        let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
+        let waiting = [proposed(Proposal::CreditNote(usd(30))), proposed(Proposal::WriteOff(usd(100)))];
+        let equal = |proposal| waits_already(&waiting, proposal).map(|(first, refusal)| (first.proposal, refusal.reason));
+        assert_eq!(equal(Proposal::WriteOff(usd(70))), Some((Proposal::WriteOff(usd(100)), "APPROVAL_WAITS")));
+        assert_eq!(equal(Proposal::CreditNote(usd(30))), Some((Proposal::CreditNote(usd(30)), "APPROVAL_WAITS")));
+        assert_eq!(equal(Proposal::CreditNote(usd(31))), None);
+        assert_eq!(equal(Proposal::CreditNote(usd(100))), None, "a write-off gives nothing back");
+    }
+
+    #[test]
+    fn one_proposes_another_decides_once() {
+        let now = NOW;
+        let mut own = proposed(Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())));
         assert_eq!(own.decide("ann", (true, String::new()), now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
         own.decide("bob", (true, "Yes".into()), now).unwrap();
         assert_eq!((own.state, own.decided_by.as_str()), (ApprovalState::Approved, "bob"));

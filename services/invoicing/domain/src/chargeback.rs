@@ -42,7 +42,7 @@ impl Payment {
     ) -> Result<Option<Reversed>, Refusal> {
         let effective_on = self.effective_day();
         let Some(tender) = self.tenders.get_mut(taken.place) else { return Ok(None) };
-        let charged = matches!(tender.source, Source::Card(_) | Source::BankDebit(_) | Source::Collection | Source::Transfer(_));
+        let charged = matches!(tender.source, Source::Card(_) | Source::BankDebit(_) | Source::Collection(_) | Source::Transfer(_));
         if !charged || tender.state != TenderState::Succeeded || !tender.charged_back.is_zero() {
             return Ok(None);
         }

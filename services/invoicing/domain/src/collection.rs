@@ -154,7 +154,7 @@ impl Invoice {
             automatic: true,
             allocations: vec![Allocation::of(self.id, payable, reversed)],
             tenders: vec![Tender {
-                source: Source::Collection,
+                source: Source::Collection(None),
                 amount: payable,
                 state: TenderState::Processing,
                 refunded: zero,

@@ -5,6 +5,7 @@ use crate::{
     approval::Proposal,
     block::{Block, BlockReason},
     collection::CollectionState,
+    explain_next::nothing_planned,
     explain_plan::{PlanOutlook, Surroundings},
     invoice::{Invoice, InvoiceState},
 };
@@ -79,6 +80,8 @@ pub struct Context {
     pub is_suggested: bool,
     /// What is proposed of it and waits for a second person. Only the tenant's people are told.
     pub proposed: Vec<Proposal>,
+    /// Whether its customer asks: methods that only the tenant's people may call are not named.
+    pub as_customer: bool,
 }
 
 /// Explains an invoice on a day of the tenant's. No name of a resource and no code stands in a sentence: customers read it
@@ -89,6 +92,7 @@ pub struct Context {
 pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> Result<Explanation, MoneyError> {
     let fact = |topic, sentence: String| Fact { topic, sentence, at: None };
     let open = invoice.open()?;
+    let left = open.grouped();
     let mut facts = vec![fact(
         Topic::State,
         match invoice.state {
@@ -97,16 +101,17 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
                 format!("It is a draft: it can be changed, and nobody owes it yet.{}", problem.unwrap_or_default())
             }
             InvoiceState::Open if invoice.top_up.is_some() && invoice.paid.is_positive() => {
-                let total = invoice.amounts.total;
-                format!("It offers credit for {total}, of which {} came: {open} are awaited, and are no debt.", invoice.paid)
+                let (total, paid) = (invoice.amounts.total.grouped(), invoice.paid.grouped());
+                format!("It offers credit for {total}, of which {paid} came: {left} are awaited, and are no debt.")
             }
             InvoiceState::Open if invoice.top_up.is_some() => {
-                format!("It offers credit for {open}: it is no debt, and the credit comes when the transfer does.")
+                format!("It offers credit for {left}: it is no debt, and the credit comes when the transfer does.")
             }
-            InvoiceState::Open => format!("It is open: {open} of {} are left to pay.", invoice.amounts.total),
+            InvoiceState::Open => format!("It is open: {left} of {} are left to pay.", invoice.amounts.total.grouped()),
             InvoiceState::Paid if invoice.amounts.total.is_zero() => "It comes to nothing: there is nothing to pay.".to_owned(),
             InvoiceState::Paid if invoice.top_up.is_some() && invoice.credited.is_positive() => {
-                format!("It is paid: {} bought credit, and credit notes took {} off it.", invoice.paid, invoice.credited)
+                let (paid, credited) = (invoice.paid.grouped(), invoice.credited.grouped());
+                format!("It is paid: {paid} bought credit, and credit notes took {credited} off it.")
             }
             InvoiceState::Paid => "It is paid.".to_owned(),
             InvoiceState::Void if invoice.top_up.is_some() => {
@@ -114,11 +119,13 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
             }
             InvoiceState::Void if invoice.credited.is_positive() => "Credit notes took all of it off: nothing of it is owed.".to_owned(),
             InvoiceState::Void => "It is void: nothing of it is owed.".to_owned(),
-            InvoiceState::Uncollectible => format!("{} of it are written off; a payment still reverses that.", invoice.written_off),
+            InvoiceState::Uncollectible => {
+                format!("{} of it are written off; a payment still reverses that.", invoice.written_off.grouped())
+            }
         },
     )];
-    facts.extend(due(invoice, calendar.today)?);
-    facts.extend(invoice.block.as_ref().map(|block| fact(Topic::Block, blocked(block))));
+    facts.extend(due(invoice, calendar.today, context.plan.as_ref())?);
+    facts.extend(invoice.block.as_ref().map(|block| fact(Topic::Block, blocked(block, context.as_customer))));
     if !invoice.disputed_by.is_empty() && invoice.block.as_ref().is_some_and(|block| block.owner != invoice.disputed_by) {
         let sentence = "A charge that had paid it is disputed too: while that is open, nothing is late.";
         facts.push(fact(Topic::Block, sentence.to_owned()));
@@ -126,7 +133,8 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
     facts.extend(pending(invoice, calendar.zone, context)?);
     facts.extend(announced(invoice).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told.to_owned())));
     let came = suggested(&context.suggested, invoice).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told));
-    let for_a_person: Vec<_> = came.into_iter().chain(context.proposed.iter().map(proposed)).collect();
+    let waiting = context.proposed.iter().map(|own| proposed(*own, invoice)).collect::<Result<Vec<_>, _>>()?;
+    let for_a_person: Vec<_> = came.into_iter().chain(waiting.into_iter().flatten()).collect();
     facts.extend(for_a_person.iter().cloned());
     match &context.plan {
         Some(plan) => facts.extend(plan.facts(Surroundings {
@@ -156,7 +164,7 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
     let next = facts.iter().filter(comes).min_by_key(|fact| fact.at).cloned();
     let next = match next.or_else(|| for_a_person.into_iter().chain(ends).next()) {
         Some(next) => next,
-        None => nothing_planned(invoice)?,
+        None => nothing_planned(invoice, context)?,
     };
     Ok(Explanation { facts, next })
 }
@@ -168,16 +176,18 @@ fn pending(invoice: &Invoice, zone: Tz, context: &Context) -> Result<Vec<Fact>, 
     if let Some((amount, until)) = context.transfer.filter(|_| reserved.is_positive()) {
         reserved = reserved.minus(amount.min(reserved)?)?;
         let day = until.with_timezone(&zone).date_naive();
-        let sentence =
-            format!("A transfer of {amount} is announced for it and awaited until {day}; then what it reserved is payable again.");
+        let sentence = format!(
+            "A transfer of {} is announced for it and awaited until {day}; then what it reserved is payable again.",
+            amount.grouped()
+        );
         facts.push(Fact { topic: Topic::Pending, sentence, at: Some(until) });
     }
     if reserved.is_positive() {
-        let sentence = format!("A payment under way has reserved {reserved} of it.");
+        let sentence = format!("A payment under way has reserved {} of it.", reserved.grouped());
         facts.push(Fact { topic: Topic::Pending, sentence, at: None });
     }
     if let Some(last) = facts.last_mut() {
-        last.sentence = format!("{} {} can be paid otherwise.", last.sentence, invoice.payable()?);
+        last.sentence = format!("{} {} can be paid otherwise.", last.sentence, invoice.payable()?.grouped());
     }
     Ok(facts)
 }
@@ -186,21 +196,32 @@ fn pending(invoice: &Invoice, zone: Tz, context: &Context) -> Result<Vec<Fact>, 
 fn suggested(amounts: &[Money], invoice: &Invoice) -> Option<String> {
     let first = amounts.first()?;
     let came = match amounts.len() {
-        1 => format!("A transfer of {first} came in that may be for it"),
+        1 => format!("A transfer of {} came in that may be for it", first.grouped()),
         several => format!("{several} transfers came in that may be for it"),
     };
     let waits = if invoice.top_up.is_some() { " The offer does not end before that." } else { "" };
     Some(format!("{came}: a person of the tenant says whether it is, with MatchBankLine or DismissBankLine.{waits}"))
 }
 
-/// What waits for a second person.
-fn proposed(own: &Proposal) -> Fact {
-    let what = match own {
-        Proposal::WriteOff(amount) => format!("A write-off of {amount}"),
-        Proposal::CreditNote(amount) => format!("A credit note of {amount}"),
+/// What waits for a second person; nothing of what the invoice cannot take any more.
+fn proposed(own: Proposal, invoice: &Invoice) -> Result<Option<Fact>, MoneyError> {
+    if own.is_over(invoice)?.is_some() {
+        return Ok(None);
+    }
+    let (amount, open) = (own.amount(), invoice.open()?);
+    let (what, taken) = match own {
+        Proposal::WriteOff(_) => ("A write-off", open),
+        Proposal::CreditNote(_) => ("A credit note", amount.min(open)?),
     };
-    let sentence = format!("{what} is proposed: a second person approves or refuses it, with DecideApproval.");
-    Fact { topic: Topic::State, sentence, at: None }
+    let decide = if own.must_cover(open).is_err() {
+        format!(", but {} are open now: a second person refuses it, with DecideApproval, and it is proposed again.", open.grouped())
+    } else if invoice.payable()?.compare(taken)?.is_lt() {
+        ": once the payment under way has ended, a second person approves or refuses it, with DecideApproval.".to_owned()
+    } else {
+        ": a second person approves or refuses it, with DecideApproval.".to_owned()
+    };
+    let sentence = format!("{what} of {} is proposed{decide}", amount.grouped());
+    Ok(Some(Fact { topic: Topic::State, sentence, at: None }))
 }
 
 /// When an offer of credit is over: not while what came in waits for a person.
@@ -223,24 +244,34 @@ fn lapse(invoice: &Invoice, Calendar { zone, today, .. }: Calendar<'_>, is_sugge
     Some(Fact { topic: Topic::State, sentence, at })
 }
 
-fn due(invoice: &Invoice, today: NaiveDate) -> Result<Option<Fact>, MoneyError> {
+fn due(invoice: &Invoice, today: NaiveDate, plan: Option<&PlanOutlook>) -> Result<Option<Fact>, MoneyError> {
     let open = invoice.open()?.is_positive();
     let Some(issue) = invoice.issue.as_ref().filter(|_| open) else { return Ok(None) };
     let due = issue.due_date;
-    let late = if invoice.past_due(today)? {
-        let days = (today - due).num_days();
-        format!("It was due on {due} and is past due by {days} {}.", if days == 1 { "day" } else { "days" })
-    } else {
-        format!("It falls due on {due}.")
+    let in_plan = invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive);
+    let disputed = !invoice.disputed_by.is_empty();
+    let late = match (invoice.past_due(today)?, due < today) {
+        // While a plan is kept its dates count; nothing is late while a dispute is open (docs/domain/invoicing.md#statement-lists).
+        (_, true) if disputed => format!("It was due on {due}; while the dispute is open it is not late."),
+        (_, is_over) if in_plan && plan.is_none_or(|plan| !plan.late) => {
+            let was = if is_over { "was due" } else { "falls due" };
+            format!("Without the payment plan it {was} on {due}: the plan's own dates count, and it is not late while they are kept.")
+        }
+        (true, _) => {
+            let days = (today - due).num_days();
+            format!("It was due on {due} and is past due by {days} {}.", if days == 1 { "day" } else { "days" })
+        }
+        _ => format!("It falls due on {due}."),
     };
-    let deferred = invoice.deferral.map(|own| format!(" A credit line deferred it: {} were bought on {}.", own.amount, own.purchased_on));
+    let bought = invoice.deferral.map(|own| (own.amount.grouped(), own.purchased_on));
+    let deferred = bought.map(|(amount, on)| format!(" A credit line deferred it: {amount} were bought on {on}."));
     let spared = invoice.spared_until(today);
     let spared = spared.map(|day| format!(" A payment of it was taken back: nothing follows from that before {day}."));
     let sentence = format!("{late}{}{}", deferred.unwrap_or_default(), spared.unwrap_or_default());
     Ok(Some(Fact { topic: Topic::Due, sentence, at: None }))
 }
 
-fn blocked(block: &Block) -> String {
+fn blocked(block: &Block, as_customer: bool) -> String {
     let why = match block.reason {
         BlockReason::PlanProposed => "a payment plan has been proposed",
         BlockReason::PlanActive => "a payment plan is active",
@@ -248,7 +279,9 @@ fn blocked(block: &Block) -> String {
         BlockReason::Disputed => "a charge that had paid it is disputed at its issuer",
         BlockReason::Manual => "somebody of the tenant says so",
     };
-    let owner = if block.owner.is_empty() {
+    let owner = if block.owner.is_empty() && as_customer {
+        "The tenant's people lift the block."
+    } else if block.owner.is_empty() {
         "The tenant's people lift the block with UnblockInvoice."
     } else if block.reason == BlockReason::Disputed {
         "The end of the dispute lifts the block."
@@ -335,38 +368,6 @@ fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
         }
     };
     Some(Fact { topic: Topic::Collection, sentence, at: own.next_at.filter(|_| invoice.block.is_none()) })
-}
-
-/// What is to be said where no instant of anything is known.
-fn nothing_planned(invoice: &Invoice) -> Result<Fact, MoneyError> {
-    let fact = |topic, sentence: &str| Ok(Fact { topic, sentence: sentence.to_owned(), at: None });
-    if invoice.collection.state == CollectionState::Processing || (invoice.pending.is_positive() && !invoice.payable()?.is_positive()) {
-        return fact(Topic::Pending, "The payment under way ends: it pays the invoice, or what it reserved is payable again.");
-    }
-    match invoice.state {
-        InvoiceState::Draft => fact(Topic::State, "Nothing happens by itself: somebody finalises or deletes it."),
-        InvoiceState::Open if !invoice.disputed_by.is_empty() && invoice.block.is_some() => {
-            let in_plan = invoice.block.as_ref().is_some_and(|own| own.reason == BlockReason::PlanActive);
-            let lost = if in_plan {
-                "its payment plan goes on from the second day after a notice."
-            } else if invoice.collection.state == CollectionState::Off {
-                "what is open is the customer's to pay."
-            } else {
-                "what is open is collected on the later of its due date and the second day after a notice."
-            };
-            let decided = "The dispute is decided by the provider, or with WinDispute or LoseDispute: the payment stands again, or";
-            fact(Topic::Block, &format!("{decided} {lost}"))
-        }
-        InvoiceState::Open if invoice.block.as_ref().is_some_and(|own| own.reason == BlockReason::PlanActive) => {
-            fact(Topic::Block, "The payment plan says what happens next: its instalments fall due on their dates.")
-        }
-        InvoiceState::Open if invoice.block.is_some() => {
-            fact(Topic::Block, "Nothing happens by itself until the block is lifted or the customer pays.")
-        }
-        InvoiceState::Open => fact(Topic::Collection, "Nothing happens by itself: the customer pays it, or somebody of the tenant acts."),
-        InvoiceState::Uncollectible => fact(Topic::State, "Nothing happens by itself; a payment still reverses the write-off."),
-        InvoiceState::Paid | InvoiceState::Void => fact(Topic::State, "Nothing: nothing of it is open."),
-    }
 }
 
 #[cfg(test)]

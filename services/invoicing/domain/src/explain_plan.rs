@@ -3,7 +3,7 @@
 use crate::explain::{Fact, Topic};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use payterms_kernel::{Money, calendar::start_of_day};
+use payterms_kernel::{Money, calendar::start_of_day, money::MoneyError};
 
 /// An instalment of a plan that is not wholly paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,23 @@ pub struct NextInstalment {
     pub unpaid: Money,
     /// When it falls due.
     pub due: NaiveDate,
+}
+
+/// The next of a plan's instalments where so much is open of its invoices: what is paid has paid the earliest ones
+/// (docs/domain/plans.md#money-order). Each is given as it was agreed, in the order of its date.
+///
+/// # Errors
+/// None that stored amounts can cause.
+pub fn next_of(instalments: &[(NaiveDate, Money)], open: Money) -> Result<Option<NextInstalment>, MoneyError> {
+    let (mut left, mut next) = (open, None);
+    for (due, amount) in instalments.iter().rev() {
+        let unpaid = amount.min(left)?;
+        if unpaid.is_positive() {
+            left = left.minus(unpaid)?;
+            next = Some(NextInstalment { unpaid, due: *due });
+        }
+    }
+    Ok(next)
 }
 
 /// How a payment plan stands, as its service says.
@@ -23,6 +40,8 @@ pub struct PlanOutlook {
     pub automatic: bool,
     /// The earliest instalment that is not wholly paid; `None` where no instalment falls due.
     pub next: Option<NextInstalment>,
+    /// Whether that instalment is late, within its days of grace.
+    pub late: bool,
     /// Whether a try to collect is under way.
     pub under_way: bool,
     /// Tries for what is due now that have failed.
@@ -79,7 +98,7 @@ impl PlanOutlook {
 
     fn collection(&self, next: NextInstalment, due: NaiveDate, around: Surroundings) -> (String, Option<DateTime<Utc>>) {
         let Surroundings { zone, today, now, has_method, .. } = around;
-        let of = format!("payment plan's instalment of {}", next.unpaid);
+        let of = format!("payment plan's instalment of {}", next.unpaid.grouped());
         if !self.automatic && due < today {
             let by = self.last_day.map(|last| format!(" by {last}")).unwrap_or_default();
             return (

@@ -6,7 +6,7 @@ use crate::{
     approval::Proposal,
     block::{Block, BlockReason},
     collection::CollectionState,
-    explain_plan::{NextInstalment, PlanOutlook},
+    explain_plan::{NextInstalment, PlanOutlook, next_of},
     invoice::InvoiceState,
     payment::tests::invoices,
 };
@@ -21,6 +21,7 @@ const DECLINED: Context = Context {
     suggested: Vec::new(),
     is_suggested: false,
     proposed: Vec::new(),
+    as_customer: false,
 };
 
 fn on(day: &str) -> Calendar<'static> {
@@ -178,4 +179,77 @@ fn what_waits_for_a_person_comes_before_nothing_and_an_offer_does_not_end_meanwh
     assert_eq!(explain(&own, late, &Context::default()).unwrap().facts[0].sentence, "It is void: nothing of it is owed.");
     own.credited = own.amounts.total;
     assert!(explain(&own, late, &Context::default()).unwrap().facts[0].sentence.starts_with("Credit notes took all of it off"));
+}
+
+#[test]
+fn what_is_proposed_is_told_only_as_far_as_it_can_be_decided() {
+    let mut own = invoices(&[10_000]).remove(0);
+    own.reminders.done = vec![3];
+    let said = |own: &crate::Invoice, proposal: Proposal| {
+        explain(own, on("2026-03-01"), &Context { proposed: vec![proposal], ..DECLINED }).unwrap().next.sentence
+    };
+    let less = said(&own, Proposal::WriteOff(usd(70)));
+    assert_eq!(
+        less,
+        "A write-off of 70.00 USD is proposed, but 100.00 USD are open now: a second person refuses it, with DecideApproval, and it is \
+         proposed again."
+    );
+    own.pending = usd(30);
+    let waits = said(&own, Proposal::WriteOff(usd(100)));
+    assert!(waits.contains("is proposed: once the payment under way has ended, a second person"), "{waits}");
+    assert!(
+        said(&own, Proposal::CreditNote(usd(70))).ends_with("is proposed: a second person approves or refuses it, with DecideApproval.")
+    );
+    own.pending = usd(0);
+    (own.state, own.paid) = (InvoiceState::Paid, own.amounts.total);
+    assert_eq!(said(&own, Proposal::WriteOff(usd(100))), "Nothing: nothing of it is open.");
+    assert!(said(&own, Proposal::CreditNote(usd(70))).starts_with("A credit note of 70.00 USD is proposed"));
+}
+
+#[test]
+fn customers_read_no_names_of_methods_that_they_may_not_call() {
+    let mut own = invoices(&[123_456_700]).remove(0);
+    own.collection.state = CollectionState::Failed;
+    let customer = Context { as_customer: true, ..DECLINED };
+    let told = |own: &crate::Invoice| {
+        let (all, customers) = (explain(own, on("2026-01-05"), &DECLINED).unwrap(), explain(own, on("2026-01-05"), &customer).unwrap());
+        let sentences =
+            |told: Explanation| told.facts.into_iter().chain([told.next]).map(|fact| fact.sentence).collect::<Vec<_>>().join(" ");
+        (sentences(all), sentences(customers))
+    };
+    let named = |text: &str| ["UnblockInvoice", "WinDispute"].iter().any(|name| text.contains(name));
+    let (_, customers) = told(&own);
+    assert!(customers.contains("or retry it with RetryCollection") && customers.contains("1,234,567.00 USD"), "customers may: {customers}");
+    own.block = Some(Block { reason: BlockReason::Manual, owner: String::new(), since: day("2026-01-01") });
+    let (all, customers) = told(&own);
+    assert!(all.contains("with UnblockInvoice") && customers.contains("The tenant's people lift the block."), "{customers}");
+    own.disputed_by = "tenants/acme/customers/1/disputes/2".into();
+    own.block = Some(Block { reason: BlockReason::Disputed, owner: own.disputed_by.clone(), since: day("2026-01-01") });
+    let (all, customers) = told(&own);
+    assert!(all.contains("or with WinDispute") && !named(&customers), "{customers}");
+    assert!(customers.contains("It was due on 2026-01-02; while the dispute is open it is not late."), "{customers}");
+}
+
+#[test]
+fn an_invoice_in_a_plan_that_is_kept_is_not_past_due_and_its_debit_under_way_comes_next() {
+    let next = Some(NextInstalment { unpaid: usd(55), due: day("2026-01-10") });
+    let plan = PlanOutlook { automatic: true, next, under_way: true, last_day: Some(day("2026-01-15")), ..PlanOutlook::default() };
+    let said = planned(plan.clone(), true);
+    assert_eq!(
+        said.next.sentence,
+        "The payment plan's instalment of 55.00 USD is being collected: the payment under way pays it, or the try has failed."
+    );
+    let due = |said: &Explanation| said.facts.iter().find(|own| own.topic == Topic::Due).unwrap().sentence.clone();
+    assert!(due(&said).starts_with("Without the payment plan it was due on 2026-01-02: the plan's own dates count"), "{said:?}");
+    let late = planned(PlanOutlook { late: true, ..plan }, true);
+    assert!(due(&late).starts_with("It was due on 2026-01-02 and is past due by 8 days."), "{late:?}");
+}
+
+#[test]
+fn what_is_open_of_a_plan_is_what_its_last_instalments_lack() {
+    let plan = [(day("2026-01-20"), usd(55)), (day("2026-02-20"), usd(55))];
+    for (open, expected) in [(110, Some((55, "2026-01-20"))), (77, Some((22, "2026-01-20"))), (55, Some((55, "2026-02-20"))), (0, None)] {
+        let next = next_of(&plan, usd(open)).unwrap();
+        assert_eq!(next, expected.map(|(unpaid, due)| NextInstalment { unpaid: usd(unpaid), due: day(due) }), "{open}");
+    }
 }

@@ -19,6 +19,7 @@ pub mod dispute;
 pub mod draft;
 pub mod effective_day;
 pub mod explain;
+mod explain_next;
 pub mod explain_plan;
 pub mod invoice;
 pub mod mail;

@@ -16,6 +16,8 @@ pub struct Reminders {
     pub last_on: Option<NaiveDate>,
     /// The day of a breach, from which steps are counted instead of the due date.
     pub from: Option<NaiveDate>,
+    /// Since when nothing of it is open; none while something is.
+    pub closed_on: Option<NaiveDate>,
 }
 
 impl Invoice {
@@ -76,11 +78,32 @@ impl Invoice {
         self.reminders = Reminders { from: Some(day), last_on: self.reminders.last_on, ..Reminders::default() };
     }
 
-    /// A block has stood from one day to another: the clock stood still, but for the days before the due date.
+    /// A block has stood from one day to another: the clock stood still, but for the days before the due date, and for those on which
+    /// nothing was open: they are counted once the invoice is open again.
     pub(crate) fn reminders_resume(&mut self, since: NaiveDate, today: NaiveDate) {
+        self.clock_stood(since, self.reminders.closed_on.map_or(today, |closed| closed.min(today)));
+    }
+
+    fn clock_stood(&mut self, since: NaiveDate, until: NaiveDate) {
         let from = self.counted_from().map_or(since, |start| start.max(since));
-        let days = u32::try_from((today - from).num_days()).unwrap_or_default();
+        let days = u32::try_from((until - from).num_days()).unwrap_or_default();
         self.reminders.blocked_days = self.reminders.blocked_days.saturating_add(days);
+    }
+
+    /// The invoice with its clock kept to a day: it stands still while nothing is open. `None` where nothing of that changes.
+    #[must_use]
+    pub fn with_clock(&self, today: NaiveDate) -> Option<Self> {
+        let closed = !matches!(self.state, InvoiceState::Draft | InvoiceState::Open);
+        let mut own = match (closed, self.reminders.closed_on) {
+            (true, None) | (false, Some(_)) => self.clone(),
+            _ => return None,
+        };
+        match own.reminders.closed_on.take() {
+            // What a block that still stands has kept is counted when that is lifted.
+            Some(since) => own.clock_stood(since, self.block.as_ref().map_or(today, |block| block.since.min(today))),
+            None => own.reminders.closed_on = Some(today),
+        }
+        Some(own)
     }
 }
 
@@ -142,6 +165,38 @@ mod tests {
         }
         own.reminders_resume(day("2025-12-20"), day("2025-12-28"));
         assert_eq!(own.next_reminder(&[-3], day("2025-12-28")), Some(day("2025-12-30")), "the due date has not moved");
+    }
+
+    /// Due on 2 January, step 7 days: days on which it was paid do not count, those on which it was blocked too only once.
+    #[test]
+    fn days_on_which_it_was_paid_do_not_count() {
+        // Since when it was paid, since when it was blocked, when it was open again, when the block was lifted, and the day of the step.
+        for (paid, blocked, open, lifted, expected) in [
+            ("2026-01-05", None, "2026-01-25", None, "2026-01-29"),
+            ("2025-12-20", None, "2026-01-25", None, "2026-02-01"),
+            ("2026-01-05", Some("2026-01-25"), "2026-01-25", Some("2026-02-05"), "2026-02-09"),
+            ("2026-01-05", Some("2026-01-03"), "2026-01-25", Some("2026-01-15"), "2026-01-31"),
+            ("2026-01-05", Some("2026-01-10"), "2026-01-25", Some("2026-01-15"), "2026-01-29"),
+            ("2026-01-05", Some("2026-01-10"), "2026-01-25", Some("2026-02-05"), "2026-02-09"),
+        ] {
+            let mut own = invoices(&[10_000]).remove(0);
+            own.state = crate::InvoiceState::Paid;
+            own = own.with_clock(day(paid)).unwrap();
+            assert!(own.with_clock(day(paid)).is_none(), "nothing changes");
+            let block = |since: &str| crate::Block { reason: crate::BlockReason::Manual, owner: String::new(), since: day(since) };
+            own.block = blocked.map(block);
+            let lift = |own: &mut crate::Invoice| own.lift_block("", day(lifted.unwrap()), chrono::DateTime::UNIX_EPOCH).unwrap();
+            if lifted.is_some_and(|lifted| day(lifted) <= day(open)) {
+                lift(&mut own);
+            }
+            own.state = crate::InvoiceState::Open;
+            own = own.with_clock(day(open)).unwrap();
+            if own.block.is_some() {
+                lift(&mut own);
+            }
+            let asked = day(lifted.unwrap_or(open)).max(day(open));
+            assert_eq!(own.next_reminder(&[7], asked), Some(day(expected)), "paid {paid}, blocked {blocked:?}, open {open}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{
     tax::{self, TaxAmount},
 };
 use chrono::{DateTime, Utc};
-use payterms_kernel::{Money, Refusal};
+use payterms_kernel::{Money, Refusal, money::MoneyError};
 
 impl Invoice {
     /// Takes an open invoice back whole.
@@ -31,9 +31,7 @@ impl Invoice {
     /// `PAYMENT_PENDING` where a payment has reserved it.
     pub fn credit(&mut self, amount: Money, now: DateTime<Utc>) -> Result<(Vec<TaxAmount>, Money), Refusal> {
         self.must_be(&[InvoiceState::Open, InvoiceState::Paid])?;
-        // What came for a top-up is credit already.
-        let kept = if self.top_up.is_some() { Money::zero(self.currency) } else { self.paid };
-        let (open, most) = (self.open()?, self.open()?.plus(kept)?);
+        let (open, most) = (self.open()?, self.most_credit()?);
         if amount.compare(most)?.is_gt() {
             let message = format!("Only {most} of the invoice is open or paid. Take off at most that.");
             return Err(Refusal::precondition("CREDIT_NOTE_TOO_LARGE", message).with("most", most.amount()));
@@ -48,6 +46,13 @@ impl Invoice {
         self.settle_state()?;
         self.touch(now);
         Ok((parts, back))
+    }
+
+    /// The most that credit notes can take off it: what is open or paid.
+    pub(crate) fn most_credit(&self) -> Result<Money, MoneyError> {
+        // What came for a top-up is credit already.
+        let kept = if self.top_up.is_some() { Money::zero(self.currency) } else { self.paid };
+        self.open()?.plus(kept)
     }
 
     /// Gives up what is open.

@@ -12,8 +12,8 @@ pub enum Source {
     Card(Uuid),
     /// A bank account, by the method's id: it settles after days, and never takes the rest with it.
     BankDebit(Uuid),
-    /// The customer's collection method, with nobody present.
-    Collection,
+    /// The customer's collection method, with nobody present; its id once a charge of it has failed.
+    Collection(Option<Uuid>),
     /// A line of a bank statement, by its id: the money is there already.
     Transfer(Uuid),
     /// A bank transfer that the payer has announced.
@@ -66,6 +66,15 @@ pub struct Tender {
 }
 
 impl Tender {
+    /// The method whose charge without a person present has failed.
+    #[must_use]
+    pub fn declined(&self) -> Option<Uuid> {
+        match (&self.source, &self.state) {
+            (Source::Collection(method), TenderState::Failed(_)) => *method,
+            _ => None,
+        }
+    }
+
     /// Whether it has paid: what a credit line covers stays open.
     #[must_use]
     pub fn pays(&self) -> bool {

@@ -173,8 +173,8 @@ fn slip(language: Language, page: &StatementPage) -> Result<Option<Slip>, MoneyE
         return Ok(None);
     }
     let sentence = language.say(
-        "Please write the payment reference of each invoice that you pay on the transfer.",
-        "Merci d’indiquer sur le virement la référence de paiement de chaque facture réglée.",
+        "Please write the number of each invoice that you pay on the transfer.",
+        "Merci d’indiquer sur le virement le numéro de chaque facture réglée.",
     );
     let title = language.say("By bank transfer", "Par virement bancaire").to_owned();
     Ok(Some(Slip { title, lines: vec![details.clone(), sentence.to_owned()], code: None }))

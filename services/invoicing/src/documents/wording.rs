@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, NaiveDate};
 use payterms_invoicing_domain::Discount;
-use payterms_kernel::{Money, calendar::PaymentTerm};
+use payterms_kernel::{Money, calendar::PaymentTerm, money::group_digits};
 use rust_decimal::Decimal;
 
 /// A language of documents and mails.
@@ -101,24 +101,10 @@ impl Language {
     }
 
     fn digits(self, plain: &str) -> String {
-        let (sign, plain) = plain.strip_prefix('-').map_or(("", plain), |rest| ("-", rest));
-        let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
-        let (group, point) = match self {
-            Self::English => (',', '.'),
-            Self::French => ('\u{a0}', ','),
-        };
-        let mut grouped = String::from(sign);
-        for (place, digit) in whole.chars().enumerate() {
-            if place > 0 && whole.len().saturating_sub(place).is_multiple_of(3) {
-                grouped.push(group);
-            }
-            grouped.push(digit);
+        match self {
+            Self::English => group_digits(plain, ',', '.'),
+            Self::French => group_digits(plain, '\u{a0}', ','),
         }
-        if !fraction.is_empty() {
-            grouped.push(point);
-            grouped.push_str(fraction);
-        }
-        grouped
     }
 
     /// A month in words: `June 2026`, `juin 2026`.

@@ -68,6 +68,7 @@ pub fn list_approvals(request: Request<pb::ListApprovalsRequest>) -> Result<(Ten
         State::Proposed => Some(ApprovalState::Proposed),
         State::Approved => Some(ApprovalState::Approved),
         State::Refused => Some(ApprovalState::Refused),
+        State::Superseded => Some(ApprovalState::Superseded),
     });
     let page = Page::parse(&mut fields, &format!("{} {}", message.parent, message.state), message.page_size, &message.page_token);
     fields.finish()?;
@@ -87,6 +88,7 @@ pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb
         ApprovalState::Proposed => pb::approval::State::Proposed,
         ApprovalState::Approved => pb::approval::State::Approved,
         ApprovalState::Refused => pb::approval::State::Refused,
+        ApprovalState::Superseded => pb::approval::State::Superseded,
     };
     let kind = match own.proposal {
         Proposal::WriteOff(_) => pb::approval::Kind::WriteOff,

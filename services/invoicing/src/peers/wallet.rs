@@ -50,8 +50,8 @@ const NOT_RESERVED: [&str; 2] = ["REFUND_TOO_LARGE", "RECHARGE_WOULD_FOLLOW"];
 pub enum Charged {
     /// The money is taken.
     Succeeded,
-    /// It is not, for this reason.
-    Failed(String),
+    /// It is not, for this reason, from this method; none where there was none.
+    Failed(String, Option<Uuid>),
     /// The provider takes its time.
     Waits,
 }
@@ -388,7 +388,7 @@ fn outcome(charge: &Charge) -> Charged {
     match charge.state() {
         // Taken back already: its own event tells, once this is recorded.
         State::Succeeded | State::ChargedBack => Charged::Succeeded,
-        State::Failed => Charged::Failed(charge.decline_code.clone()),
+        State::Failed => Charged::Failed(charge.decline_code.clone(), charge.payment_method.rsplit('/').next().and_then(names::uuid)),
         State::Processing | State::Unspecified => Charged::Waits,
     }
 }

@@ -62,6 +62,7 @@ pub struct Model {
     reminded: String,
     reminded_from: Option<String>,
     reminded_on: Option<String>,
+    closed_on: Option<String>,
     top_up: String,
     notice_account: Option<Uuid>,
     notice_amount: i64,
@@ -163,8 +164,7 @@ fn deferral(row: &Model) -> Result<Option<Deferral>, AppError> {
 }
 
 fn announcements(row: &Model) -> Result<Announcements, AppError> {
-    let found = Announcements::ALL.into_iter().find(|own| own.name() == row.announcement);
-    found.ok_or_else(|| unknown("announcement", &row.announcement))
+    Announcements::ALL.into_iter().find(|own| own.name() == row.announcement).ok_or_else(|| unknown("announcement", &row.announcement))
 }
 
 fn collection(row: &Model) -> Result<Collection, AppError> {
@@ -207,6 +207,7 @@ fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError
             done: numbers(&row.reminded)?,
             last_on: row.reminded_on.as_deref().map(date).transpose()?,
             from: row.reminded_from.as_deref().map(date).transpose()?,
+            closed_on: row.closed_on.as_deref().map(date).transpose()?,
         },
         no_consequence_before: row.no_consequence_before.as_deref().map(date).transpose()?,
         disputed_by: row.disputed_by,
@@ -349,6 +350,7 @@ fn row(tenant: &TenantId, invoice: &Invoice) -> Result<ActiveModel, AppError> {
         reminded: Set(numbers_text(&invoice.reminders.done)),
         reminded_from: Set(invoice.reminders.from.map(|day| day.to_string())),
         reminded_on: Set(invoice.reminders.last_on.map(|day| day.to_string())),
+        closed_on: Set(invoice.reminders.closed_on.map(|day| day.to_string())),
         service_id: Set(invoice.billed.map(|own| own.service.uuid())),
         service_month: Set(invoice.billed.map(|own| own.month.to_string())),
         notice_account: Set(invoice.notice.map(|own| own.account)),

@@ -19,6 +19,7 @@ pub mod invoice_parts;
 pub mod invoices;
 pub mod mails;
 pub mod metered;
+pub mod method_copies;
 pub mod outstanding;
 pub mod payment_lists;
 pub mod payments;

@@ -11,7 +11,7 @@ use payterms_chassis::{
 use payterms_invoicing_domain::{Customer, Payment};
 use payterms_kernel::{Id, TenantId};
 use sea_orm::{
-    ExprTrait, IntoSimpleExpr,
+    ExprTrait, IntoSimpleExpr, QueryOrder,
     entity::prelude::*,
     sea_query::{Expr, Query},
 };
@@ -43,6 +43,17 @@ pub async fn list<C: ConnectionTrait>(
     let columns = Columns { id: Column::Id.into_simple_expr(), filter: &filter, order: &order };
     let rows = keyset::page(query, listing, after, &columns)?.all(conn).await?;
     whole(conn, tenant, rows).await
+}
+
+/// The newest payment that a plan, by its name, has begun for a customer.
+pub async fn last_of_owner<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customer, owner): (Id<Customer>, &str),
+) -> Result<Option<Payment>, AppError> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::CustomerId.eq(customer.uuid()));
+    let row = query.filter(Column::Owner.eq(owner)).order_by_desc(Column::Id).one(conn).await?;
+    Ok(whole(conn, tenant, row.into_iter().collect()).await?.pop())
 }
 
 fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {

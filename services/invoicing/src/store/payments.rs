@@ -122,7 +122,7 @@ fn tender(row: tenders::Model) -> Result<(Uuid, Tender), AppError> {
     let (amount, refunded, charged_back) = (money(row.amount), money(row.refunded), money(row.charged_back));
     let source = match (row.kind.as_str(), row.method_id) {
         ("CREDIT", _) => Source::Credit,
-        ("COLLECTION", _) => Source::Collection,
+        ("COLLECTION", method) => Source::Collection(method),
         ("CARD", Some(method)) => Source::Card(method),
         ("BANK_DEBIT", Some(method)) => Source::BankDebit(method),
         ("TRANSFER", Some(line)) => Source::Transfer(line),
@@ -139,7 +139,7 @@ fn kind(source: Source) -> &'static str {
         Source::Credit => "CREDIT",
         Source::Card(_) => "CARD",
         Source::BankDebit(_) => "BANK_DEBIT",
-        Source::Collection => "COLLECTION",
+        Source::Collection(_) => "COLLECTION",
         Source::Transfer(_) | Source::Announced => "TRANSFER",
         Source::Outside => "OUTSIDE",
         Source::Line(_) => "CREDIT_LINE",
@@ -375,7 +375,8 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         kind: Set(kind(own.source).to_owned()),
         method_id: Set(match own.source {
             Source::Card(id) | Source::BankDebit(id) | Source::Transfer(id) | Source::Line(id) => Some(id),
-            _ => None,
+            Source::Collection(charged) => charged,
+            Source::Credit | Source::Announced | Source::Outside => None,
         }),
         amount: Set(own.amount.micros()),
         refunded: Set(own.refunded.micros()),

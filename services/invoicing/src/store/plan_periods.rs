@@ -33,6 +33,17 @@ pub async fn end(tx: &WriteTx, plan: Uuid, at: DateTime<Utc>) -> Result<(), AppE
     Ok(())
 }
 
+/// The plan over an invoice that was active last; none where none was.
+pub async fn last_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customer, invoice): (Id<Customer>, Id<Invoice>),
+) -> Result<Option<Uuid>, AppError> {
+    let select = "SELECT plan_id FROM plan_periods WHERE tenant = $1 AND customer_id = $2 AND invoice_id = $3 ORDER BY begun_at DESC, plan_id DESC LIMIT 1";
+    let values = vec![tenant.as_str().into(), customer.uuid().into(), invoice.uuid().into()];
+    sql::one(conn, select, values).await?.map(|row| Ok(row.try_get("", "plan_id")?)).transpose()
+}
+
 /// The invoices of a customer whose plan was active at an instant.
 pub async fn active_at<C: ConnectionTrait>(
     conn: &C,

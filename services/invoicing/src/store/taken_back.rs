@@ -56,5 +56,8 @@ pub async fn of_month<C: ConnectionTrait>(
         let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
         Ok((row.try_get("", "id")?, TakenBack { why, on: date(&day)?, amount, invoices: String::new() }))
     };
-    sql::all(conn, select, values).await?.iter().map(one).collect()
+    let mut found: Vec<(Uuid, TakenBack)> = sql::all(conn, select, values).await?.iter().map(one).collect::<Result<_, AppError>>()?;
+    // Of one thing on one day: first that it was taken, then that it is there again.
+    found.sort_by_key(|(id, own)| (own.on, *id, TakenFor::ALL.iter().position(|why| *why == own.why)));
+    Ok(found)
 }

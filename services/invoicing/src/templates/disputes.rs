@@ -39,8 +39,13 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     }
     let item = if kind == MailKind::DisputeLost {
         json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "again": "50.00\u{a0}USD", "date": day, "no_method": "true", "pay_by": day })
+    } else if kind == MailKind::DisputeOpened {
+        json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "in_plan": "true" })
+    } else if kind == MailKind::DisputeWon {
+        json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD", "next_amount": "50.00\u{a0}USD", "next_date": day })
     } else {
-        json!({ "number": "INV-2026-000001", "open": "100.00\u{a0}USD" })
+        let plan = "tenants/acme/customers/0199f0a0-0000-7000-8000-000000000001/plans/0199f0a0-0000-7000-8000-000000000004";
+        json!({ "number": "INV-2026-000001", "open": "50.00\u{a0}USD", "again": "true", "plan": plan, "next_date": day })
     };
     add("items", json!([item]));
     if kind == MailKind::DisputeReported {
@@ -63,14 +68,14 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         add("recharge_from", json!(day));
     }
     if kind == MailKind::DisputeWon {
-        add("again", json!("true"));
-        add("may_choose", json!("true"));
+        add("charging", json!("choose"));
     }
     if kind != MailKind::DisputeReported {
         add("new_method", json!(language.say("card ending in 4444", "carte se terminant par 4444")));
     }
     if kind == MailKind::DisputeLost {
         add("by_bank", json!("true"));
+        add("charging", json!("else"));
         add("is_open", json!("true"));
         add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
     }

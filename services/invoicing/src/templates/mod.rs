@@ -120,11 +120,13 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("date", json!(language.date(day)));
             add("expires_on", json!(language.date(day)));
             add("paid_owed", json!("5.00\u{a0}USD"));
+            add("owed", json!("3.00\u{a0}USD"));
         }
         MailKind::CollectionFailed => {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
             add("reason", json!(language.failure("card_declined")));
+            add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
             add("no_method", json!("true"));
             add("next_try", json!(language.date(day)));
         }

@@ -53,6 +53,8 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         add("next_amount", json!(amount));
         add("reason", json!(language.failure("card_declined")));
         add("no_method", json!("true"));
+        add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
         add("tries_new_method", json!("true"));
+        add("disputed", json!("true"));
     }
 }

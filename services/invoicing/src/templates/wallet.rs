@@ -29,6 +29,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
     match kind {
         MailKind::RechargeFailed => {
             add("reason", json!("card_declined"));
+            add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
             add("next_try", json!(language.date(day)));
             add("ceiling", json!("150.00\u{a0}USD"));
             add("ceiling_left", json!("10.00\u{a0}USD"));

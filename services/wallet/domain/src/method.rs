@@ -225,6 +225,16 @@ impl Methods {
         is_restored
     }
 
+    /// Whether a method may be charged without a person present: now, or once the disputes of some methods are won. Where none is the
+    /// collection method, one of these [stands again](Self::stand_again) by itself then.
+    #[must_use]
+    pub fn may_be_charged(&self, disputed: &[Id<PaymentMethod>], day: NaiveDate) -> bool {
+        match self.collection {
+            Some(id) => self.get(id).is_some_and(|method| method.is_unexpired(day)),
+            None => self.active.iter().any(|method| disputed.contains(&method.id) && method.qualifies(day)),
+        }
+    }
+
     /// Whether another method has become the collection method since it was `before`.
     #[must_use]
     pub fn is_replaced(&self, before: Option<Id<PaymentMethod>>) -> bool {
@@ -316,6 +326,24 @@ mod tests {
         let mut methods = Methods { active: vec![card(3, 2025)], ..Methods::default() };
         assert!(!methods.stand_again(card(3, 2025).id, day) && methods.collection.is_none(), "it has expired");
         assert!(!methods.stand_again(old.id, day), "it was removed");
+    }
+
+    #[test]
+    fn a_method_may_be_charged_now_or_once_its_dispute_is_won() {
+        let day = NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
+        let (own, expired) = (card(1, 2027), card(2, 2025));
+        let mut methods = Methods::default();
+        methods.add(own.clone());
+        assert!(methods.may_be_charged(&[], day));
+        methods.stop_charging(own.id, day);
+        assert!(methods.may_be_charged(&[own.id], day), "its dispute may be won");
+        assert!(!methods.may_be_charged(&[], day), "it was lost");
+        methods.remove(own.id, day);
+        assert!(!methods.may_be_charged(&[own.id], day), "it was removed");
+        let mut methods = Methods { active: vec![expired.clone()], collection: Some(expired.id), ..Methods::default() };
+        assert!(!methods.may_be_charged(&[], day));
+        methods.stop_charging(expired.id, day);
+        assert!(!methods.may_be_charged(&[expired.id], day), "an expired one does not come back");
     }
 
     #[test]

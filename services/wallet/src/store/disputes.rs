@@ -9,11 +9,12 @@ use payterms_chassis::{
 };
 use payterms_kernel::{Id, Money, TenantId};
 use payterms_wallet_domain::{
-    Customer, Dispute, DisputeState,
+    Customer, Dispute, DisputeState, PaymentMethod,
     chargeback::{LotParts, TakenBack},
     dispute::{Disputed, DisputesOfCharge, Outcome},
 };
 use sea_orm::{ActiveValue::Set, IntoSimpleExpr, QueryOrder, entity::prelude::*, sea_query::OnConflict};
+use std::collections::HashSet;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "disputes")]
@@ -127,6 +128,21 @@ pub async fn of_charge<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_i
     // Of two of one instant, as on a test clock, the one that was won is the earlier.
     known.sort_by_key(|own| (own.created_at, own.state != DisputeState::Won));
     Ok(DisputesOfCharge(known))
+}
+
+/// The methods of a customer that may be charged without a person present again once their open disputes are won: those that have no lost
+/// one.
+pub async fn methods_that_may_return<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+) -> Result<Vec<Id<PaymentMethod>>, AppError> {
+    let standing = [DisputeState::Open.name(), DisputeState::Lost.name()];
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::CustomerId.eq(customer.uuid()));
+    let rows = query.filter(Column::State.is_in(standing)).all(conn).await?;
+    let of = |state: DisputeState| rows.iter().filter(move |row| row.state == state.name()).filter_map(|row| row.method_id);
+    let lost: HashSet<_> = of(DisputeState::Lost).collect();
+    Ok(of(DisputeState::Open).filter(|id| !lost.contains(id)).map(Id::from_uuid).collect())
 }
 
 /// A page of disputes of a customer, or of all.

@@ -28,6 +28,8 @@ pub async fn decide_approval(app: &App, call: &Call, decision: &DecideApproval) 
     }
     let now = tx.now();
     own.decide(&call.caller.subject, (decision.approve, decision.explanation.clone()), now)?;
+    // Saved before the deed, which ends what else waits of the invoice and cannot be done any more.
+    let rendered = publish_approval(&mut tx, (&own, customer)).await?;
     if decision.approve {
         own.proposal.must_cover(invoice.open()?)?;
         match own.proposal {
@@ -35,6 +37,5 @@ pub async fn decide_approval(app: &App, call: &Call, decision: &DecideApproval) 
             Proposal::CreditNote(amount) => apply_credit_note(&mut tx, &mut invoice, (amount, &own.explanation)).await?,
         }
     }
-    let rendered = publish_approval(&mut tx, (&own, customer)).await?;
     tx.commit(DecideApprovalResponse { approval: Some(rendered) }).await
 }

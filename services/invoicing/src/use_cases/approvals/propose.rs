@@ -11,7 +11,7 @@ use crate::{
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_invoicing_domain::{
     Approval,
-    approval::{ApprovalState, Proposal},
+    approval::{ApprovalState, Proposal, waits_already},
 };
 use payterms_kernel::{Refusal, TenantId};
 use payterms_proto::invoicing::v1::{Approval as ApprovalMessage, ProposeCreditNoteResponse, ProposeWriteOffResponse};
@@ -36,11 +36,9 @@ impl ProposalAnswer for ProposeCreditNoteResponse {
     }
 }
 
-/// Refuses a second write-off of what is open: one is enough, and the other could only be refused.
-fn must_be_alone(tenant: &TenantId, waiting: &[Approval]) -> Result<(), Refusal> {
-    let Some(first) = waiting.iter().find(|own| matches!(own.proposal, Proposal::WriteOff(_))) else { return Ok(()) };
-    let message = "A write-off of the invoice is proposed already. Let a second person decide that, with DecideApproval.";
-    let refusal = Refusal::precondition("APPROVAL_WAITS", message);
+/// Refuses what is proposed already: one is enough.
+fn must_be_alone(tenant: &TenantId, waiting: &[Approval], proposal: Proposal) -> Result<(), Refusal> {
+    let Some((first, refusal)) = waits_already(waiting, proposal) else { return Ok(()) };
     Err(refusal.with("approval", messages::approvals::approval_name(tenant, first)))
 }
 
@@ -58,16 +56,18 @@ pub async fn propose_approval<A: ProposalAnswer>(app: &App, call: &Call, propose
     let now = tx.now();
     let waiting = approvals::waiting_for(tx.conn(), &call.tenant, invoice.id).await?;
     let mut would_be = invoice.clone();
-    let proposal = if let Some(amount) = proposed.credit {
+    let proposal = match proposed.credit {
+        Some(amount) => Proposal::CreditNote(amount),
+        None => Proposal::WriteOff(invoice.open()?),
+    };
+    must_be_alone(&call.tenant, &waiting, proposal)?;
+    if let Proposal::CreditNote(amount) = proposal {
         let credited = would_be.credit(amount, now);
         name_pending(&tx, from_ref(&invoice), credited).await?;
-        Proposal::CreditNote(amount)
     } else {
-        must_be_alone(&call.tenant, &waiting)?;
         let given_up = would_be.write_off(now);
         name_pending(&tx, from_ref(&invoice), given_up).await?;
-        Proposal::WriteOff(invoice.open()?)
-    };
+    }
     let approval = Approval {
         id: tx.id(),
         invoice: invoice.id,

@@ -83,7 +83,7 @@ fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<Pay
         return Err(Refusal::precondition("NOTHING_PAYABLE", message).into());
     }
     let amount = collect.amount.min(due)?;
-    Ok(PaymentRequest { invoices, tenders: vec![(Source::Collection, Some(amount))], surplus_allowed: false, deferred_on: None })
+    Ok(PaymentRequest { invoices, tenders: vec![(Source::Collection(None), Some(amount))], surplus_allowed: false, deferred_on: None })
 }
 
 /// A bank account is debited when the customer was told long enough ahead.

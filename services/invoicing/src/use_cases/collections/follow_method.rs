@@ -3,7 +3,7 @@
 use super::schedule::schedule_collections;
 use crate::{
     app::App,
-    store::{collection_methods, invoice_lists},
+    store::{collection_methods, invoice_lists, method_copies},
     use_cases::{invoices::save::publish_invoice, mails::notices::mail_new_method},
 };
 use chrono::{NaiveDate, TimeDelta};
@@ -22,13 +22,15 @@ pub const JOB: &str = "collect_from_new_method";
 /// The most invoices of one transaction.
 const BATCH: u64 = 100;
 
-/// Notes until when the customer has a method that can be charged without a person present: mails say where there is none.
+/// Notes the customer's methods, and until when one can be charged without a person present: mails name them, and say where there is none.
 ///
 /// # Errors
 /// `Fault` for a name that is none.
 pub async fn note_collection_method(tx: &WriteTx, changed: &PaymentMethodsChanged) -> Result<(), AppError> {
     let method = changed.payment_methods.iter().find(|own| own.collection_method);
-    collection_methods::save(tx, customer_of(changed)?, method.map(last_day)).await
+    let customer = customer_of(changed)?;
+    method_copies::save(tx, customer, changed).await?;
+    collection_methods::save(tx, customer, method.map(last_day)).await
 }
 
 /// A card can be charged until the end of the month in which it expires.

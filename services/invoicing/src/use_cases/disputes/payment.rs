@@ -8,7 +8,7 @@ use crate::{
         collections::schedule::schedule_collections,
         mails::dispute_notices::{DisputeNotice, Item, Notice, mail_dispute},
         payments::{resume::enqueue_resume, save::publish_payment},
-        plans::outlook::outlook_of,
+        plans::outlook::plan_part_of,
         refunds::{drive, save::publish_refund},
     },
 };
@@ -16,7 +16,6 @@ use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx, flow, names, render::money_of};
 use payterms_invoicing_domain::{
     Invoice, InvoiceState, Payment, PaymentState,
-    block::BlockReason,
     chargeback::Taken,
     dispute::{Applied, Dispute, NOTICE},
 };
@@ -116,20 +115,19 @@ async fn items(tx: &WriteTx, dispute: &Dispute, owned: &[Invoice], known_by: Opt
         let Some(issue) = &own.issue else { continue };
         let open = if own.state == InvoiceState::Open { Some(own.open()?) } else { None };
         let again = open.map_or(Ok(*again), |open| again.min(open))?;
-        let mut item = Item { number: issue.number.clone(), again, open, collected_on: None, pay_by: None, in_plan: false };
-        match known_by.filter(|_| open.is_some()) {
-            Some(day) if own.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive) => {
-                let plan = outlook_of(tx.conn(), &tx.call().tenant, own).await?;
-                let due = plan.as_ref().and_then(|plan| plan.next).map_or(day, |next| next.due);
-                item.in_plan = true;
-                item.collected_on = Some(due.max(day)).filter(|_| plan.as_ref().is_some_and(|plan| plan.automatic));
-                item.pay_by = Some(due.max(day.pred_opt().unwrap_or(day))).filter(|_| item.collected_on.is_none());
+        let plan = if open.is_some() { plan_part_of(tx.conn(), &tx.call().tenant, own, owned).await? } else { None };
+        let mut item = Item { number: issue.number.clone(), again, open, collected_on: None, pay_by: None, plan };
+        match (known_by.filter(|_| open.is_some()), &item.plan) {
+            (Some(day), Some(plan)) => {
+                let due = plan.next.map_or(day, |next| next.due);
+                item.collected_on = Some(due.max(day)).filter(|_| plan.automatic);
+                item.pay_by = Some(due.max(day.pred_opt().unwrap_or(day))).filter(|_| !plan.automatic);
             }
-            Some(_) => {
+            (Some(_), None) => {
                 item.collected_on = own.collection.next_at.filter(|_| own.block.is_none()).map(|at| day_in(zone, at));
                 item.pay_by = Some(issue.due_date).filter(|due| *due >= today && item.collected_on.is_none());
             }
-            None => {}
+            (None, _) => {}
         }
         items.push(item);
     }

@@ -49,7 +49,8 @@ async fn context<C: ConnectionTrait>(
     Calendar { zone, today, .. }: Calendar<'_>,
 ) -> Result<Context, AppError> {
     let tenant = &named.tenant;
-    let mut context = Context { failure: Language::English.failure(&invoice.collection.reason), ..Context::default() };
+    let failure = Language::English.failure(&invoice.collection.reason);
+    let mut context = Context { failure, as_customer: named.as_customer, ..Context::default() };
     if !named.as_customer {
         context.proposed = approvals::waiting_for(conn, tenant, invoice.id).await?.iter().map(|own| own.proposal).collect();
     }

@@ -5,7 +5,8 @@ use crate::{
     messages,
     store::{invoice_parts, invoices, receivables, series},
     use_cases::{
-        metered_services::evaluate::evaluate_metered_service, reminders::plan::plan_reminders, statements::turn_month::schedule_month_turn,
+        approvals::save::supersede_approvals, metered_services::evaluate::evaluate_metered_service, reminders::plan::plan_reminders,
+        statements::turn_month::schedule_month_turn,
     },
 };
 use chrono::NaiveDate;
@@ -44,10 +45,13 @@ pub async fn take_number<T>(tx: &WriteTx, take: impl FnOnce(&mut Series, NaiveDa
     Ok(taken)
 }
 
-/// Saves an issued invoice and tells how it stands; its reminders, what is owed, and the service that it
-/// bills follow.
+/// Saves an issued invoice and tells how it stands; its reminders, what is owed, the service that it
+/// bills, and what is proposed of it follow.
 pub async fn publish_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<InvoiceMessage, AppError> {
     let tenant = tx.call().tenant.clone();
+    // On the heap: the futures of all verbs that publish hold it.
+    let with_clock = invoice.with_clock(tx.today()).map(Box::new);
+    let invoice = with_clock.as_deref().unwrap_or(invoice);
     invoices::save_many(tx.conn(), &tenant, std::slice::from_ref(invoice)).await?;
     let rendered = messages::invoices::invoice(&tenant, invoice, tx.today())?;
     tx.emit("invoice", &invoice.id.to_string(), &InvoiceChanged { invoice: Some(rendered.clone()) }).await?;
@@ -56,5 +60,6 @@ pub async fn publish_invoice(tx: &mut WriteTx, invoice: &Invoice) -> Result<Invo
     if let Some(billed) = invoice.billed {
         evaluate_metered_service(tx, billed.service).await?;
     }
+    Box::pin(supersede_approvals(tx, invoice)).await?;
     Ok(rendered)
 }

@@ -1,16 +1,17 @@
 //! What is mailed of disputes, to the customer and to the tenant (docs/domain/invoicing.md#disputes).
 
-use super::write::{Letter, flag, write_to_customer, write_to_tenant};
+use super::write::{Letter, flag, method, write_to_customer, write_to_tenant};
 use crate::{
     documents::wording::Language,
-    store::{customers, tenants},
-    use_cases::collections::follow_method::last_day,
+    store::{customers, disputes, tenants},
+    use_cases::{collections::follow_method::last_day, plans::outlook::PlanPart},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Customer, MailKind, mail::Attachment};
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
-use payterms_proto::wallet::v1::{self as pb, PaymentMethod, dispute::State, payment_method::Kind};
+use payterms_proto::wallet::v1::{self as pb, PaymentMethod, dispute::State};
+use prost::Message;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,14 +41,19 @@ pub struct Item {
     pub collected_on: Option<NaiveDate>,
     /// The day by which its customer is to pay it where it is not; none where that is over.
     pub pay_by: Option<NaiveDate>,
-    /// Whether a payment plan takes what is open again.
-    pub in_plan: bool,
+    /// The payment plan that takes what is open.
+    pub plan: Option<PlanPart>,
 }
 
 impl Item {
     /// Whether nobody is to pay anything: it is collected from a method that can be charged then.
     fn is_collected_from(&self, method: Option<&PaymentMethod>) -> bool {
         self.collected_on.is_some_and(|day| method.is_some_and(|own| day <= last_day(own)))
+    }
+
+    /// Whether a customer who reads only this has something to do for it, now that it is lost.
+    fn is_to_pay(&self, method: Option<&PaymentMethod>) -> bool {
+        self.open.is_some() && !self.is_collected_from(method)
     }
 }
 
@@ -123,19 +129,74 @@ impl DisputeNotice {
             let money = |amount: Option<Money>| amount.map(|amount| language.money(amount)).unwrap_or_default();
             let date = |day: Option<NaiveDate>| day.map(|day| language.date(day)).unwrap_or_default();
             match self.notice {
-                Notice::Opened => json!({ "number": own.number, "open": money(own.open.and(Some(own.again))) }),
+                Notice::Opened => {
+                    json!({ "number": own.number, "open": money(own.open.and(Some(own.again))), "in_plan": flag(own.plan.is_some()) })
+                }
                 Notice::Lost => json!({
                     "number": own.number,
                     "open": money(own.open),
-                    "again": money(Some(own.again).filter(|_| own.in_plan)),
+                    "again": money(Some(own.again).filter(|_| own.plan.is_some())),
                     "date": date(own.collected_on),
                     "no_method": flag(!own.is_collected_from(self.collection_method.as_ref())),
                     "pay_by": date(own.pay_by),
                 }),
-                Notice::Won | Notice::Contradicted => json!({ "number": own.number, "open": money(own.open) }),
+                Notice::Won | Notice::Contradicted => {
+                    let next = own.plan.as_ref().and_then(|plan| plan.next);
+                    json!({
+                        "number": own.number,
+                        "open": money(own.open),
+                        "next_amount": money(next.map(|next| next.unpaid)),
+                        "next_date": date(next.map(|next| next.due)),
+                    })
+                }
             }
         };
         self.items.iter().map(shown).collect::<Vec<_>>().into()
+    }
+
+    /// The same as the tenant reads them: of an instalment what of it is open again, and its plan.
+    fn reported_items(&self, language: Language) -> Value {
+        let shown = |own: &Item| {
+            let (plan, next) = own.plan.as_ref().map(|plan| (plan.name.clone(), plan.next)).unwrap_or_default();
+            let open =
+                own.open.map(|open| if plan.is_empty() || self.notice == Notice::Won { open } else { own.again.min(open).unwrap_or(open) });
+            json!({
+                "number": own.number,
+                "open": open.map(|open| language.money(open)).unwrap_or_default(),
+                "again": flag(self.notice != Notice::Won),
+                "plan": plan,
+                "next_date": next.map(|next| language.date(next.due)).unwrap_or_default(),
+            })
+        };
+        self.items.iter().map(shown).collect::<Vec<_>>().into()
+    }
+
+    /// Which words say what is charged without a person present now that it is won. `is_disputed_otherwise`: another payment by the method
+    /// is disputed still.
+    fn charging_when_won(&self, is_disputed_otherwise: bool) -> &'static str {
+        let is_charged_back = self.method.as_ref().is_none_or(|own| own.charged_back);
+        match &self.collection_method {
+            Some(_) if self.is_charged_again() => "again",
+            Some(_) if !is_charged_back => "choose",
+            Some(_) => "new",
+            None if is_charged_back && is_disputed_otherwise => "disputed",
+            None => "none",
+        }
+    }
+
+    /// Which words say what is charged without a person present now that it is lost: none that seem to say that a card pays what is to be
+    /// paid by hand, and a missing method once.
+    fn charging_when_lost(&self) -> &'static str {
+        let method = self.collection_method.as_ref();
+        let is_to_pay = self.items.iter().any(|own| own.is_to_pay(method));
+        let is_collected = self.items.iter().any(|own| own.open.is_some() && own.is_collected_from(method));
+        let says_no_method = self.items.iter().any(|own| own.is_to_pay(method) && own.collected_on.is_some());
+        match method {
+            Some(_) if is_to_pay && !is_collected => "else",
+            Some(_) => "new",
+            None if says_no_method => "said",
+            None => "none",
+        }
     }
 
     /// Whether the method that was charged is the one that is charged without a person present.
@@ -160,14 +221,16 @@ impl DisputeNotice {
     }
 }
 
-fn method(language: Language, method: Option<&PaymentMethod>) -> String {
-    let Some(own) = method else { return language.say("payment method", "moyen de paiement").to_owned() };
-    let words = if own.kind() == Kind::BankDebit {
-        language.say("bank account ending in", "compte bancaire se terminant par")
-    } else {
-        language.say("card ending in", "carte se terminant par")
-    };
-    format!("{words} {}", own.last_four)
+/// The other disputes of a customer that are open, as the wallet told of them when it did last.
+async fn others_open(tx: &WriteTx, customer: Id<Customer>, but: Option<Uuid>) -> Result<Vec<pb::DisputeChanged>, AppError> {
+    let open = disputes::open_of(tx.conn(), &tx.call().tenant, customer).await?;
+    let told = open.iter().filter(|own| Some(own.id.uuid()) != but).map(|own| pb::DisputeChanged::decode(own.told.as_slice()));
+    Ok(told.collect::<Result<_, _>>()?)
+}
+
+/// Whether an open dispute has told a customer already that nothing is charged without a person present until it is decided.
+pub(super) async fn waits_for_a_dispute(tx: &WriteTx, customer: Id<Customer>) -> Result<bool, AppError> {
+    Ok(others_open(tx, customer, None).await?.iter().any(|told| told.payment_method.is_some() && told.collection_method.is_none()))
 }
 
 /// Tells the customer and the tenant.
@@ -175,7 +238,8 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
     report_to_tenant(tx, &own).await?;
     let zone = tx.time().zone;
     let takes_credit = own.credit.is_positive() && (own.notice == Notice::Opened || own.by_bank);
-    let recharge_from = own.recharge_from.filter(|_| takes_credit).map(|at| day_in(zone, at));
+    // Without a method nothing is charged on that day either.
+    let recharge_from = own.recharge_from.filter(|_| takes_credit && own.collection_method.is_some()).map(|at| day_in(zone, at));
     let owed = own.owed.filter(|_| own.credit.is_positive());
     let kind = match own.notice {
         Notice::Opened => MailKind::DisputeOpened,
@@ -186,6 +250,9 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
     let (customer, attachments) = (own.customer, own.attachments.clone());
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
     let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
+    let name = |own: &Option<PaymentMethod>| own.as_ref().map(|own| own.name.clone());
+    let others = if own.notice == Notice::Won { others_open(tx, customer, Some(own.dispute)).await? } else { Vec::new() };
+    let is_disputed_otherwise = others.iter().any(|told| told.payment_method.is_some() && name(&told.payment_method) == name(&own.method));
     let own = if own.notice == Notice::Won { DisputeNotice { credit: own.credit_left()?, ..own } } else { own };
     let letter = Letter {
         kind,
@@ -209,8 +276,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
             let collected_by = own.collection_method.as_ref().map(|new| method(language, Some(new))).unwrap_or_default();
             variables.push(("new_method", collected_by.into()));
             if own.notice == Notice::Won {
-                variables.push(("again", flag(own.is_charged_again()).into()));
-                variables.push(("may_choose", flag(own.method.as_ref().is_some_and(|own| !own.charged_back)).into()));
+                variables.push(("charging", own.charging_when_won(is_disputed_otherwise).into()));
                 return variables;
             }
             variables.push(("owed", owed.map(|owed| language.money(owed)).unwrap_or_default().into()));
@@ -220,8 +286,8 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
                 return variables;
             }
             let is_open = own.items.iter().any(|item| item.open.is_some());
-            let collects = |item: &Item| item.open.is_none() || item.is_collected_from(own.collection_method.as_ref());
-            let is_to_pay = !own.items.iter().all(collects);
+            let is_to_pay = own.items.iter().any(|item| item.is_to_pay(own.collection_method.as_ref()));
+            variables.push(("charging", own.charging_when_lost().into()));
             variables.push(("bank_details", if is_to_pay { bank_details.into() } else { "".into() }));
             variables.push(("by_bank", flag(own.by_bank).into()));
             variables.push(("is_open", flag(is_open).into()));
@@ -251,7 +317,7 @@ async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), A
         Notice::Lost => "lost",
         Notice::Contradicted => "contradicted",
     };
-    let items = DisputeNotice { notice: Notice::Won, ..own.clone() }.items(language);
+    let items = own.reported_items(language);
     let variables = vec![
         ("buyer", buyer.into()),
         ("amount", language.money(own.amount).into()),

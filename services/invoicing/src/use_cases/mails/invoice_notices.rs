@@ -76,7 +76,11 @@ async fn write_issued(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppErro
     let (automatic, transfer_only) = (flag(invoice.content.collect_automatically), flag(invoice.is_postpaid()));
     let collected_on = issue.due_date.max(tx.today());
     let has_method = collection_methods::is_usable(tx.conn(), &tx.call().tenant, invoice.customer, collected_on).await?;
-    let (total, where_to_pay) = (invoice.amounts.total, where_to_pay(tx, invoice).await?);
+    let (total, mut where_to_pay) = (invoice.amounts.total, where_to_pay(tx, invoice).await?);
+    // Who is told that it is collected by itself is not told where to transfer it: the document has that.
+    if invoice.content.collect_automatically && has_method && !invoice.is_postpaid() {
+        where_to_pay[0].1 = "".into();
+    }
     let letter = Letter {
         kind: MailKind::InvoiceIssued,
         variables: |language: Language| {

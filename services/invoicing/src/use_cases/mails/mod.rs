@@ -9,6 +9,7 @@ pub mod notices;
 pub mod plan_notices;
 pub mod postpaid_notices;
 pub mod read;
+pub mod recharge_notices;
 pub mod retry;
 pub mod revocation_notices;
 pub mod save;

@@ -1,29 +1,24 @@
-//! What is mailed when something happened: receipts, failed collections and recharges, prepayment that
+//! What is mailed when something happened: receipts, failed collections, prepayment that
 //! went off, how metered services stand, where transfers go.
 
-use super::write::{Letter, flag, write_to_address, write_to_customer, write_to_tenant};
+use super::write::{Letter, flag, tried_method, write_to_address, write_to_customer, write_to_tenant};
 use crate::{
     documents::{
         reasons::is_without_method,
         wording::{Language, grouped},
     },
-    store::{tenants, versions},
+    store::{method_copies, tenants, versions},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_chassis::{
-    AppError, WriteTx, names,
-    render::{date_of, money_of},
-};
+use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
     CollectionState, Customer, Invoice, MailKind, MeteredService, Payment, Receipt, ReceiptCreditNote, announced::Announcements,
     bank::creditor_reference, mail::Attachment, receipt::Subject,
 };
 use payterms_kernel::{Id, Money, calendar::day_in, money::MoneyError};
-use payterms_proto::{
-    google::r#type::Money as Amount,
-    wallet::v1::{AutoRecharge, PaymentMethod},
-};
+use payterms_proto::wallet::v1::PaymentMethod;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Where a transfer for an invoice goes, as its newest version says, and what the payer writes on it
 /// (docs/domain/invoicing.md#where-to-pay).
@@ -36,10 +31,21 @@ pub(super) async fn where_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<[(&'
     Ok([("bank_details", bank_details.into()), ("reference", reference.into())])
 }
 
+/// What the balance owed when credit came.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Owed {
+    /// What of the credit paid it; none: nothing.
+    pub paid: Option<Money>,
+    /// What is owed still; none: nothing.
+    pub left: Option<Money>,
+}
+
 /// The receipt of a top-up, with what of its credit paid what the balance owed.
-pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt, paid_owed: Option<Money>) -> Result<(), AppError> {
+pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt, owed: Owed) -> Result<(), AppError> {
     let (number, amount, day) = (receipt.number.clone(), receipt.amount, receipt.issue_date);
     let expires_on = if let Subject::TopUp { expires_on, .. } = receipt.subject { expires_on } else { None };
+    // Where all of it paid what was owed nothing is left that could expire.
+    let expires_on = expires_on.filter(|_| owed.paid != Some(receipt.tax.net));
     let letter = Letter {
         kind: MailKind::Receipt,
         variables: |language| {
@@ -48,7 +54,8 @@ pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt, paid_owed: Option
                 ("amount", language.money(amount).into()),
                 ("date", language.date(day).into()),
                 ("expires_on", expires_on.map(|day| language.date(day)).unwrap_or_default().into()),
-                ("paid_owed", paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()),
+                ("paid_owed", owed.paid.map(|paid| language.money(paid)).unwrap_or_default().into()),
+                ("owed", owed.left.map(|left| language.money(left)).unwrap_or_default().into()),
             ]
         },
         page: format!("/receipts/{}", receipt.id),
@@ -94,8 +101,8 @@ pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCr
     write_to_customer(tx, receipt.customer, letter).await
 }
 
-/// An automatic collection ended without money.
-pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppError> {
+/// An automatic collection ended without money. `declined` is the method whose charge has failed.
+pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice, declined: Option<Uuid>) -> Result<(), AppError> {
     let kind = match invoice.collection.state {
         CollectionState::RequiresAction => MailKind::AuthenticationNeeded,
         CollectionState::Scheduled | CollectionState::Failed if !invoice.collection.reason.is_empty() => MailKind::CollectionFailed,
@@ -105,6 +112,10 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Resul
     let number = invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default();
     let (open, reason, next) = (invoice.open()?, invoice.collection.reason.clone(), invoice.collection.next_at);
     let where_to_pay = where_to_pay(tx, invoice).await?;
+    let declined = match declined {
+        Some(method) => method_copies::find(tx.conn(), &tx.call().tenant, (invoice.customer, method)).await?,
+        None => None,
+    };
     let letter = Letter {
         kind,
         variables: |language| {
@@ -115,6 +126,7 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Resul
                 variables.extend([
                     ("reason", language.failure(&reason).into()),
                     ("no_method", no_method.into()),
+                    ("method", tried_method(language, declined.as_ref()).into()),
                     ("next_try", next.into()),
                 ]);
                 variables.extend(where_to_pay);
@@ -125,60 +137,6 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice) -> Resul
         attachments: Vec::new(),
     };
     write_to_customer(tx, invoice.customer, letter).await
-}
-
-/// An auto-recharge failed or stopped.
-///
-/// # Errors
-/// `Fault` for a name that is none.
-pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge) -> Result<(), AppError> {
-    let wallet = recharge.name.trim_end_matches("/autoRecharge");
-    let name = names::parse(wallet, &["customers", "wallets"]).ok_or_else(|| AppError::Fault(format!("recharge {:?}", recharge.name)))?;
-    let next = recharge.next_retry_time.and_then(|at| chrono::DateTime::from_timestamp(at.seconds, 0));
-    let (zone, reason) = (tx.time().zone, recharge.failure_reason.clone());
-    // Credit was withheld: the mail of that says that auto-recharge has stopped, and no method of payment changes it.
-    if reason == "CREDIT_REVOKED" {
-        return Ok(());
-    }
-    let kind = if reason == "REQUIRES_ACTION" { MailKind::AuthenticationNeeded } else { MailKind::RechargeFailed };
-    let letter = Letter {
-        kind,
-        variables: |language| {
-            if kind == MailKind::AuthenticationNeeded {
-                return vec![("number", "".into()), ("amount", "".into())];
-            }
-            // Templates tell the ceiling by its word.
-            let reason = if reason == "CEILING" { reason } else { language.failure(&reason).to_owned() };
-            let shown = |amount: &Option<Amount>| amount.as_ref().and_then(money_of).map(|amount| language.money(amount));
-            let month = recharge.month.as_ref().and_then(date_of).map(|month| language.month(month));
-            vec![
-                ("reason", reason.into()),
-                ("next_try", next.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into()),
-                ("ceiling", shown(&recharge.ceiling_in_force).unwrap_or_default().into()),
-                ("ceiling_left", shown(&recharge.ceiling_left).unwrap_or_default().into()),
-                ("month", month.unwrap_or_default().into()),
-            ]
-        },
-        page: format!("/wallets/{}", name.id(1)),
-        attachments: Vec::new(),
-    };
-    write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await
-}
-
-/// A person of the tenant has taken the rules of auto-recharge away.
-///
-/// # Errors
-/// `Fault` for a name that is none.
-pub async fn mail_recharge_removed(tx: &mut WriteTx, recharge: &AutoRecharge, explanation: &str) -> Result<(), AppError> {
-    let wallet = recharge.name.trim_end_matches("/autoRecharge");
-    let name = names::parse(wallet, &["customers", "wallets"]).ok_or_else(|| AppError::Fault(format!("recharge {:?}", recharge.name)))?;
-    let letter = Letter {
-        kind: MailKind::RechargeRemoved,
-        variables: |_| vec![("explanation", explanation.into())],
-        page: format!("/wallets/{}", name.id(1)),
-        attachments: Vec::new(),
-    };
-    write_to_customer(tx, Id::from_uuid(name.id(0)), letter).await
 }
 
 /// Another collection method is tried for invoices whose collection has stopped.

@@ -1,20 +1,21 @@
 //! What is mailed when a payment plan moves, when an instalment comes near, when one could not be collected.
 
-use super::write::{Letter, flag, write_to_customer, write_to_tenant};
+use super::write::{Letter, flag, tried_method, write_to_customer, write_to_tenant};
 use crate::{
     documents::{reasons::is_without_method, wording::Language},
-    store::{collection_methods, customers, tenants},
+    store::{collection_methods, customers, invoices, method_copies, payment_lists, tenants},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx, names,
     render::{date_of, instant_of, money_of},
 };
-use payterms_invoicing_domain::{Customer, MailKind};
+use payterms_invoicing_domain::{Customer, MailKind, Tender};
 use payterms_kernel::{Id, calendar::day_in};
 use payterms_proto::{
     google::r#type::Money,
     plans::v1::{Instalment, Plan, PlanChanged, PlanHistoryEntry},
+    wallet::v1::PaymentMethod,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -89,7 +90,6 @@ async fn notify_customer(
     let (answer_by, next_try) = (day(plan.answer_before_time), day(plan.collection.as_ref().and_then(|own| own.next_attempt_time)));
     let next = announced.or_else(|| plan.next_instalment.clone());
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
-    let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
     let due = next.as_ref().and_then(|own| own.due_date.as_ref()).and_then(date_of);
     let failure = plan.collection.as_ref().map(|own| own.failure_reason.clone()).unwrap_or_default();
     // Before an instalment is collected it is known whether there is anything to charge; afterwards its failure says so.
@@ -99,6 +99,11 @@ async fn notify_customer(
         }
         _ => is_without_method(&failure),
     };
+    // Who is told that it is taken by itself is not told where to transfer it.
+    let is_taken = kind == MailKind::InstalmentDue && plan.collect_automatically && !no_method;
+    let bank_details = seller.filter(|_| !is_taken).map(|own| own.business.bank_details).unwrap_or_default();
+    let disputed = kind == MailKind::PlanReopened && is_disputed(tx, plan).await?;
+    let declined = if kind == MailKind::InstalmentFailed { declined_method(tx, customer, plan).await? } else { None };
     let pay_by = plan.breach_after_date.as_ref().and_then(date_of);
     let tries_new_method = pay_by.is_none_or(|last| tx.today() < last);
     let letter = Letter {
@@ -122,6 +127,8 @@ async fn notify_customer(
                 ("tries_new_method", flag(tries_new_method).into()),
                 ("reason", language.failure(&failure).into()),
                 ("no_method", flag(no_method).into()),
+                ("disputed", flag(disputed).into()),
+                ("method", tried_method(language, declined.as_ref()).into()),
             ]);
             variables
         },
@@ -129,6 +136,21 @@ async fn notify_customer(
         attachments: Vec::new(),
     };
     write_to_customer(tx, customer, letter).await
+}
+
+/// The method with which the last try to collect an instalment has failed.
+async fn declined_method(tx: &WriteTx, customer: Id<Customer>, plan: &Plan) -> Result<Option<PaymentMethod>, AppError> {
+    let tenant = &tx.call().tenant;
+    let last = payment_lists::last_of_owner(tx.conn(), tenant, (customer, &plan.name)).await?;
+    let Some(method) = last.and_then(|own| own.tenders.iter().find_map(Tender::declined)) else { return Ok(None) };
+    method_copies::find(tx.conn(), tenant, (customer, method)).await
+}
+
+/// Whether a charge that had paid one of its invoices is disputed.
+async fn is_disputed(tx: &WriteTx, plan: &Plan) -> Result<bool, AppError> {
+    let ids: Vec<_> = plan.invoices.iter().filter_map(|own| names::uuid(own.invoice.rsplit('/').next()?)).map(Id::from_uuid).collect();
+    let covered = invoices::find_many(tx.conn(), &tx.call().tenant, &ids).await?;
+    Ok(covered.iter().any(|own| !own.disputed_by.is_empty()))
 }
 
 /// Another collection method is tried for instalments that could not be collected.

@@ -9,6 +9,7 @@ use crate::{
 use payterms_chassis::{AppError, WriteTx, flow};
 use payterms_invoicing_domain::{Customer, Mail, MailKind, Tenant, mail::Attachment};
 use payterms_kernel::{Id, TenantId};
+use payterms_proto::wallet::v1::{PaymentMethod, payment_method::Kind};
 use serde_json::Value;
 
 /// What a mail is about, and what goes with it.
@@ -27,6 +28,22 @@ pub struct Letter<V: FnOnce(Language) -> Vec<(&'static str, Value)>> {
 /// A variable that says whether something holds: a template takes what is empty as false.
 pub(super) fn flag(holds: bool) -> &'static str {
     if holds { "true" } else { "" }
+}
+
+/// What a method is called: `card ending in 4242`.
+pub(super) fn method(language: Language, method: Option<&PaymentMethod>) -> String {
+    let Some(own) = method else { return language.say("payment method", "moyen de paiement").to_owned() };
+    let words = if own.kind() == Kind::BankDebit {
+        language.say("bank account ending in", "compte bancaire se terminant par")
+    } else {
+        language.say("card ending in", "carte se terminant par")
+    };
+    format!("{words} {}", own.last_four)
+}
+
+/// The method that a try was made with, or the words for a saved one where it is not known any more.
+pub(super) fn tried_method(language: Language, own: Option<&PaymentMethod>) -> String {
+    own.map_or_else(|| language.say("saved payment method", "moyen de paiement enregistré").to_owned(), |own| method(language, Some(own)))
 }
 
 /// Writes to a customer.

@@ -24,7 +24,7 @@ use payterms_chassis::{
     flow::{self, Lease},
     kill,
 };
-use payterms_invoicing_domain::{Payment, PaymentState, TenderState, payment::Source};
+use payterms_invoicing_domain::{Payment, PaymentState, Tender, TenderState, payment::Source};
 use payterms_kernel::Id;
 use payterms_proto::invoicing::v1::CreatePaymentResponse;
 
@@ -84,7 +84,7 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<S
                 continue;
             }
             Source::Card(method) | Source::BankDebit(method) => Some(method),
-            Source::Collection => None,
+            Source::Collection(_) => None,
             // It waits for its line, which becomes the tender's source.
             Source::Announced => return Ok(Steps::Waits),
         };
@@ -96,8 +96,11 @@ async fn take_steps(app: &App, lease: &Lease, payment: &mut Payment) -> Result<S
         match wallet.charge(place, method, tender.amount).await? {
             Charged::Succeeded => tender.state = TenderState::Succeeded,
             Charged::Waits => return Ok(Steps::Waits),
-            Charged::Failed(reason) => {
+            Charged::Failed(reason, method) => {
                 tender.state = TenderState::Failed(reason);
+                if matches!(tender.source, Source::Collection(_)) {
+                    tender.source = Source::Collection(method);
+                }
                 // A failed bank debit does not fail the other tenders.
                 failed |= !debit;
             }
@@ -152,7 +155,8 @@ async fn record_payment(app: &App, lease: &Lease, driven: &Payment, steps: Steps
         payment.close(&mut owned, now)?;
         schedule_collections(&tx, &owned).await?;
         if let Some(invoice) = owned.first().filter(|_| payment.automatic && payment.owner.is_empty()) {
-            mail_collection_ended(&mut tx, invoice).await?;
+            let declined = payment.tenders.iter().find_map(Tender::declined);
+            mail_collection_ended(&mut tx, invoice, declined).await?;
         }
         let rendered = publish_payment(&mut tx, &mut payment, &mut owned).await?;
         confirm_payment(&mut tx, &payment, &owned, credited).await?;

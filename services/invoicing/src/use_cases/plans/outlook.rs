@@ -1,15 +1,18 @@
-//! How the plan that blocks an invoice stands, to explain the invoice by.
+//! How the plan over an invoice stands, to explain the invoice and what was taken back of it by.
 
-use crate::{documents::wording::Language, store::plan_copies};
+use crate::{
+    documents::wording::Language,
+    store::{invoices, plan_copies, plan_periods},
+};
 use payterms_chassis::{
     AppError, names,
     render::{date_of, instant_of, money_of},
 };
 use payterms_invoicing_domain::{
-    Invoice,
-    explain_plan::{NextInstalment, PlanOutlook},
+    BlockReason, Invoice, InvoiceState,
+    explain_plan::{NextInstalment, PlanOutlook, next_of},
 };
-use payterms_kernel::TenantId;
+use payterms_kernel::{Id, Money, TenantId};
 use payterms_proto::plans::v1::{Instalment, Plan, plan::State};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -27,6 +30,50 @@ pub async fn outlook_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice
     Ok(plan_copies::find(conn, tenant, plan).await?.map(|plan| outlook(&plan)))
 }
 
+/// What a plan takes of an invoice that is open, again perhaps.
+#[derive(Debug, Clone)]
+pub struct PlanPart {
+    /// Name of the plan.
+    pub name: String,
+    /// Whether its instalments are taken from the collection method.
+    pub automatic: bool,
+    /// Its next instalment, as what is open of its invoices now says.
+    pub next: Option<NextInstalment>,
+}
+
+/// The plan that takes what is open of an invoice: the one that blocks it, or one that was paid and is active again now that a payment is
+/// taken back (docs/domain/plans.md#reopen). `owned` are invoices as they are now, whatever is stored.
+pub async fn plan_part_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: &Invoice,
+    owned: &[Invoice],
+) -> Result<Option<PlanPart>, AppError> {
+    let is_blocked_by_plan = invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive);
+    let id = match plan_of(invoice).filter(|_| is_blocked_by_plan) {
+        Some(id) => Some(id),
+        None => plan_periods::last_of(conn, tenant, (invoice.customer, invoice.id)).await?,
+    };
+    let Some(id) = id else { return Ok(None) };
+    let found = plan_copies::find(conn, tenant, id).await?;
+    let Some(plan) = found.filter(|plan| is_blocked_by_plan || plan.state() == State::Completed && plan.breach_count == 0) else {
+        return Ok(None);
+    };
+    let mut open = Money::zero(invoice.currency);
+    for covered in &plan.invoices {
+        let id = covered.invoice.rsplit('/').next().and_then(names::uuid).map(Id::from_uuid);
+        let Some(id) = id else { continue };
+        let stored = if owned.iter().any(|own| own.id == id) { None } else { invoices::find_many(conn, tenant, &[id]).await?.pop() };
+        let known = owned.iter().find(|own| own.id == id).or(stored.as_ref());
+        if let Some(own) = known.filter(|own| own.state == InvoiceState::Open) {
+            open = open.plus(own.open()?)?;
+        }
+    }
+    let agreed = |own: &Instalment| Some((own.due_date.as_ref().and_then(date_of)?, own.amount.as_ref().and_then(money_of)?));
+    let instalments: Vec<_> = plan.instalments.iter().filter_map(agreed).collect();
+    Ok(Some(PlanPart { automatic: plan.collect_automatically, next: next_of(&instalments, open)?, name: plan.name }))
+}
+
 fn outlook(plan: &Plan) -> PlanOutlook {
     let collection = plan.collection.clone().unwrap_or_default();
     let is_running = matches!(plan.state(), State::Active | State::InGrace);
@@ -34,6 +81,7 @@ fn outlook(plan: &Plan) -> PlanOutlook {
         answer_by: plan.answer_before_time.as_ref().and_then(instant_of),
         automatic: plan.collect_automatically,
         next: plan.next_instalment.as_ref().filter(|_| is_running).and_then(next),
+        late: plan.state() == State::InGrace,
         under_way: collection.under_way,
         failures: u32::try_from(collection.failed_attempt_count).unwrap_or_default(),
         failure: Language::English.failure(&collection.failure_reason),

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     messages::receipts as messages,
     store::{receipt_credit_notes, receipts, series, waiting_refunds},
-    use_cases::mails::notices::mail_top_up_refunded,
+    use_cases::mails::notices::{Owed, mail_top_up_refunded},
 };
 use chrono::TimeDelta;
 use payterms_chassis::{
@@ -99,7 +99,7 @@ async fn credit_standing(tx: &mut WriteTx, top_up: &TopUp, given_back: &GivenBac
     let fault = || AppError::Fault(format!("{} of {:?}", given_back.refund, top_up.name));
     let name = names::parse(&top_up.name, &["customers", "wallets", "topUps"]).ok_or_else(fault)?;
     // The event of the top-up is another stream, and may come later.
-    issue_receipt(tx, top_up, None).await?;
+    issue_receipt(tx, top_up, Owed::default()).await?;
     let standing = receipts::of_top_up(tx.conn(), &tenant, name.id(2)).await?;
     let ids: Vec<_> = standing.iter().map(|own| own.id).collect();
     let before = receipt_credit_notes::of_receipts(tx.conn(), &tenant, &ids).await?;

@@ -3,7 +3,7 @@
 use crate::{
     messages,
     store::{customers, receipt_credit_notes, receipts, series, tenants},
-    use_cases::mails::notices::mail_receipt,
+    use_cases::mails::notices::{Owed, mail_receipt},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{
@@ -22,11 +22,11 @@ use payterms_proto::{
 };
 use uuid::Uuid;
 
-/// Issues and mails the receipt of a top-up, with what of its credit paid what the balance owed; one that has its receipt is left alone.
+/// Issues and mails the receipt of a top-up; one that has its receipt is left alone.
 ///
 /// # Errors
 /// `Fault` for a top-up of a customer who is not there.
-pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp, paid_owed: Option<Money>) -> Result<(), AppError> {
+pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp, owed: Owed) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("top-up {:?}", top_up.name));
     let name = names::parse(&top_up.name, &["customers", "wallets", "topUps"]).ok_or_else(fault)?;
@@ -47,7 +47,7 @@ pub async fn issue_receipt(tx: &mut WriteTx, top_up: &TopUp, paid_owed: Option<M
         rate: Rate { percent: rate, sentence: top_up.tax_sentence.clone() },
     };
     let receipt = publish_receipt(tx, (&seller, &buyer), bought).await?;
-    mail_receipt(tx, &receipt, paid_owed).await
+    mail_receipt(tx, &receipt, owed).await
 }
 
 /// The last day on which the credit of a top-up can be used.

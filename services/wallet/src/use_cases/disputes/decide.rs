@@ -150,7 +150,7 @@ async fn publish_decision(
     if let Some(top_up) = top_up.clone().filter(|_| won)
         && let Disputed::TopUp(id) = dispute.disputed
     {
-        tx.emit("top_up", &id.to_string(), &pb::TopUpChanged { top_up: Some(top_up), paid_owed: None }).await?;
+        tx.emit("top_up", &id.to_string(), &pb::TopUpChanged { top_up: Some(top_up), paid_owed: None, owed: None }).await?;
     }
     let paid_owed = Some(owed.minus(locked.wallet.owed)?).filter(|_| won);
     publish_change(tx, locked, dispute, Change { top_up, methods: &saved, paid_owed }).await

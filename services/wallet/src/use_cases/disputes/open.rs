@@ -67,7 +67,7 @@ pub(super) async fn open_of_top_up(app: &App, tenant: &TenantId, top_up: TopUp, 
     };
     top_ups::save(&tx, &top_up).await?;
     let rendered = messages::top_ups::top_up(&name_of(tenant, &locked.wallet), &top_up)?;
-    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered.clone()), paid_owed: None }).await?;
+    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered.clone()), paid_owed: None, owed: None }).await?;
     let charged = (tx.id(), Disputed::TopUp(top_up.id), Some(top_up.method), top_up.provider_charge_id.as_str());
     open(&mut tx, &mut locked, charged, (told, taken), Some(rendered)).await?;
     kill::point("chargeback.before_commit");

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    store::{customers, methods, recharges, settings, top_ups, wallets},
+    store::{customers, disputes, methods, recharges, settings, top_ups, wallets},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -32,7 +32,8 @@ pub(super) async fn claim_due_wallet(app: &App, row: &DueRow) -> Result<Option<(
     Ok(take(&tx, row).await?.then_some((tx, locked.wallet)))
 }
 
-/// The rules of a wallet as far as they could charge anything on a day: none where no method can be charged without a person present.
+/// The rules of a wallet as far as they could charge anything: none where no method can be charged without a person present on a day, and
+/// none may be so again by itself.
 pub async fn rules_that_charge<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
@@ -40,8 +41,8 @@ pub async fn rules_that_charge<C: ConnectionTrait>(
     today: NaiveDate,
 ) -> Result<AutoRecharge, AppError> {
     let saved = methods::of_customer(conn, tenant, wallet.customer).await?;
-    let is_charged = saved.collection.and_then(|id| saved.get(id)).is_some_and(|method| method.is_unexpired(today));
-    if is_charged { recharges::find(conn, tenant, wallet.id).await } else { Ok(AutoRecharge::default()) }
+    let disputed = disputes::methods_that_may_return(conn, tenant, wallet.customer).await?;
+    if saved.may_be_charged(&disputed, today) { recharges::find(conn, tenant, wallet.id).await } else { Ok(AutoRecharge::default()) }
 }
 
 /// The instants that the end of a recharge is judged by.

@@ -5,8 +5,8 @@ use super::{
     recharge, retry,
 };
 use crate::{
-    commands::wallets::name_of,
-    messages::recharges as messages,
+    commands::{customers::CustomerRef, wallets::name_of},
+    messages::{methods::payment_method, recharges as messages},
     store::{methods, recharges},
 };
 use payterms_chassis::{
@@ -15,7 +15,7 @@ use payterms_chassis::{
 };
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1 as pb;
-use payterms_wallet_domain::{AutoRecharge, TopUp, TopUpState, Wallet, recharge::Change};
+use payterms_wallet_domain::{AutoRecharge, Methods, PaymentMethod, TopUp, TopUpState, Wallet, recharge::Change};
 use std::collections::HashSet;
 
 /// Enqueues the wallets whose rules require credit now. Returns the wallets that have rules.
@@ -54,7 +54,8 @@ pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> 
         {
             recharge.end_stop(Change::MethodReplaced);
         }
-        publish_recharge(tx, wallet, &recharge).await?;
+        let charged = methods::get(tx.conn(), &tenant, top_up.method).await?;
+        publish(tx, wallet, &recharge, Because { charged: charged.as_ref(), ..Because::default() }).await?;
     } else if top_up.state == TopUpState::Succeeded {
         return credit_bought(tx, wallet).await;
     }
@@ -64,7 +65,7 @@ pub async fn end_recharge(tx: &mut WriteTx, wallet: &Wallet, top_up: &TopUp) -> 
 
 /// Saves and publishes the rules with their state, and schedules the retry after a failure.
 pub async fn publish_recharge(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge) -> Result<pb::AutoRecharge, AppError> {
-    publish_new_rules(tx, wallet, recharge, "").await
+    publish(tx, wallet, recharge, Because::default()).await
 }
 
 /// The same after the rules were set. `removed_because` says why a person of the tenant took them away; empty: none did.
@@ -74,6 +75,19 @@ pub async fn publish_new_rules(
     recharge: &AutoRecharge,
     removed_because: &str,
 ) -> Result<pb::AutoRecharge, AppError> {
+    publish(tx, wallet, recharge, Because { removed: removed_because, charged: None }).await
+}
+
+/// What else an event of the rules says.
+#[derive(Default)]
+struct Because<'a> {
+    /// Why a person of the tenant took them away; empty: none did.
+    removed: &'a str,
+    /// What the recharge was charged to that has ended.
+    charged: Option<&'a PaymentMethod>,
+}
+
+async fn publish(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge, because: Because<'_>) -> Result<pb::AutoRecharge, AppError> {
     let tenant = tx.call().tenant.clone();
     recharges::save(tx.conn(), &tenant, wallet, recharge).await?;
     match recharge.retry_at {
@@ -82,7 +96,12 @@ pub async fn publish_new_rules(
     }
     let terms = RechargeTerms::load(tx.conn(), &tenant, wallet, (tx.time().zone, tx.now())).await?;
     let rendered = messages::auto_recharge(&name_of(&tenant, wallet), recharge, Some(terms.figures(&recharge.rules)?));
-    let event = pb::AutoRechargeChanged { auto_recharge: Some(rendered.clone()), removed_because: removed_because.to_owned() };
+    let customer = CustomerRef { tenant: tenant.clone(), customer: wallet.customer }.name();
+    let event = pb::AutoRechargeChanged {
+        auto_recharge: Some(rendered.clone()),
+        removed_because: because.removed.to_owned(),
+        payment_method: because.charged.map(|method| payment_method(&customer, method, &Methods::default())),
+    };
     tx.emit("auto_recharge", &wallet.id.to_string(), &event).await?;
     Ok(rendered)
 }

@@ -135,5 +135,5 @@ async fn save_refund(tx: &mut WriteTx, locked: &mut Locked, (top_up, refund): (&
     let event =
         TopUpRefundChanged { top_up_refund: Some(messages::top_up_refunds::top_up_refund(&name, refund)?), top_up: Some(rendered.clone()) };
     tx.emit("top_up_refund", &refund.id.to_string(), &event).await?;
-    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered), paid_owed: None }).await
+    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered), paid_owed: None, owed: None }).await
 }

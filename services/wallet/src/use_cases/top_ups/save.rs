@@ -20,7 +20,7 @@ use payterms_wallet_domain::{
 /// Stores the intent of a top-up with its lease.
 pub async fn begin_top_up(app: &App, tx: &mut WriteTx, wallet: &str, top_up: &TopUp) -> Result<Lease, AppError> {
     top_ups::save(tx, top_up).await?;
-    let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(wallet, top_up)?), paid_owed: None };
+    let event = TopUpChanged { top_up: Some(messages::top_ups::top_up(wallet, top_up)?), paid_owed: None, owed: None };
     tx.emit("top_up", &top_up.id.to_string(), &event).await?;
     app.flows.open(tx, FLOW, top_up.id.uuid()).await
 }
@@ -52,7 +52,8 @@ pub(super) async fn record_top_up(tx: &mut WriteTx, locked: &mut Locked, id: Id<
         tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     }
     let paid_owed = Some(owed.minus(locked.wallet.owed)?).filter(|paid| lot.is_some() && paid.is_positive()).map(money);
-    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered), paid_owed }).await?;
+    let owed = Some(locked.wallet.debt()).filter(|owed| lot.is_some() && owed.is_positive()).map(money);
+    tx.emit("top_up", &top_up.id.to_string(), &TopUpChanged { top_up: Some(rendered), paid_owed, owed }).await?;
     end_recharge(tx, &locked.wallet, &top_up).await?;
     Ok(top_up)
 }
