@@ -35,6 +35,6 @@ const TABLES: &[Table] = &[
 ];
 
 pub const STEP: DataStep = DataStep {
-    step: Step { name: "wallet_0030_provider_reconciliation", postgres: &[], statements: STATEMENTS, tables: TABLES },
+    step: Step { name: "wallet_0029_provider_reconciliation", postgres: &[], statements: STATEMENTS, tables: TABLES },
     unguarded: &["wallet_settings"],
 };

@@ -163,7 +163,7 @@ async fn nobody_decides_their_own(world: &World) {
     let list = ListApprovalsRequest { parent: "tenants/acme".into(), state: State::Superseded.into(), ..Default::default() };
     let ended = till.owner.approvals().list_approvals(list).await.unwrap().into_inner().approvals;
     assert_eq!(ended.iter().map(|own| &own.name).collect::<Vec<_>>(), [&forty.name, &thirty.name]);
-    assert!(ended.iter().all(|own| own.decided_by.is_empty() && own.decision_explanation.contains("is written off")), "{ended:?}");
+    assert!(ended.iter().all(|own| own.decided_by.is_empty() && own.superseded_sentence.contains("is written off")), "{ended:?}");
     let late = decide(&world.someone("ADMIN", None), &forty.name, true).await.unwrap_err();
     assert!(reason(&late) == "APPROVAL_STATE" && late.message().ends_with("What was open of the invoice is written off."), "{late:?}");
     let explain = ExplainInvoiceRequest { name: till.invoice.name.clone() };

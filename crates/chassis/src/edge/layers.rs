@@ -294,9 +294,7 @@ pub fn admit(
     let caller = Caller { roles: asserted, ..caller };
     match access.decide(path, &caller.roles) {
         Access::Granted(grant) => Ok(Scope { caller, grant, method: path.to_owned(), issuer }),
-        Access::Unknown => {
-            Err(Box::new(status(Code::Unimplemented, "METHOD_UNKNOWN", "There is no such method. Check the name against reflection.")))
-        }
+        Access::Unknown => Err(Box::new(canonical(&Status::unimplemented("")))),
         Access::Refused(allowed) => {
             // PEER is what services are among each other: no caller can get it.
             let allowed: Vec<_> = allowed.into_iter().filter(|role| role != PEER).collect();

@@ -94,6 +94,11 @@ pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb
         Proposal::WriteOff(_) => pb::approval::Kind::WriteOff,
         Proposal::CreditNote(_) => pb::approval::Kind::CreditNote,
     };
+    // One column has both: what a person wrote, and the suite's sentence where nobody decides any more.
+    let (mut decision_explanation, mut superseded_sentence) = (own.decision_explanation.clone(), String::new());
+    if own.state == ApprovalState::Superseded {
+        std::mem::swap(&mut decision_explanation, &mut superseded_sentence);
+    }
     pb::Approval {
         name: approval_name(tenant, own),
         state: state.into(),
@@ -103,8 +108,9 @@ pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb
         explanation: own.explanation.clone(),
         proposed_by: own.proposed_by.clone(),
         decided_by: own.decided_by.clone(),
-        decision_explanation: own.decision_explanation.clone(),
+        decision_explanation,
         create_time: Some(timestamp(own.created_at)),
         update_time: Some(timestamp(own.updated_at)),
+        superseded_sentence,
     }
 }
