@@ -32,12 +32,17 @@ use tonic::Status;
 on_both!(every_difference_is_named, a_night_reconciles_what_came_after_the_last_one);
 
 /// An instant some seconds from now.
-fn second(shift: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds: SystemClock.now().timestamp() + shift, nanos: 0 })
+fn second(shift: i64) -> Timestamp {
+    Timestamp { seconds: SystemClock.now().timestamp() + shift, nanos: 0 }
 }
 
 fn last_hour() -> ReconcileProviderRequest {
-    ReconcileProviderRequest { request_id: request_id(), parent: "tenants/acme".to_owned(), start_time: second(-3_600), end_time: None }
+    ReconcileProviderRequest {
+        request_id: request_id(),
+        parent: "tenants/acme".to_owned(),
+        start_time: Some(second(-3_600)),
+        end_time: None,
+    }
 }
 
 async fn reconciled(owner: &Session, request: ReconcileProviderRequest) -> Result<ProviderReconciliation, Status> {
@@ -139,9 +144,9 @@ pub(crate) async fn every_difference_is_named(world: &World) {
     assert_eq!(named(&differences(&owner, State::Settled).await), [of_refund], "and not a person's matter any more");
 
     for (request, field) in [
-        (ReconcileProviderRequest { start_time: second(-32 * 86_400), ..last_hour() }, "start_time"),
-        (ReconcileProviderRequest { end_time: second(-7_200), ..last_hour() }, "start_time"),
-        (ReconcileProviderRequest { end_time: second(600), ..last_hour() }, "end_time"),
+        (ReconcileProviderRequest { start_time: Some(second(-32 * 86_400)), ..last_hour() }, "start_time"),
+        (ReconcileProviderRequest { end_time: Some(second(-7_200)), ..last_hour() }, "start_time"),
+        (ReconcileProviderRequest { end_time: Some(second(600)), ..last_hour() }, "end_time"),
     ] {
         assert_eq!(violations(&reconciled(&owner, request).await.unwrap_err()), [format!("{field}: TIME_OUT_OF_RANGE")]);
     }
