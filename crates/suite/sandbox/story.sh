@@ -9,7 +9,9 @@ call() {
 take() {
   python3 -c 'import json, sys
 value = json.load(open("answer.json"))
-for key in sys.argv[1].split("."): value = value[key]
+for key in sys.argv[1].split("."):
+  if key not in value: sys.exit("The last answer has no " + sys.argv[1])
+  value = value[key]
 print(value)' "$1"
 }
 
