@@ -90,18 +90,20 @@ async fn lines_pay_what_they_name_in_part_in_full_and_beyond(world: &World) {
     let rest = import(&till.owner, camt(&[("44.00", &till.invoice.number, "A3"), ("5.00", &till.invoice.number, "A4")])).await.unwrap();
     let (_, beyond) = paid(&till.owner, &rest.bank_lines[0].name).await;
     let (_, late) = paid(&till.owner, &rest.bank_lines[1].name).await;
-    let surplus: i64 = [&beyond, &late].iter().map(|payment| payment.surplus.as_ref().unwrap().units).sum();
-    assert_eq!(surplus, 9, "what is more than the invoice can take becomes credit, and is never refused");
+    // Either line may pay the rest of the invoice, so that one or both go beyond it.
+    let surplus: Vec<_> =
+        [&beyond, &late].iter().map(|payment| payment.surplus.as_ref().unwrap().units).filter(|units| *units > 0).collect();
+    assert_eq!(surplus.iter().sum::<i64>(), 9, "what is more than the invoice can take becomes credit, and is never refused");
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Paid);
     assert_eq!(till.available().await, amount("USD", 9, 0));
-    assert_eq!(count_of(&named_sources(&till.admin, &till.wallet).await, Kind::Surplus), 2);
+    assert_eq!(count_of(&named_sources(&till.admin, &till.wallet).await, Kind::Surplus), surplus.len());
     let mut told = Vec::new();
     for mail in mails_of(&till.owner, MailKind::PaymentReceived, 3).await {
         told.push(text(&till.owner, &mail).await.replace('\u{a0}', " "));
     }
     let beyond =
-        |units: &str| told.iter().any(|words| words.contains(&format!("Beyond what was invoiced: {units}.00 USD, which is credit")));
-    assert!(beyond("4") && beyond("5") && told.iter().any(|words| words.contains("payment of 5.00 USD")), "{told:?}");
+        |units: &i64| told.iter().any(|words| words.contains(&format!("Beyond what was invoiced: {units}.00 USD, which is credit")));
+    assert!(surplus.iter().all(beyond) && told.iter().any(|words| words.contains("payment of 5.00 USD")), "{told:?}");
     let booked = invariants::booked(world).await;
     assert!(booked.contains(&("BANK_CLEARING".to_owned(), -109)), "{booked:?}");
     invariants::hold(world).await;
