@@ -174,7 +174,7 @@ pub async fn start(
         let router = router.clone();
         async move { router.pass(request).await }
     });
-    let door = Door::new(Methods { own: layers::edge(calls), services });
+    let door = Door::new(Methods { of_gateway: layers::edge(calls), services });
     let routes = layers::edge(web).fallback_service(service_fn(move |request: axum::extract::Request| {
         let door = door.clone();
         async move { Ok::<_, Infallible>(door.answer(request).await) }

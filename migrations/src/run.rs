@@ -113,13 +113,13 @@ async fn newer_step(txn: &DatabaseTransaction, service: &str) -> Result<Option<S
     }
     let rows = select("SELECT version FROM seaql_migrations ORDER BY version").await?;
     let applied = rows.iter().map(|row| row.try_get("", "version")).collect::<Result<Vec<String>, _>>()?;
-    let known = known(service);
-    let has_all = known.iter().all(|step| applied.contains(step));
-    Ok(applied.into_iter().rfind(|step| !known.contains(step)).filter(|_| has_all))
+    let released = steps_of(service);
+    let has_all = released.iter().all(|step| applied.contains(step));
+    Ok(applied.into_iter().rfind(|step| !released.contains(step)).filter(|_| has_all))
 }
 
 /// The steps of a service's schema.
-fn known(service: &str) -> Vec<String> {
+fn steps_of(service: &str) -> Vec<String> {
     let steps = match service {
         "wallet" => Wallet::migrations(),
         "plans" => Plans::migrations(),

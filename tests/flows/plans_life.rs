@@ -126,6 +126,15 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
     let retry = RetryPlanCollectionRequest { request_id: request_id(), name: plan.name.clone() };
     let tried = desk.admin.plans().retry_plan_collection(retry).await.unwrap().into_inner().plan.unwrap();
     assert!(tried.collection.unwrap().under_way);
+    grace_ends_in_breach(world, &desk, &plan, due).await;
+    a_reinstated_plan_is_kept(world, &desk, &plan, due).await;
+    invariants::hold(world).await;
+    plans_agree(world).await;
+    invariants::books_agree(world).await;
+}
+
+/// The plan ends with the days of grace, with one mail for each try and reminders from the breach on.
+async fn grace_ends_in_breach(world: &World, desk: &Desk, plan: &Plan, due: i64) {
     advance(world, due + 6 * DAY - 1).await;
     assert_eq!(self::plan(&desk.admin, &plan.name).await.state(), State::InGrace);
     advance(world, due + 6 * DAY).await;
@@ -146,6 +155,10 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
     mails_of(&desk.owner, MailKind::Reminder, 1).await;
     advance(world, due + 9 * DAY).await;
     mails_of(&desk.owner, MailKind::Reminder, 1).await;
+}
+
+/// It goes on where it stood: tried, late, and caught up by another card.
+async fn a_reinstated_plan_is_kept(world: &World, desk: &Desk, plan: &Plan, due: i64) {
     let again = ReinstatePlanRequest { request_id: request_id(), name: plan.name.clone(), explanation: "Once more.".into() };
     let reinstated = world.someone("STAFF", None).plans().reinstate_plan(again).await.unwrap().into_inner().plan.unwrap();
     assert_eq!(reinstated.state(), State::Active, "it is tried before it is late");
@@ -159,14 +172,11 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
     let now = self::plan(&desk.admin, &plan.name).await;
     assert_eq!((now.state(), shares(&now)[0]), (State::Active, (3_334, 3_334)), "{:?}", now.collection);
     advance(world, MIDNIGHT + 89 * DAY).await;
-    let taken = verbs(&desk.owner, &plan).await;
+    let taken = verbs(&desk.owner, plan).await;
     assert_eq!(taken, ["SEND", "APPROVE", "MISS", "BREACH", "REINSTATE", "MISS", "CATCH_UP", "COMPLETE"]);
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), invoice::State::Paid);
     mails_of(&desk.owner, MailKind::PlanCompleted, 1).await;
     mails_of(&desk.owner, MailKind::PlanResumed, 2).await;
-    invariants::hold(world).await;
-    plans_agree(world).await;
-    invariants::books_agree(world).await;
 }
 
 async fn a_late_payment_within_grace_goes_on(world: &World) {

@@ -160,11 +160,23 @@ pub async fn run(measure: &Measure) {
     let stored = books::stored(&owner, &before, acknowledged.len() - known + ways.alone.count()).await;
     let crashed = crash(&durable, &stage, &many, &owner, acknowledged).await;
     let small = sqlite(measure).await;
-    let idle_most = idle.iter().map(|(_, mb)| *mb).fold(0.0, f64::max);
+    let targets = targets(&ways, &stored, &small, idle.map(|(_, mb)| mb));
+    let [spread99, hot99, hot50] = ways.waits.clone().map(median);
+    let more = json!({
+        "spans": stage.spans(measure), "idle_mb": idle.map(|(name, mb)| json!({ name: mb })), "stored": stored.tables, "acknowledged_before_the_crash": crashed,
+        "waits_ms": { "spread_p99": spread99, "one_p99": hot99, "one_p50": hot50 },
+        "sqlite": { "one_caller_a_second": small.one, "callers_a_second": small.many },
+    });
+    report::print(measure, &[ways.tpcb, ways.alone, ways.one, ways.spread, ways.hot, ways.bulk, ways.stream], &targets, &more);
+}
+
+/// The ratios, with what is asked of them.
+fn targets(ways: &Ways, stored: &books::Stored, small: &Small, idle: [f64; 5]) -> Vec<Target> {
+    let idle_most = idle.into_iter().fold(0.0, f64::max);
     let [spread99, hot99, hot50] = ways.waits.clone().map(median);
     let database = |way: &Way| way.of_each(|cost| cost.database) / ways.tpcb.of_each(|cost| cost.database);
     let log = ways.spread.of_each(|cost| cost.log as f64);
-    let targets = [
+    vec![
         Target::at_least("1 unary debits / TPC-B", ways.spread.rate() / ways.tpcb.rate(), 4.0, 2.0),
         Target::at_least("2 bulk debits / TPC-B", ways.bulk.rate() / ways.tpcb.rate(), 10.0, 6.0),
         Target::at_least("2 streamed uses / TPC-B", ways.stream.rate() / ways.tpcb.rate(), 10.0, 6.0),
@@ -179,13 +191,7 @@ pub async fn run(measure: &Measure) {
         Target::at_most("10 idle memory of a service, MB", idle_most, 20.0, 40.0),
         Target::at_most("10 exec to serving, ms", small.start * 1_000.0, 150.0, 1_000.0),
         Target::at_least("11 SQLite: 512 callers / 1 caller", small.many / small.one, 6.0, 3.0),
-    ];
-    let more = json!({
-        "spans": stage.spans(measure), "idle_mb": idle.map(|(name, mb)| json!({ name: mb })), "stored": stored.tables, "acknowledged_before_the_crash": crashed,
-        "waits_ms": { "spread_p99": spread99, "one_p99": hot99, "one_p50": hot50 },
-        "sqlite": { "one_caller_a_second": small.one, "callers_a_second": small.many },
-    });
-    report::print(measure, &[ways.tpcb, ways.alone, ways.one, ways.spread, ways.hot, ways.bulk, ways.stream], &targets, &more);
+    ]
 }
 
 /// A turn and what it cost.

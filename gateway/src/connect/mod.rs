@@ -49,7 +49,7 @@ const OWN: &str = "/payterms.gateway.";
 #[derive(Debug, Clone)]
 pub(crate) struct Methods {
     /// The gateway's own, and what needs no token. What is none of these is passed on.
-    pub own: Router,
+    pub of_gateway: Router,
     /// Passes calls on to the services.
     pub services: crate::route::Router,
 }
@@ -62,7 +62,7 @@ impl Methods {
         if path.starts_with("/payterms.") && !path.starts_with(OWN) {
             return at_edge(request, |request| self.services.pass(request)).await;
         }
-        match Box::pin(self.own.clone().oneshot(request)).await {
+        match Box::pin(self.of_gateway.clone().oneshot(request)).await {
             Ok(answer) => answer,
             Err(never) => match never {},
         }
@@ -107,7 +107,7 @@ impl Protocol {
 impl Door {
     /// A door to these gRPC routes.
     pub(crate) fn new(methods: Methods) -> Self {
-        Self { grpc_web: Arc::new(GrpcWebLayer::new().layer(methods.own.clone())), methods: Arc::new(methods) }
+        Self { grpc_web: Arc::new(GrpcWebLayer::new().layer(methods.of_gateway.clone())), methods: Arc::new(methods) }
     }
 
     /// Answers a request of any protocol.

@@ -128,11 +128,8 @@ fn outdated_line() -> Status {
     not_yet("UNAVAILABLE", "Certificates have changed since this connection was opened. Open another one.").into()
 }
 
-async fn serve_connection<S>(stream: S, peer: Option<Peer>, mut renewal: Renewal, serving: Serving)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let Serving { router, admitted, ages, stop } = serving;
+/// HTTP/1 and HTTP/2 with their limits.
+fn protocols() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE).max_buf_size(HTTP1_BUFFER);
     builder
@@ -144,6 +141,14 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
+    builder
+}
+
+async fn serve_connection<S>(stream: S, peer: Option<Peer>, mut renewal: Renewal, serving: Serving)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let Serving { router, admitted, ages, stop } = serving;
     let (counted, outdated) = (admitted.clone(), CancellationToken::new());
     let takes_no_calls = outdated.clone();
     let service = service_fn(move |mut request: http::Request<Incoming>| {
@@ -165,6 +170,7 @@ where
             answer
         }
     });
+    let builder = protocols();
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let to_be_renewed = async {
