@@ -80,34 +80,33 @@ pub enum FindingKind {
     OtherVersion,
 }
 
-impl FindingKind {
+payterms_kernel::names! {
     /// Its name, as in the API.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ZeroAmount => "ZERO_AMOUNT",
-            Self::NoAmount => "NO_AMOUNT",
-            Self::BadAmount => "BAD_AMOUNT",
-            Self::NoSide => "NO_SIDE",
-            Self::NoDay => "NO_DAY",
-            Self::BadDay => "BAD_DAY",
-            Self::FutureDay => "FUTURE_DAY",
-            Self::OutsidePeriod => "OUTSIDE_PERIOD",
-            Self::UnknownCurrency => "UNKNOWN_CURRENCY",
-            Self::OtherCurrency => "OTHER_CURRENCY",
-            Self::NotBooked => "NOT_BOOKED",
-            Self::NoStatus => "NO_STATUS",
-            Self::PartsDiffer => "PARTS_DIFFER",
-            Self::PartsUnstated => "PARTS_UNSTATED",
-            Self::NoBooking => "NO_BOOKING",
-            Self::Unreadable => "UNREADABLE",
-            Self::NoAccount => "NO_ACCOUNT",
-            Self::NoEntries => "NO_ENTRIES",
-            Self::CardAccount => "CARD_ACCOUNT",
-            Self::OtherVersion => "OTHER_VERSION",
-        }
+    FindingKind {
+        ZeroAmount = "ZERO_AMOUNT",
+        NoAmount = "NO_AMOUNT",
+        BadAmount = "BAD_AMOUNT",
+        NoSide = "NO_SIDE",
+        NoDay = "NO_DAY",
+        BadDay = "BAD_DAY",
+        FutureDay = "FUTURE_DAY",
+        OutsidePeriod = "OUTSIDE_PERIOD",
+        UnknownCurrency = "UNKNOWN_CURRENCY",
+        OtherCurrency = "OTHER_CURRENCY",
+        NotBooked = "NOT_BOOKED",
+        NoStatus = "NO_STATUS",
+        PartsDiffer = "PARTS_DIFFER",
+        PartsUnstated = "PARTS_UNSTATED",
+        NoBooking = "NO_BOOKING",
+        Unreadable = "UNREADABLE",
+        NoAccount = "NO_ACCOUNT",
+        NoEntries = "NO_ENTRIES",
+        CardAccount = "CARD_ACCOUNT",
+        OtherVersion = "OTHER_VERSION",
     }
+}
 
+impl FindingKind {
     /// Whether what it names is missing among the entries. The others name something of an entry that is there.
     #[must_use]
     pub fn sets_apart(self) -> bool {

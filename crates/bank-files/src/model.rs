@@ -43,19 +43,9 @@ pub enum Format {
     Csv,
 }
 
-impl Format {
+payterms_kernel::names! {
     /// Its name, as in the API.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Camt052 => "CAMT_052",
-            Self::Camt053 => "CAMT_053",
-            Self::Camt054 => "CAMT_054",
-            Self::Mt940 => "MT940",
-            Self::Ofx => "OFX",
-            Self::Csv => "CSV",
-        }
-    }
+    Format { Camt052 = "CAMT_052", Camt053 = "CAMT_053", Camt054 = "CAMT_054", Mt940 = "MT940", Ofx = "OFX", Csv = "CSV" }
 }
 
 /// What the bank says of one account.
@@ -232,34 +222,18 @@ pub enum ReferenceKind {
     Document,
 }
 
-impl ReferenceKind {
-    /// All kinds.
-    pub const ALL: [Self; 9] = [
-        Self::AccountServicer,
-        Self::EndToEnd,
-        Self::Instruction,
-        Self::Transaction,
-        Self::Mandate,
-        Self::Cheque,
-        Self::EntryRef,
-        Self::Bank,
-        Self::Document,
-    ];
-
+payterms_kernel::names! {
     /// Its name, as it is stored.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AccountServicer => "ACCOUNT_SERVICER",
-            Self::EndToEnd => "END_TO_END",
-            Self::Instruction => "INSTRUCTION",
-            Self::Transaction => "TRANSACTION",
-            Self::Mandate => "MANDATE",
-            Self::Cheque => "CHEQUE",
-            Self::EntryRef => "ENTRY_REF",
-            Self::Bank => "BANK",
-            Self::Document => "DOCUMENT",
-        }
+    ReferenceKind {
+        AccountServicer = "ACCOUNT_SERVICER",
+        EndToEnd = "END_TO_END",
+        Instruction = "INSTRUCTION",
+        Transaction = "TRANSACTION",
+        Mandate = "MANDATE",
+        Cheque = "CHEQUE",
+        EntryRef = "ENTRY_REF",
+        Bank = "BANK",
+        Document = "DOCUMENT",
     }
 }
 

@@ -11,19 +11,9 @@ pub enum Side {
     Suite,
 }
 
-impl Side {
-    /// Every side, in the order of the contract.
-    pub const ALL: [Self; 3] = [Self::Customer, Self::Tenant, Self::Suite];
-
+crate::names! {
     /// The name that the contract gives the side.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Customer => "CUSTOMER",
-            Self::Tenant => "TENANT",
-            Self::Suite => "SUITE",
-        }
-    }
+    Side { Customer = "CUSTOMER", Tenant = "TENANT", Suite = "SUITE" }
 }
 
 /// The author of a change. A person is recorded by the token's subject alone, so that no name enters the ledger.

@@ -13,6 +13,7 @@ pub mod id;
 pub mod ladder;
 pub mod marks;
 pub mod money;
+mod names;
 pub mod page;
 pub mod refusal;
 pub mod rounding;

@@ -25,35 +25,18 @@ pub enum Preset {
     Revolut,
 }
 
-impl Preset {
-    /// All presets.
-    pub const ALL: [Self; 10] = [
-        Self::Chase,
-        Self::BankOfAmerica,
-        Self::WellsFargo,
-        Self::Citi,
-        Self::CapitalOne,
-        Self::Ing,
-        Self::Lloyds,
-        Self::Sparkasse,
-        Self::Wise,
-        Self::Revolut,
-    ];
-
+payterms_kernel::names! {
     /// Its name, as in the API.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Chase => "CHASE",
-            Self::BankOfAmerica => "BANK_OF_AMERICA",
-            Self::WellsFargo => "WELLS_FARGO",
-            Self::Citi => "CITI",
-            Self::CapitalOne => "CAPITAL_ONE",
-            Self::Ing => "ING",
-            Self::Lloyds => "LLOYDS",
-            Self::Sparkasse => "SPARKASSE",
-            Self::Wise => "WISE",
-            Self::Revolut => "REVOLUT",
-        }
+    Preset {
+        Chase = "CHASE",
+        BankOfAmerica = "BANK_OF_AMERICA",
+        WellsFargo = "WELLS_FARGO",
+        Citi = "CITI",
+        CapitalOne = "CAPITAL_ONE",
+        Ing = "ING",
+        Lloyds = "LLOYDS",
+        Sparkasse = "SPARKASSE",
+        Wise = "WISE",
+        Revolut = "REVOLUT",
     }
 }

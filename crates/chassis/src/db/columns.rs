@@ -101,5 +101,5 @@ pub fn term(kind: &str, days: i64) -> Result<PaymentTerm, AppError> {
 /// # Errors
 /// `Corrupt` for a name that is none.
 pub fn side(name: &str) -> Result<Side, AppError> {
-    Side::ALL.into_iter().find(|side| side.name() == name).ok_or_else(|| unknown("side", name))
+    Side::named(name).ok_or_else(|| unknown("side", name))
 }

@@ -42,7 +42,7 @@ pub(crate) async fn compare(session: &Session, service: Service, tenant: Option<
     };
     let mut rules = Vec::new();
     for (source, kinds) in hears {
-        let Some(owner) = Service::ALL.into_iter().find(|owner| owner.name() == source) else { continue };
+        let Some(owner) = Service::named(&source) else { continue };
         let begun = Instant::now();
         let mut rule = CheckedRule {
             invariant: INVARIANT.to_owned(),

@@ -33,21 +33,12 @@ pub enum Service {
     Plans,
 }
 
-impl Service {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Wallet, Self::Invoicing, Self::Credit, Self::Plans];
-
+payterms_kernel::names! {
     /// Its name in metadata and addresses.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Wallet => "wallet",
-            Self::Invoicing => "invoicing",
-            Self::Credit => "credit",
-            Self::Plans => "plans",
-        }
-    }
+    Service { Wallet = "wallet", Invoicing = "invoicing", Credit = "credit", Plans = "plans" }
+}
 
+impl Service {
     /// Those that were named; all if none was.
     #[must_use]
     pub fn chosen(named: &[Self]) -> Vec<Self> {

@@ -26,21 +26,12 @@ pub enum AdvisedState {
     Lapsed,
 }
 
-impl AdvisedState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Open, Self::Granted, Self::Refused, Self::Lapsed];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "OPEN",
-            Self::Granted => "GRANTED",
-            Self::Refused => "REFUSED",
-            Self::Lapsed => "LAPSED",
-        }
-    }
+    AdvisedState { Open = "OPEN", Granted = "GRANTED", Refused = "REFUSED", Lapsed = "LAPSED" }
+}
 
+impl AdvisedState {
     fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Open => &["DecideAdvisedLimit"],

@@ -23,36 +23,22 @@ pub enum ApplicationState {
     Expired,
 }
 
-impl ApplicationState {
-    /// All states.
-    pub const ALL: [Self; 9] = [
-        Self::Started,
-        Self::AwaitingBankData,
-        Self::Submitted,
-        Self::InReview,
-        Self::MoreInformation,
-        Self::Approved,
-        Self::Declined,
-        Self::Withdrawn,
-        Self::Expired,
-    ];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Started => "STARTED",
-            Self::AwaitingBankData => "AWAITING_BANK_DATA",
-            Self::Submitted => "SUBMITTED",
-            Self::InReview => "IN_REVIEW",
-            Self::MoreInformation => "MORE_INFORMATION",
-            Self::Approved => "APPROVED",
-            Self::Declined => "DECLINED",
-            Self::Withdrawn => "WITHDRAWN",
-            Self::Expired => "EXPIRED",
-        }
+    ApplicationState {
+        Started = "STARTED",
+        AwaitingBankData = "AWAITING_BANK_DATA",
+        Submitted = "SUBMITTED",
+        InReview = "IN_REVIEW",
+        MoreInformation = "MORE_INFORMATION",
+        Approved = "APPROVED",
+        Declined = "DECLINED",
+        Withdrawn = "WITHDRAWN",
+        Expired = "EXPIRED",
     }
+}
 
+impl ApplicationState {
     /// Whether it is not over.
     #[must_use]
     pub fn is_open(self) -> bool {

@@ -18,20 +18,12 @@ pub enum AttachmentFormat {
     Jpeg,
 }
 
-impl AttachmentFormat {
-    /// All formats.
-    pub const ALL: [Self; 3] = [Self::Pdf, Self::Png, Self::Jpeg];
-
+payterms_kernel::names! {
     /// Its name, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pdf => "PDF",
-            Self::Png => "PNG",
-            Self::Jpeg => "JPEG",
-        }
-    }
+    AttachmentFormat { Pdf = "PDF", Png = "PNG", Jpeg = "JPEG" }
+}
 
+impl AttachmentFormat {
     /// The bytes that it begins with.
     fn signature(self) -> &'static [u8] {
         match self {

@@ -20,19 +20,9 @@ pub enum Outcome {
     Decline,
 }
 
-impl Outcome {
-    /// All outcomes.
-    pub const ALL: [Self; 3] = [Self::Approve, Self::Refer, Self::Decline];
-
+payterms_kernel::names! {
     /// The name of the outcome, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Approve => "APPROVE",
-            Self::Refer => "REFER",
-            Self::Decline => "DECLINE",
-        }
-    }
+    Outcome { Approve = "APPROVE", Refer = "REFER", Decline = "DECLINE" }
 }
 
 /// Principal reasons of a decision.

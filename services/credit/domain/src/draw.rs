@@ -25,20 +25,9 @@ pub enum DrawState {
     Expired,
 }
 
-impl DrawState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Authorized, Self::Captured, Self::Voided, Self::Expired];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Authorized => "AUTHORIZED",
-            Self::Captured => "CAPTURED",
-            Self::Voided => "VOIDED",
-            Self::Expired => "EXPIRED",
-        }
-    }
+    DrawState { Authorized = "AUTHORIZED", Captured = "CAPTURED", Voided = "VOIDED", Expired = "EXPIRED" }
 }
 
 /// One use of a line: for an invoice of a payment, or a purchase without an invoice.

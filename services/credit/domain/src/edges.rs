@@ -41,26 +41,21 @@ pub const EDGES: [(LineState, Verb, LineState); 13] = [
     (Suspended, Verb::Close, Closed),
 ];
 
-impl Verb {
-    /// All verbs.
-    pub const ALL: [Self; 8] =
-        [Self::Activate, Self::Decline, Self::Expire, Self::Deactivate, Self::Reactivate, Self::Suspend, Self::Restore, Self::Close];
-
+payterms_kernel::names! {
     /// Its name, as in the history.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Activate => "ACTIVATE",
-            Self::Decline => "DECLINE",
-            Self::Expire => "EXPIRE",
-            Self::Deactivate => "DEACTIVATE",
-            Self::Reactivate => "REACTIVATE",
-            Self::Suspend => "SUSPEND",
-            Self::Restore => "RESTORE",
-            Self::Close => "CLOSE",
-        }
+    Verb {
+        Activate = "ACTIVATE",
+        Decline = "DECLINE",
+        Expire = "EXPIRE",
+        Deactivate = "DEACTIVATE",
+        Reactivate = "REACTIVATE",
+        Suspend = "SUSPEND",
+        Restore = "RESTORE",
+        Close = "CLOSE",
     }
+}
 
+impl Verb {
     /// The method of the contract that a person takes this edge by; none: the suite takes it.
     #[must_use]
     pub fn method(self) -> Option<&'static str> {

@@ -65,58 +65,33 @@ pub enum Feature {
     SuspectedDuplicates,
 }
 
-impl Feature {
-    /// All features.
-    pub const ALL: [Self; 20] = [
-        Self::MonthlyInflow,
-        Self::MonthlyOutflow,
-        Self::InflowTrend,
-        Self::InflowVolatility,
-        Self::LowestBalance,
-        Self::AverageBalance,
-        Self::DaysNegative,
-        Self::ReturnedPayments,
-        Self::PayerConcentration,
-        Self::MonthsOfHistory,
-        Self::PaidLate,
-        Self::PaidVolume,
-        Self::OpenInvoices,
-        Self::PlansKept,
-        Self::PlansBreached,
-        Self::ReturnedOwnPayments,
-        Self::ReturnedDeposits,
-        Self::CircularFlow,
-        Self::StatementAge,
-        Self::SuspectedDuplicates,
-    ];
-
+payterms_kernel::names! {
     /// The name of the feature, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MonthlyInflow => "MONTHLY_INFLOW",
-            Self::MonthlyOutflow => "MONTHLY_OUTFLOW",
-            Self::InflowTrend => "INFLOW_TREND",
-            Self::InflowVolatility => "INFLOW_VOLATILITY",
-            Self::LowestBalance => "LOWEST_BALANCE",
-            Self::AverageBalance => "AVERAGE_BALANCE",
-            Self::DaysNegative => "DAYS_NEGATIVE",
-            Self::ReturnedPayments => "RETURNED_PAYMENTS",
-            Self::PayerConcentration => "PAYER_CONCENTRATION",
-            Self::MonthsOfHistory => "MONTHS_OF_HISTORY",
-            Self::PaidLate => "PAID_LATE",
-            Self::PaidVolume => "PAID_VOLUME",
-            Self::OpenInvoices => "OPEN_INVOICES",
-            Self::PlansKept => "PLANS_KEPT",
-            Self::PlansBreached => "PLANS_BREACHED",
-            Self::ReturnedOwnPayments => "RETURNED_OWN_PAYMENTS",
-            Self::ReturnedDeposits => "RETURNED_DEPOSITS",
-            Self::CircularFlow => "CIRCULAR_FLOW",
-            Self::StatementAge => "STATEMENT_AGE",
-            Self::SuspectedDuplicates => "SUSPECTED_DUPLICATES",
-        }
+    Feature {
+        MonthlyInflow = "MONTHLY_INFLOW",
+        MonthlyOutflow = "MONTHLY_OUTFLOW",
+        InflowTrend = "INFLOW_TREND",
+        InflowVolatility = "INFLOW_VOLATILITY",
+        LowestBalance = "LOWEST_BALANCE",
+        AverageBalance = "AVERAGE_BALANCE",
+        DaysNegative = "DAYS_NEGATIVE",
+        ReturnedPayments = "RETURNED_PAYMENTS",
+        PayerConcentration = "PAYER_CONCENTRATION",
+        MonthsOfHistory = "MONTHS_OF_HISTORY",
+        PaidLate = "PAID_LATE",
+        PaidVolume = "PAID_VOLUME",
+        OpenInvoices = "OPEN_INVOICES",
+        PlansKept = "PLANS_KEPT",
+        PlansBreached = "PLANS_BREACHED",
+        ReturnedOwnPayments = "RETURNED_OWN_PAYMENTS",
+        ReturnedDeposits = "RETURNED_DEPOSITS",
+        CircularFlow = "CIRCULAR_FLOW",
+        StatementAge = "STATEMENT_AGE",
+        SuspectedDuplicates = "SUSPECTED_DUPLICATES",
     }
+}
 
+impl Feature {
     /// What it counts.
     #[must_use]
     pub fn unit(self) -> Unit {

@@ -28,24 +28,20 @@ pub enum LineState {
     Closed,
 }
 
-impl LineState {
-    /// All states.
-    pub const ALL: [Self; 7] = [Self::Offered, Self::Active, Self::Inactive, Self::Suspended, Self::Expired, Self::Declined, Self::Closed];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Offered => "OFFERED",
-            Self::Active => "ACTIVE",
-            Self::Inactive => "INACTIVE",
-            Self::Suspended => "SUSPENDED",
-            Self::Expired => "EXPIRED",
-            Self::Declined => "DECLINED_BY_CUSTOMER",
-            Self::Closed => "CLOSED",
-        }
+    LineState {
+        Offered = "OFFERED",
+        Active = "ACTIVE",
+        Inactive = "INACTIVE",
+        Suspended = "SUSPENDED",
+        Expired = "EXPIRED",
+        Declined = "DECLINED_BY_CUSTOMER",
+        Closed = "CLOSED",
     }
+}
 
+impl LineState {
     /// Whether a line in this state keeps the customer from another one in its currency.
     #[must_use]
     pub fn is_live(self) -> bool {
@@ -62,18 +58,9 @@ pub enum Suspension {
     ByTenant,
 }
 
-impl Suspension {
-    /// All reasons.
-    pub const ALL: [Self; 2] = [Self::PastDue, Self::ByTenant];
-
+payterms_kernel::names! {
     /// The name of the reason, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PastDue => "PAST_DUE",
-            Self::ByTenant => "BY_TENANT",
-        }
-    }
+    Suspension { PastDue = "PAST_DUE", ByTenant = "BY_TENANT" }
 }
 
 /// An edge that was taken, or a limit that was set.

@@ -27,21 +27,9 @@ pub enum LinkState {
     Removed,
 }
 
-impl LinkState {
-    /// All states.
-    pub const ALL: [Self; 5] = [Self::Pending, Self::Linked, Self::Broken, Self::Expired, Self::Removed];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Linked => "LINKED",
-            Self::Broken => "BROKEN",
-            Self::Expired => "EXPIRED",
-            Self::Removed => "REMOVED",
-        }
-    }
+    LinkState { Pending = "PENDING", Linked = "LINKED", Broken = "BROKEN", Expired = "EXPIRED", Removed = "REMOVED" }
 }
 
 /// The way to the accounts that a person has at one bank.

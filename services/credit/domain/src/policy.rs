@@ -26,23 +26,12 @@ pub enum Op {
     Known,
 }
 
-impl Op {
-    /// All comparisons.
-    pub const ALL: [Self; 6] = [Self::Below, Self::AtMost, Self::Above, Self::AtLeast, Self::Missing, Self::Known];
-
+payterms_kernel::names! {
     /// The name of the comparison, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Below => "BELOW",
-            Self::AtMost => "AT_MOST",
-            Self::Above => "ABOVE",
-            Self::AtLeast => "AT_LEAST",
-            Self::Missing => "MISSING",
-            Self::Known => "KNOWN",
-        }
-    }
+    Op { Below = "BELOW", AtMost = "AT_MOST", Above = "ABOVE", AtLeast = "AT_LEAST", Missing = "MISSING", Known = "KNOWN" }
+}
 
+impl Op {
     /// What holds exactly where this does not, of a feature that is known.
     #[must_use]
     pub fn opposite(self) -> Self {
@@ -184,18 +173,9 @@ pub enum PolicyState {
     Published,
 }
 
-impl PolicyState {
-    /// All states.
-    pub const ALL: [Self; 2] = [Self::Draft, Self::Published];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Draft => "DRAFT",
-            Self::Published => "PUBLISHED",
-        }
-    }
+    PolicyState { Draft = "DRAFT", Published = "PUBLISHED" }
 }
 
 /// A policy with its cases.

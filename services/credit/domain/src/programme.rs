@@ -13,18 +13,9 @@ pub enum ProgrammeState {
     Closed,
 }
 
-impl ProgrammeState {
-    /// All states.
-    pub const ALL: [Self; 2] = [Self::Open, Self::Closed];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "OPEN",
-            Self::Closed => "CLOSED",
-        }
-    }
+    ProgrammeState { Open = "OPEN", Closed = "CLOSED" }
 }
 
 /// What a tenant offers to those who pay later.

@@ -42,7 +42,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn advised_limit(row: &Model) -> Result<AdvisedLimit, AppError> {
-    let state = AdvisedState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = AdvisedState::named(&row.state);
     Ok(AdvisedLimit {
         id: Id::from_uuid(row.id),
         line: Id::from_uuid(row.line_id),

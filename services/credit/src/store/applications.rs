@@ -54,7 +54,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn application(row: &Model) -> Result<Application, AppError> {
-    let state = ApplicationState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = ApplicationState::named(&row.state);
     Ok(Application {
         id: Id::from_uuid(row.id),
         customer: Id::from_uuid(row.customer_id),

@@ -48,7 +48,7 @@ fn bank_file(row: &QueryResult, whole: bool) -> Result<BankFile, AppError> {
         kind: if attachment { FileKind::Attachment } else { FileKind::Statement },
         size: row.try_get("", "size")?,
         content: if whole { row.try_get("", "content")? } else { Vec::new() },
-        reading: Reading { mapping, preset: Preset::ALL.into_iter().find(|own| own.name() == preset) },
+        reading: Reading { mapping, preset: Preset::named(&preset) },
         format: row.try_get("", "format")?,
         findings: of_json(&findings, "findings")?,
         finding_count: row.try_get("", "finding_count")?,

@@ -12,7 +12,7 @@ fn link(row: &QueryResult) -> Result<BankLink, AppError> {
     Ok(BankLink {
         id: Id::from_uuid(row.try_get("", "id")?),
         application: Id::from_uuid(row.try_get("", "application_id")?),
-        state: LinkState::ALL.into_iter().find(|own| own.name() == state).ok_or_else(|| unknown("link state", &state))?,
+        state: LinkState::named(&state).ok_or_else(|| unknown("link state", &state))?,
         page: row.try_get("", "page")?,
         url: row.try_get("", "url")?,
         institution: row.try_get("", "institution")?,

@@ -58,7 +58,7 @@ fn draw(row: &Model) -> Result<Draw, AppError> {
 }
 
 fn read(row: &Model) -> Result<Draw, AppError> {
-    let state = DrawState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = DrawState::named(&row.state);
     Ok(Draw {
         id: Id::from_uuid(row.id),
         state: state.ok_or_else(|| unknown("draw state", &row.state))?,

@@ -65,18 +65,18 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// A state by its name.
 pub(super) fn state(name: &str) -> Result<LineState, AppError> {
-    LineState::ALL.into_iter().find(|state| state.name() == name).ok_or_else(|| unknown("line state", name))
+    LineState::named(name).ok_or_else(|| unknown("line state", name))
 }
 
 fn suspension(name: &str) -> Result<Suspension, AppError> {
-    Suspension::ALL.into_iter().find(|own| own.name() == name).ok_or_else(|| unknown("suspension", name))
+    Suspension::named(name).ok_or_else(|| unknown("suspension", name))
 }
 
 fn pending_transition(row: &Model) -> Result<Option<PendingTransition>, AppError> {
     if row.moving.is_empty() {
         return Ok(None);
     }
-    let verb = Verb::ALL.into_iter().find(|verb| verb.name() == row.moving).ok_or_else(|| unknown("verb", &row.moving))?;
+    let verb = Verb::named(&row.moving).ok_or_else(|| unknown("verb", &row.moving))?;
     let by = Actor { side: side(&row.moving_side)?, subject: row.moving_subject.clone() };
     Ok(Some(PendingTransition { verb, by, explanation: row.moving_explanation.clone() }))
 }

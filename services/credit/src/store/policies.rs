@@ -39,7 +39,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn policy(row: &Model) -> Result<Policy, AppError> {
-    let state = PolicyState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = PolicyState::named(&row.state);
     Ok(Policy {
         id: Id::from_uuid(row.id),
         title: row.title.clone(),

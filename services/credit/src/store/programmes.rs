@@ -43,7 +43,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn programme(row: Model) -> Result<Programme, AppError> {
-    let state = ProgrammeState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = ProgrammeState::named(&row.state);
     let small = |number: i64| u32::try_from(number).unwrap_or_default();
     let cap = money(&row.currency, row.cap)?;
     Ok(Programme {

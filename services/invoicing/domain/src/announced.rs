@@ -24,19 +24,9 @@ pub enum Announcements {
     Again,
 }
 
-impl Announcements {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Believed, Self::InVain, Self::Again];
-
+payterms_kernel::names! {
     /// The word of the store.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Believed => "",
-            Self::InVain => "IN_VAIN",
-            Self::Again => "AGAIN",
-        }
-    }
+    Announcements { Believed = "", InVain = "IN_VAIN", Again = "AGAIN" }
 }
 
 /// What is paid of invoices; of one without an amount, what is payable.

@@ -31,25 +31,20 @@ pub enum Role {
     Member,
 }
 
-impl Role {
-    /// All roles.
-    pub const ALL: [Self; 7] =
-        [Self::Owner, Self::Admin, Self::Staff, Self::Service, Self::CustomerAdmin, Self::BillingManager, Self::Member];
-
+payterms_kernel::names! {
     /// The name of the role, as tokens have it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Owner => "OWNER",
-            Self::Admin => "ADMIN",
-            Self::Staff => "STAFF",
-            Self::Service => "SERVICE",
-            Self::CustomerAdmin => "CUSTOMER_ADMIN",
-            Self::BillingManager => "BILLING_MANAGER",
-            Self::Member => "MEMBER",
-        }
+    Role {
+        Owner = "OWNER",
+        Admin = "ADMIN",
+        Staff = "STAFF",
+        Service = "SERVICE",
+        CustomerAdmin = "CUSTOMER_ADMIN",
+        BillingManager = "BILLING_MANAGER",
+        Member = "MEMBER",
     }
+}
 
+impl Role {
     /// Whether it is a role of a customer.
     #[must_use]
     pub fn is_of_customer(self) -> bool {
@@ -73,16 +68,9 @@ pub enum ApiKeyState {
     Revoked,
 }
 
-impl ApiKeyState {
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Expired => "EXPIRED",
-            Self::Revoked => "REVOKED",
-        }
-    }
+    ApiKeyState { Active = "ACTIVE", Expired = "EXPIRED", Revoked = "REVOKED" }
 }
 
 /// A secret of a key, of which nobody can make the secret itself.

@@ -27,20 +27,9 @@ pub enum ApprovalState {
     Superseded,
 }
 
-impl ApprovalState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Proposed, Self::Approved, Self::Refused, Self::Superseded];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Proposed => "PROPOSED",
-            Self::Approved => "APPROVED",
-            Self::Refused => "REFUSED",
-            Self::Superseded => "SUPERSEDED",
-        }
-    }
+    ApprovalState { Proposed = "PROPOSED", Approved = "APPROVED", Refused = "REFUSED", Superseded = "SUPERSEDED" }
 }
 
 /// A proposal and its answer.

@@ -20,20 +20,9 @@ pub enum BlockReason {
     Manual,
 }
 
-impl BlockReason {
-    /// All reasons.
-    pub const ALL: [Self; 4] = [Self::PlanProposed, Self::PlanActive, Self::Disputed, Self::Manual];
-
+payterms_kernel::names! {
     /// The name of the reason, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PlanProposed => "PAYMENT_PLAN_PROPOSED",
-            Self::PlanActive => "PAYMENT_PLAN_ACTIVE",
-            Self::Disputed => "DISPUTED",
-            Self::Manual => "MANUAL",
-        }
-    }
+    BlockReason { PlanProposed = "PAYMENT_PLAN_PROPOSED", PlanActive = "PAYMENT_PLAN_ACTIVE", Disputed = "DISPUTED", Manual = "MANUAL" }
 }
 
 /// What keeps an invoice from being collected and reminded; a customer may always pay it.

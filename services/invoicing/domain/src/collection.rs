@@ -28,20 +28,14 @@ pub enum CollectionState {
     Failed,
 }
 
-impl CollectionState {
-    /// All states.
-    pub const ALL: [Self; 5] = [Self::Off, Self::Scheduled, Self::Processing, Self::RequiresAction, Self::Failed];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Off => "OFF",
-            Self::Scheduled => "SCHEDULED",
-            Self::Processing => "PROCESSING",
-            Self::RequiresAction => "REQUIRES_ACTION",
-            Self::Failed => "FAILED",
-        }
+    CollectionState {
+        Off = "OFF",
+        Scheduled = "SCHEDULED",
+        Processing = "PROCESSING",
+        RequiresAction = "REQUIRES_ACTION",
+        Failed = "FAILED",
     }
 }
 

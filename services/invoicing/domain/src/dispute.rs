@@ -29,19 +29,9 @@ pub enum Applied {
     Ended,
 }
 
-impl Applied {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Nothing, Self::Opened, Self::Ended];
-
+payterms_kernel::names! {
     /// Its name in a column.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nothing => "NOTHING",
-            Self::Opened => "OPENED",
-            Self::Ended => "ENDED",
-        }
-    }
+    Applied { Nothing = "NOTHING", Opened = "OPENED", Ended = "ENDED" }
 }
 
 /// A dispute of the wallet, as far as it is taken in.

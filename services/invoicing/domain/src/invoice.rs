@@ -36,22 +36,12 @@ pub enum InvoiceState {
     Uncollectible,
 }
 
-impl InvoiceState {
-    /// All states.
-    pub const ALL: [Self; 5] = [Self::Draft, Self::Open, Self::Paid, Self::Void, Self::Uncollectible];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Draft => "DRAFT",
-            Self::Open => "OPEN",
-            Self::Paid => "PAID",
-            Self::Void => "VOID",
-            Self::Uncollectible => "UNCOLLECTIBLE",
-        }
-    }
+    InvoiceState { Draft = "DRAFT", Open = "OPEN", Paid = "PAID", Void = "VOID", Uncollectible = "UNCOLLECTIBLE" }
+}
 
+impl InvoiceState {
     /// The verbs that a state allows.
     fn allowed(self) -> &'static [&'static str] {
         match self {

@@ -16,19 +16,9 @@ pub enum MailState {
     Failed,
 }
 
-impl MailState {
-    /// All states.
-    pub const ALL: [Self; 3] = [Self::Pending, Self::Sent, Self::Failed];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Sent => "SENT",
-            Self::Failed => "FAILED",
-        }
-    }
+    MailState { Pending = "PENDING", Sent = "SENT", Failed = "FAILED" }
 }
 
 /// A document that goes with a mail.

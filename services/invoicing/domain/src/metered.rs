@@ -18,20 +18,9 @@ pub enum ServiceState {
     Disabled,
 }
 
-impl ServiceState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Overdue, Self::Suspended, Self::Disabled];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Overdue => "OVERDUE",
-            Self::Suspended => "SUSPENDED",
-            Self::Disabled => "DISABLED",
-        }
-    }
+    ServiceState { Active = "ACTIVE", Overdue = "OVERDUE", Suspended = "SUSPENDED", Disabled = "DISABLED" }
 }
 
 /// How a service bills.

@@ -29,21 +29,9 @@ pub enum PaymentState {
     Cancelled,
 }
 
-impl PaymentState {
-    /// All states.
-    pub const ALL: [Self; 5] = [Self::Processing, Self::Succeeded, Self::Partial, Self::Failed, Self::Cancelled];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Processing => "PROCESSING",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Partial => "PARTIAL",
-            Self::Failed => "FAILED",
-            Self::Cancelled => "CANCELLED",
-        }
-    }
+    PaymentState { Processing = "PROCESSING", Succeeded = "SUCCEEDED", Partial = "PARTIAL", Failed = "FAILED", Cancelled = "CANCELLED" }
 }
 
 /// What a payment pays of one invoice.

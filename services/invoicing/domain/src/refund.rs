@@ -24,20 +24,9 @@ pub enum Destination {
     Outside,
 }
 
-impl Destination {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Processing, Self::Card, Self::Credit, Self::Outside];
-
+payterms_kernel::names! {
     /// The name in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Processing => "PROCESSING",
-            Self::Card => "CARD",
-            Self::Credit => "CREDIT",
-            Self::Outside => "OUTSIDE",
-        }
-    }
+    Destination { Processing = "PROCESSING", Card = "CARD", Credit = "CREDIT", Outside = "OUTSIDE" }
 }
 
 /// What one tender of one payment had paid.

@@ -22,21 +22,12 @@ pub enum Movement {
     Paid,
 }
 
-impl Movement {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Issued, Self::Credited, Self::WrittenOff, Self::Paid];
-
+payterms_kernel::names! {
     /// The name in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Issued => "ISSUED",
-            Self::Credited => "CREDITED",
-            Self::WrittenOff => "WRITTEN_OFF",
-            Self::Paid => "PAID",
-        }
-    }
+    Movement { Issued = "ISSUED", Credited = "CREDITED", WrittenOff = "WRITTEN_OFF", Paid = "PAID" }
+}
 
+impl Movement {
     /// How much of it an invoice has seen in all, where so much was noted before.
     #[must_use]
     pub fn of(self, invoice: &Invoice, noted: impl Fn(Self) -> Money) -> Money {
@@ -144,34 +135,21 @@ pub enum TakenFor {
     GrantVoid,
 }
 
-impl TakenFor {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Dispute,
-        Self::DisputeLost,
-        Self::DisputeWon,
-        Self::Return,
-        Self::Transfer,
-        Self::Revocation,
-        Self::Restoration,
-        Self::GrantVoid,
-    ];
-
+payterms_kernel::names! {
     /// The name in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dispute => "DISPUTE",
-            Self::DisputeLost => "DISPUTE_LOST",
-            Self::DisputeWon => "DISPUTE_WON",
-            Self::Return => "RETURN",
-            Self::Transfer => "TRANSFER",
-            Self::Revocation => "REVOCATION",
-            Self::Restoration => "RESTORATION",
-            Self::GrantVoid => "GRANT_VOID",
-        }
+    TakenFor {
+        Dispute = "DISPUTE",
+        DisputeLost = "DISPUTE_LOST",
+        DisputeWon = "DISPUTE_WON",
+        Return = "RETURN",
+        Transfer = "TRANSFER",
+        Revocation = "REVOCATION",
+        Restoration = "RESTORATION",
+        GrantVoid = "GRANT_VOID",
     }
+}
 
+impl TakenFor {
     /// Whether it is there again.
     #[must_use]
     pub fn is_there_again(self) -> bool {

@@ -21,19 +21,9 @@ pub enum TaxNumberState {
     Invalid,
 }
 
-impl TaxNumberState {
-    /// All states.
-    pub const ALL: [Self; 3] = [Self::Unverified, Self::Verified, Self::Invalid];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unverified => "UNVERIFIED",
-            Self::Verified => "VERIFIED",
-            Self::Invalid => "INVALID",
-        }
-    }
+    TaxNumberState { Unverified = "UNVERIFIED", Verified = "VERIFIED", Invalid = "INVALID" }
 }
 
 /// What shows that a number is right, or not.

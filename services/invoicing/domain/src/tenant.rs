@@ -77,19 +77,9 @@ pub enum PaymentNotice {
     Receipt,
 }
 
-impl PaymentNotice {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::None, Self::Confirmation, Self::Receipt];
-
+payterms_kernel::names! {
     /// The name in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "NONE",
-            Self::Confirmation => "CONFIRMATION",
-            Self::Receipt => "RECEIPT",
-        }
-    }
+    PaymentNotice { None = "NONE", Confirmation = "CONFIRMATION", Receipt = "RECEIPT" }
 }
 
 /// What happens when something is not paid.

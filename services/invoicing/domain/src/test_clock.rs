@@ -19,16 +19,9 @@ pub enum ClockState {
     Stuck,
 }
 
-impl ClockState {
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ready => "READY",
-            Self::Advancing => "ADVANCING",
-            Self::Stuck => "STUCK",
-        }
-    }
+    ClockState { Ready = "READY", Advancing = "ADVANCING", Stuck = "STUCK" }
 }
 
 /// The time of a sandbox tenant.

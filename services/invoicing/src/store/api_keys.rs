@@ -75,7 +75,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn role(name: &str) -> Result<Role, AppError> {
-    Role::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| unknown("role", name))
+    Role::named(name).ok_or_else(|| unknown("role", name))
 }
 
 fn secret(row: secrets::Model) -> Result<Secret, AppError> {

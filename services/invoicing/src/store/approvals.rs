@@ -46,7 +46,7 @@ pub type OfCustomer = (Approval, Id<Customer>);
 
 fn approval(row: Model) -> Result<OfCustomer, AppError> {
     let amount = Money::from_micros(currency(&row.currency)?, row.amount);
-    let state = ApprovalState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = ApprovalState::named(&row.state);
     let own = Approval {
         id: Id::from_uuid(row.id),
         invoice: Id::from_uuid(row.invoice_id),

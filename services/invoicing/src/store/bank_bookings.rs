@@ -96,7 +96,7 @@ fn booking(row: Row) -> Result<StoredBooking, AppError> {
         json => booking_text(json)?,
     };
     let reference = |(kind, value, unique_in): (String, String, Option<String>)| {
-        let found = ReferenceKind::ALL.into_iter().find(|own| own.name() == kind).ok_or_else(|| unknown("reference kind", &kind))?;
+        let found = ReferenceKind::named(&kind).ok_or_else(|| unknown("reference kind", &kind))?;
         Ok::<_, AppError>(SeenReference { kind: found, value, unique_in })
     };
     let known = Seen {

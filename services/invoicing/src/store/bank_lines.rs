@@ -89,7 +89,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// A row as a line.
 pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
-    let state = LineState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = LineState::named(&row.state);
     let details: DetailsText = serde_json::from_str(&row.details).map_err(|error| AppError::Fault(format!("a bank line: {error}")))?;
     let currency = currency(&row.currency)?;
     let money = |micros| Money::from_micros(currency, micros);
@@ -99,8 +99,7 @@ pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
         // A line that was matched before it could pay several.
         pays.extend(row.invoice_id.map(|id| Paid { invoice: Id::from_uuid(id), stated: None }));
     }
-    let reason =
-        |name: &String| SuggestReason::ALL.into_iter().find(|reason| reason.name() == name).ok_or_else(|| unknown("suggest reason", name));
+    let reason = |name: &String| SuggestReason::named(name).ok_or_else(|| unknown("suggest reason", name));
     let candidate = |(invoice, customer): &(Uuid, Uuid)| Candidate { invoice: Id::from_uuid(*invoice), customer: Id::from_uuid(*customer) };
     let taken_back = row.return_id.zip(details.taken_back);
     let bought = details.taken_bought.map(|(amount, tax, taxed)| Bought { amount: money(amount), tax: money(tax), taxed });
@@ -127,7 +126,7 @@ pub(super) fn line(row: Model) -> Result<BankLine, AppError> {
         payment: row.payment_id.map(Id::from_uuid),
         candidates: details.candidates.iter().map(candidate).collect(),
         reasons: details.reasons.iter().map(reason).collect::<Result<_, _>>()?,
-        dismissal: Dismissal::ALL.into_iter().find(|reason| reason.name() == details.dismissal),
+        dismissal: Dismissal::named(&details.dismissal),
         explanation: details.explanation,
         duplicate_of: details.duplicate_of.map(Id::from_uuid),
         part_of: details.part_of.map(Id::from_uuid),

@@ -129,7 +129,7 @@ fn tax_number(text: &str) -> Result<Option<TaxNumber>, AppError> {
         return Ok(None);
     }
     let read: TaxNumberText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a tax number: {error}")))?;
-    let state = TaxNumberState::ALL.into_iter().find(|state| state.name() == read.state);
+    let state = TaxNumberState::named(&read.state);
     let evidence = read.evidence.map(|own| match own {
         EvidenceText::Register(consultation) => Evidence::Register(consultation),
         EvidenceText::Person(person, note) => Evidence::Person(person, note),

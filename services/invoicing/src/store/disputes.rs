@@ -41,7 +41,7 @@ fn parts(text: &str, currency: Currency) -> Result<Vec<(Id<Invoice>, Money)>, Ap
 }
 
 fn dispute(row: Model) -> Result<Dispute, AppError> {
-    let applied = Applied::ALL.into_iter().find(|applied| applied.name() == row.applied);
+    let applied = Applied::named(&row.applied);
     let currency = currency(&row.currency)?;
     Ok(Dispute {
         id: Id::from_uuid(row.id),

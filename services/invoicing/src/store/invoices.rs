@@ -141,7 +141,7 @@ fn block(row: &Model) -> Result<Option<Block>, AppError> {
     if row.block_reason.is_empty() {
         return Ok(None);
     }
-    let reason = BlockReason::ALL.into_iter().find(|reason| reason.name() == row.block_reason);
+    let reason = BlockReason::named(&row.block_reason);
     let reason = reason.ok_or_else(|| unknown("block reason", &row.block_reason))?;
     let since = date(row.blocked_since.as_deref().unwrap_or_default())?;
     Ok(Some(Block { reason, owner: row.block_owner.clone(), since }))
@@ -164,11 +164,11 @@ fn deferral(row: &Model) -> Result<Option<Deferral>, AppError> {
 }
 
 fn announcements(row: &Model) -> Result<Announcements, AppError> {
-    Announcements::ALL.into_iter().find(|own| own.name() == row.announcement).ok_or_else(|| unknown("announcement", &row.announcement))
+    Announcements::named(&row.announcement).ok_or_else(|| unknown("announcement", &row.announcement))
 }
 
 fn collection(row: &Model) -> Result<Collection, AppError> {
-    let state = CollectionState::ALL.into_iter().find(|state| state.name() == row.collection_state);
+    let state = CollectionState::named(&row.collection_state);
     Ok(Collection {
         state: state.ok_or_else(|| unknown("collection state", &row.collection_state))?,
         ladder: Ladder {
@@ -185,7 +185,7 @@ fn collection(row: &Model) -> Result<Collection, AppError> {
 fn invoice(row: Model, (lines, taxes): parts::Parts) -> Result<Invoice, AppError> {
     let currency = currency(&row.currency)?;
     let money = |micros| Money::from_micros(currency, micros);
-    let state = InvoiceState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = InvoiceState::named(&row.state);
     Ok(Invoice {
         id: Id::from_uuid(row.id),
         customer: Id::from_uuid(row.customer_id),

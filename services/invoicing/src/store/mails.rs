@@ -83,8 +83,8 @@ fn attachment_text(own: Attachment) -> String {
 }
 
 fn mail(row: Model) -> Result<Mail, AppError> {
-    let kind = MailKind::ALL.into_iter().find(|kind| kind.name() == row.kind);
-    let state = MailState::ALL.into_iter().find(|state| state.name() == row.state);
+    let kind = MailKind::named(&row.kind);
+    let state = MailState::named(&row.state);
     let fault = |error: serde_json::Error| AppError::Fault(format!("a mail: {error}"));
     Ok(Mail {
         id: Id::from_uuid(row.id),

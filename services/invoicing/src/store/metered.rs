@@ -44,7 +44,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn service(row: Model) -> Result<MeteredService, AppError> {
-    let state = ServiceState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = ServiceState::named(&row.state);
     Ok(MeteredService {
         id: Id::from_uuid(row.id),
         customer: Id::from_uuid(row.customer_id),

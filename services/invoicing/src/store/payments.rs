@@ -177,7 +177,7 @@ pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows:
     }
     let payment = |row: Model| {
         let currency = currency(&row.currency)?;
-        let state = PaymentState::ALL.into_iter().find(|state| state.name() == row.state);
+        let state = PaymentState::named(&row.state);
         Ok(Payment {
             id: Id::from_uuid(row.id),
             customer: Id::from_uuid(row.customer_id),

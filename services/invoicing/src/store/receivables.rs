@@ -98,7 +98,7 @@ pub async fn moved<C: ConnectionTrait>(
         if found.last().is_none_or(|(own, _)| *own != currency) {
             found.push((currency, Moved::nothing(currency)));
         }
-        let movement = Movement::ALL.into_iter().find(|own| own.name() == kind).ok_or_else(|| unknown("movement", &kind))?;
+        let movement = Movement::named(&kind).ok_or_else(|| unknown("movement", &kind))?;
         if let Some((_, moved)) = found.last_mut() {
             match movement {
                 Movement::Issued => moved.issued = amount,

@@ -67,7 +67,7 @@ mod parts {
 }
 
 fn part(row: &parts::Model) -> Result<(Uuid, RefundPart), AppError> {
-    let destination = Destination::ALL.into_iter().find(|own| own.name() == row.destination);
+    let destination = Destination::named(&row.destination);
     let part = RefundPart {
         payment: Id::from_uuid(row.payment_id),
         place: usize::try_from(row.tender_place).unwrap_or_default(),

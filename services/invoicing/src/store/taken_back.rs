@@ -52,7 +52,7 @@ pub async fn of_month<C: ConnectionTrait>(
     ];
     let one = |row: &sea_orm::QueryResult| {
         let (kind, day, code): (String, String, String) = (row.try_get("", "kind")?, row.try_get("", "day")?, row.try_get("", "currency")?);
-        let why = TakenFor::ALL.into_iter().find(|own| own.name() == kind).ok_or_else(|| unknown("reason", &kind))?;
+        let why = TakenFor::named(&kind).ok_or_else(|| unknown("reason", &kind))?;
         let amount = Money::from_micros(currency(&code)?, row.try_get("", "amount")?);
         Ok((row.try_get("", "id")?, TakenBack { why, on: date(&day)?, amount, invoices: String::new() }))
     };

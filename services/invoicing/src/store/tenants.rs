@@ -180,14 +180,8 @@ async fn with_rules<C: ConnectionTrait>(conn: &C, rows: Vec<Model>) -> Result<Ve
             },
             transfer_tolerances: figures(&row.transfer_tolerances)?,
             approval_limits: figures(&row.approval_limits)?,
-            payment_notice: PaymentNotice::ALL
-                .into_iter()
-                .find(|notice| notice.name() == row.payment_notice)
-                .ok_or_else(|| unknown("payment notice", &row.payment_notice))?,
-            bank_automation: Automation::ALL
-                .into_iter()
-                .find(|automation| automation.name() == row.bank_automation)
-                .ok_or_else(|| unknown("bank automation", &row.bank_automation))?,
+            payment_notice: PaymentNotice::named(&row.payment_notice).ok_or_else(|| unknown("payment notice", &row.payment_notice))?,
+            bank_automation: Automation::named(&row.bank_automation).ok_or_else(|| unknown("bank automation", &row.bank_automation))?,
             call_limits: limits((row.caller_calls_per_second, row.customer_calls_per_second, row.tenant_calls_per_second)),
             suspended: row.suspended,
             version: row.version,

@@ -27,8 +27,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn clock(row: Model) -> Result<TestClock, AppError> {
-    let states = [ClockState::Ready, ClockState::Advancing, ClockState::Stuck];
-    let state = states.into_iter().find(|state| state.name() == row.state);
+    let state = ClockState::named(&row.state);
     Ok(TestClock {
         now: row.now_at,
         target: row.target_at,

@@ -66,8 +66,8 @@ const COMPARED_AT_ONCE: usize = 500;
 
 fn refund(row: Model) -> Result<TransferRefund, AppError> {
     let currency = currency(&row.currency)?;
-    let from = Credit::ALL.into_iter().find(|own| own.name() == row.credit_from);
-    let state = RefundState::ALL.into_iter().find(|own| own.name() == row.state);
+    let from = Credit::named(&row.credit_from);
+    let state = RefundState::ALL.into_iter().find(|state| state.name() == row.state);
     let note = row.credit_note_id.zip(row.invoice_id);
     let returned_on = row.returned_on.as_deref().map(date).transpose()?;
     let returned = row.returned_by_line_id.map(Id::from_uuid).zip(returned_on);

@@ -69,50 +69,29 @@ pub const EDGES: [(PlanState, Verb, PlanState); 22] = [
     (Completed, Verb::Reinstate, Active),
 ];
 
-impl Verb {
-    /// All verbs.
-    pub const ALL: [Self; 16] = [
-        Self::Send,
-        Self::Counter,
-        Self::DeclineCounter,
-        Self::Approve,
-        Self::AcceptCounter,
-        Self::Refuse,
-        Self::Withdraw,
-        Self::Lapse,
-        Self::Miss,
-        Self::CatchUp,
-        Self::Breach,
-        Self::Reinstate,
-        Self::UndoBreach,
-        Self::Reopen,
-        Self::Cancel,
-        Self::Complete,
-    ];
-
+payterms_kernel::names! {
     /// Its name, as in the history.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Send => "SEND",
-            Self::Counter => "COUNTER",
-            Self::DeclineCounter => "DECLINE_COUNTER",
-            Self::Approve => "APPROVE",
-            Self::AcceptCounter => "ACCEPT_COUNTER",
-            Self::Refuse => "REFUSE",
-            Self::Withdraw => "WITHDRAW",
-            Self::Lapse => "LAPSE",
-            Self::Miss => "MISS",
-            Self::CatchUp => "CATCH_UP",
-            Self::Breach => "BREACH",
-            Self::Reinstate => "REINSTATE",
-            Self::UndoBreach => "UNDO_BREACH",
-            Self::Reopen => "REOPEN",
-            Self::Cancel => "CANCEL",
-            Self::Complete => "COMPLETE",
-        }
+    Verb {
+        Send = "SEND",
+        Counter = "COUNTER",
+        DeclineCounter = "DECLINE_COUNTER",
+        Approve = "APPROVE",
+        AcceptCounter = "ACCEPT_COUNTER",
+        Refuse = "REFUSE",
+        Withdraw = "WITHDRAW",
+        Lapse = "LAPSE",
+        Miss = "MISS",
+        CatchUp = "CATCH_UP",
+        Breach = "BREACH",
+        Reinstate = "REINSTATE",
+        UndoBreach = "UNDO_BREACH",
+        Reopen = "REOPEN",
+        Cancel = "CANCEL",
+        Complete = "COMPLETE",
     }
+}
 
+impl Verb {
     /// The API method that applies this verb; `None` if only the suite applies it.
     #[must_use]
     pub fn method(self) -> Option<&'static str> {

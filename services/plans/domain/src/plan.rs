@@ -37,40 +37,24 @@ pub enum PlanState {
     Cancelled,
 }
 
-impl PlanState {
-    /// All states.
-    pub const ALL: [Self; 11] = [
-        Self::Pending,
-        Self::Proposed,
-        Self::Countered,
-        Self::Active,
-        Self::InGrace,
-        Self::Completed,
-        Self::Refused,
-        Self::Withdrawn,
-        Self::Lapsed,
-        Self::Breached,
-        Self::Cancelled,
-    ];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Proposed => "PROPOSED",
-            Self::Countered => "COUNTERED",
-            Self::Active => "ACTIVE",
-            Self::InGrace => "IN_GRACE",
-            Self::Completed => "COMPLETED",
-            Self::Refused => "REFUSED",
-            Self::Withdrawn => "WITHDRAWN",
-            Self::Lapsed => "LAPSED",
-            Self::Breached => "BREACHED",
-            Self::Cancelled => "CANCELLED",
-        }
+    PlanState {
+        Pending = "PENDING",
+        Proposed = "PROPOSED",
+        Countered = "COUNTERED",
+        Active = "ACTIVE",
+        InGrace = "IN_GRACE",
+        Completed = "COMPLETED",
+        Refused = "REFUSED",
+        Withdrawn = "WITHDRAWN",
+        Lapsed = "LAPSED",
+        Breached = "BREACHED",
+        Cancelled = "CANCELLED",
     }
+}
 
+impl PlanState {
     /// Whether a plan in this state holds its invoices: an invoice is in one such plan at most.
     #[must_use]
     pub fn is_live(self) -> bool {

@@ -15,20 +15,12 @@ pub enum Kind {
     Monthly,
 }
 
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::SingleDeferral, Self::Weekly, Self::Monthly];
-
+payterms_kernel::names! {
     /// The name of the kind, as it is stored.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SingleDeferral => "SINGLE_DEFERRAL",
-            Self::Weekly => "WEEKLY",
-            Self::Monthly => "MONTHLY",
-        }
-    }
+    Kind { SingleDeferral = "SINGLE_DEFERRAL", Weekly = "WEEKLY", Monthly = "MONTHLY" }
+}
 
+impl Kind {
     /// The kind of a schedule.
     #[must_use]
     pub fn of(schedule: Schedule) -> Self {
@@ -49,15 +41,9 @@ pub enum Consequence {
     End,
 }
 
-impl Consequence {
+payterms_kernel::names! {
     /// The name, as it is stored.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Accelerate => "ACCELERATE",
-            Self::End => "END",
-        }
-    }
+    Consequence { Accelerate = "ACCELERATE", End = "END" }
 }
 
 /// Which proposals are approved automatically.

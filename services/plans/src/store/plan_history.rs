@@ -43,12 +43,12 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// A state by its name.
 pub(super) fn state(name: &str) -> Result<PlanState, AppError> {
-    PlanState::ALL.into_iter().find(|state| state.name() == name).ok_or_else(|| unknown("plan state", name))
+    PlanState::named(name).ok_or_else(|| unknown("plan state", name))
 }
 
 /// A verb by its name.
 pub(super) fn verb(name: &str) -> Result<Verb, AppError> {
-    Verb::ALL.into_iter().find(|verb| verb.name() == name).ok_or_else(|| unknown("verb", name))
+    Verb::named(name).ok_or_else(|| unknown("verb", name))
 }
 
 fn transition(row: Model) -> Result<(i64, Transition), AppError> {

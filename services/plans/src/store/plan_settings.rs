@@ -40,7 +40,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn kind(word: &str) -> Result<Kind, AppError> {
-    Kind::ALL.into_iter().find(|kind| kind.name() == word).ok_or_else(|| unknown("kind", word))
+    Kind::named(word).ok_or_else(|| unknown("kind", word))
 }
 
 fn amounts(words: &[&str]) -> Result<Vec<Money>, AppError> {
@@ -65,7 +65,7 @@ fn refusal_band(text: &str) -> Result<Option<RefusalBand>, AppError> {
 
 fn settings(row: &Model) -> Result<PlanSettings, AppError> {
     let small = |number: i64| u32::try_from(number).unwrap_or_default();
-    let consequence = [Consequence::Accelerate, Consequence::End].into_iter().find(|consequence| consequence.name() == row.consequence);
+    let consequence = Consequence::named(&row.consequence);
     Ok(PlanSettings {
         allowed: row.allowed,
         kinds: row.kinds.split_whitespace().map(kind).collect::<Result<_, _>>()?,

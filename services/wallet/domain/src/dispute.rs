@@ -25,19 +25,9 @@ pub enum DisputeState {
     Lost,
 }
 
-impl DisputeState {
-    /// All states.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Won, Self::Lost];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "OPEN",
-            Self::Won => "WON",
-            Self::Lost => "LOST",
-        }
-    }
+    DisputeState { Open = "OPEN", Won = "WON", Lost = "LOST" }
 }
 
 /// How a dispute is decided.

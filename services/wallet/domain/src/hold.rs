@@ -32,17 +32,9 @@ pub enum HoldState {
     Expired,
 }
 
-impl HoldState {
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Captured => "CAPTURED",
-            Self::Voided => "VOIDED",
-            Self::Expired => "EXPIRED",
-        }
-    }
+    HoldState { Active = "ACTIVE", Captured = "CAPTURED", Voided = "VOIDED", Expired = "EXPIRED" }
 }
 
 /// Credit reserved for a purchase that has not settled yet.

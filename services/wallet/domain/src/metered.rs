@@ -22,19 +22,9 @@ pub enum Access {
     Disabled,
 }
 
-impl Access {
-    /// Every value.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Suspended, Self::Disabled];
-
+payterms_kernel::names! {
     /// The name in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "OPEN",
-            Self::Suspended => "SUSPENDED",
-            Self::Disabled => "DISABLED",
-        }
-    }
+    Access { Open = "OPEN", Suspended = "SUSPENDED", Disabled = "DISABLED" }
 }
 
 /// The wallet's copy of a customer's metered service, and its open month.

@@ -27,18 +27,9 @@ pub enum SetupState {
     Expired,
 }
 
-impl SetupState {
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Created => "CREATED",
-            Self::Pending => "PENDING",
-            Self::Active => "ACTIVE",
-            Self::Failed => "FAILED",
-            Self::Expired => "EXPIRED",
-        }
-    }
+    SetupState { Created = "CREATED", Pending = "PENDING", Active = "ACTIVE", Failed = "FAILED", Expired = "EXPIRED" }
 }
 
 /// A visit to the provider's hosted page.

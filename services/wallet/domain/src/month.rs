@@ -21,15 +21,9 @@ pub enum Funding {
     Postpaid,
 }
 
-impl Funding {
+payterms_kernel::names! {
     /// The name in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Deposit => "DEPOSIT",
-            Self::Postpaid => "POSTPAID",
-        }
-    }
+    Funding { Deposit = "DEPOSIT", Postpaid = "POSTPAID" }
 }
 
 /// Between a product and its price in a label; no text of a request holds it.

@@ -23,22 +23,12 @@ pub enum AgreementState {
     Terminated,
 }
 
-impl AgreementState {
-    /// All states.
-    pub const ALL: [Self; 5] = [Self::Requested, Self::Refused, Self::Active, Self::Ended, Self::Terminated];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Requested => "REQUESTED",
-            Self::Refused => "REFUSED",
-            Self::Active => "ACTIVE",
-            Self::Ended => "ENDED",
-            Self::Terminated => "TERMINATED",
-        }
-    }
+    AgreementState { Requested = "REQUESTED", Refused = "REFUSED", Active = "ACTIVE", Ended = "ENDED", Terminated = "TERMINATED" }
+}
 
+impl AgreementState {
     /// The methods that a state allows.
     fn allowed(self) -> &'static [&'static str] {
         match self {

@@ -17,19 +17,9 @@ pub enum RecordKind {
     Dispute,
 }
 
-impl RecordKind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Charge, Self::Refund, Self::Dispute];
-
+payterms_kernel::names! {
     /// The name of the kind in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Charge => "CHARGE",
-            Self::Refund => "REFUND",
-            Self::Dispute => "DISPUTE",
-        }
-    }
+    RecordKind { Charge = "CHARGE", Refund = "REFUND", Dispute = "DISPUTE" }
 }
 
 /// Where something is at the provider, by the provider's ids.
@@ -160,19 +150,9 @@ pub enum DifferenceState {
     Settled,
 }
 
-impl DifferenceState {
-    /// All states.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Gone, Self::Settled];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "OPEN",
-            Self::Gone => "GONE",
-            Self::Settled => "SETTLED",
-        }
-    }
+    DifferenceState { Open = "OPEN", Gone = "GONE", Settled = "SETTLED" }
 }
 
 /// A difference that is stored, so that a person can look into it. One place has one.

@@ -63,20 +63,9 @@ pub enum ReconciliationState {
     TooMany,
 }
 
-impl ReconciliationState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Running, Self::Completed, Self::KeyRefused, Self::TooMany];
-
+payterms_kernel::names! {
     /// The name of the state in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Running => "RUNNING",
-            Self::Completed => "COMPLETED",
-            Self::KeyRefused => "KEY_REFUSED",
-            Self::TooMany => "TOO_MANY",
-        }
-    }
+    ReconciliationState { Running = "RUNNING", Completed = "COMPLETED", KeyRefused = "KEY_REFUSED", TooMany = "TOO_MANY" }
 }
 
 /// One comparison of a provider's list with the ledger.

@@ -23,19 +23,9 @@ pub enum RefundState {
     Credited,
 }
 
-impl RefundState {
-    /// All states.
-    pub const ALL: [Self; 3] = [Self::Processing, Self::Returned, Self::Credited];
-
+payterms_kernel::names! {
     /// The name of the state in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Processing => "PROCESSING",
-            Self::Returned => "RETURNED",
-            Self::Credited => "CREDITED",
-        }
-    }
+    RefundState { Processing = "PROCESSING", Returned = "RETURNED", Credited = "CREDITED" }
 }
 
 /// A refund of part of a payment. Amount and provider key are fixed before the provider is called, so that a repeated call

@@ -23,21 +23,12 @@ pub enum RevocationState {
     Restored,
 }
 
-impl RevocationState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Proposed, Self::Refused, Self::Revoked, Self::Restored];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Proposed => "PROPOSED",
-            Self::Refused => "REFUSED",
-            Self::Revoked => "REVOKED",
-            Self::Restored => "RESTORED",
-        }
-    }
+    RevocationState { Proposed = "PROPOSED", Refused = "REFUSED", Revoked = "REVOKED", Restored = "RESTORED" }
+}
 
+impl RevocationState {
     /// The methods that a state allows.
     fn allowed(self) -> &'static [&'static str] {
         match self {
@@ -59,19 +50,9 @@ pub enum Cause {
     Error,
 }
 
-impl Cause {
-    /// Every value.
-    pub const ALL: [Self; 3] = [Self::Fraud, Self::Sanction, Self::Error];
-
+payterms_kernel::names! {
     /// The name in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fraud => "FRAUD",
-            Self::Sanction => "SANCTION",
-            Self::Error => "ERROR",
-        }
-    }
+    Cause { Fraud = "FRAUD", Sanction = "SANCTION", Error = "ERROR" }
 }
 
 /// A revocation of credit of one lot.

@@ -267,20 +267,9 @@ pub enum ChargeState {
     ChargedBack,
 }
 
-impl ChargeState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Processing, Self::Succeeded, Self::Failed, Self::ChargedBack];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Processing => "PROCESSING",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Failed => "FAILED",
-            Self::ChargedBack => "CHARGED_BACK",
-        }
-    }
+    ChargeState { Processing = "PROCESSING", Succeeded = "SUCCEEDED", Failed = "FAILED", ChargedBack = "CHARGED_BACK" }
 }
 
 /// A charge of a card for a payment. Amount and provider key are fixed before the provider is called, so that a repeated call

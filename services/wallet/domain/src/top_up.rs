@@ -27,17 +27,14 @@ pub enum TopUpState {
     ChargedBack,
 }
 
-impl TopUpState {
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Processing => "PROCESSING",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Failed => "FAILED",
-            Self::RequiresAction => "REQUIRES_ACTION",
-            Self::ChargedBack => "CHARGED_BACK",
-        }
+    TopUpState {
+        Processing = "PROCESSING",
+        Succeeded = "SUCCEEDED",
+        Failed = "FAILED",
+        RequiresAction = "REQUIRES_ACTION",
+        ChargedBack = "CHARGED_BACK",
     }
 }
 

@@ -25,19 +25,9 @@ pub enum TopUpRefundState {
     Failed,
 }
 
-impl TopUpRefundState {
-    /// All states.
-    pub const ALL: [Self; 3] = [Self::Processing, Self::Succeeded, Self::Failed];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Processing => "PROCESSING",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Failed => "FAILED",
-        }
-    }
+    TopUpRefundState { Processing = "PROCESSING", Succeeded = "SUCCEEDED", Failed = "FAILED" }
 }
 
 /// A refund of a top-up. Amount and provider key are fixed before the provider is called, so that a repeated call cannot refund

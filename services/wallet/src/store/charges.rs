@@ -38,7 +38,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn charge(row: Model) -> Result<Charge, AppError> {
-    let state = ChargeState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = ChargeState::named(&row.state);
     let charged_back = match (row.charged_back, row.back_from_invoices, row.back_from_surplus) {
         (Some(amount), Some(invoices), Some(surplus)) => Some(ChargedBack {
             amount: money(&row.currency, amount)?,

@@ -77,7 +77,7 @@ fn lots_text(dispute: &Dispute) -> Result<String, AppError> {
 }
 
 fn dispute(row: Model) -> Result<Dispute, AppError> {
-    let state = DisputeState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = DisputeState::named(&row.state);
     let taken = |micros| money(&row.currency, micros);
     Ok(Dispute {
         id: Id::from_uuid(row.id),

@@ -60,8 +60,7 @@ pub mod pins {
 }
 
 fn state(name: &str) -> Result<HoldState, AppError> {
-    let states = [HoldState::Active, HoldState::Captured, HoldState::Voided, HoldState::Expired];
-    states.into_iter().find(|state| state.name() == name).ok_or_else(|| unknown("hold state", name))
+    HoldState::named(name).ok_or_else(|| unknown("hold state", name))
 }
 
 async fn with_pins<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Hold>, AppError> {

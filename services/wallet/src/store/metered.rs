@@ -30,7 +30,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn service(row: Model) -> Result<MeteredService, AppError> {
-    let access = Access::ALL.into_iter().find(|access| access.name() == row.access);
+    let access = Access::named(&row.access);
     Ok(MeteredService {
         id: row.id,
         customer: Id::from_uuid(row.customer_id),

@@ -40,7 +40,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 fn agreement(row: Model) -> Result<Agreement, AppError> {
     let currency = currency(&row.currency)?;
-    let state = AgreementState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = AgreementState::named(&row.state);
     let first_month = row.first_month.as_deref().map(|month| month.parse().map_err(|_| unknown("month", month))).transpose()?;
     Ok(Agreement {
         id: Id::from_uuid(row.id),

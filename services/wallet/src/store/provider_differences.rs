@@ -44,12 +44,12 @@ impl ActiveModelBehavior for ActiveModel {}
 
 fn side(amount: Option<i64>, currency: &str, outcome: &str) -> Result<Option<Side>, AppError> {
     let Some(micros) = amount else { return Ok(None) };
-    Ok(Some(Side { amount: money(currency, micros)?, outcome: DisputeState::ALL.into_iter().find(|state| state.name() == outcome) }))
+    Ok(Some(Side { amount: money(currency, micros)?, outcome: DisputeState::named(outcome) }))
 }
 
 fn difference(row: Model) -> Result<ProviderDifference, AppError> {
-    let kind = RecordKind::ALL.into_iter().find(|kind| kind.name() == row.kind);
-    let state = DifferenceState::ALL.into_iter().find(|state| state.name() == row.state);
+    let kind = RecordKind::named(&row.kind);
+    let state = DifferenceState::named(&row.state);
     let kind = kind.ok_or_else(|| unknown("record", &row.kind))?;
     Ok(ProviderDifference {
         id: row.id,

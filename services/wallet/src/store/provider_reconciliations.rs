@@ -34,7 +34,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn reconciliation(row: Model) -> Result<ProviderReconciliation, AppError> {
-    let state = ReconciliationState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = ReconciliationState::named(&row.state);
     Ok(ProviderReconciliation {
         id: row.id,
         provider: row.provider,

@@ -48,17 +48,13 @@ const MOVED: &str = "\
 
 fn place(row: &QueryResult) -> Result<Place, AppError> {
     let name: String = row.try_get("", "kind")?;
-    let kind = RecordKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| unknown("record", &name))?;
+    let kind = RecordKind::named(&name).ok_or_else(|| unknown("record", &name))?;
     Ok(Place { kind, id: row.try_get("", "id")?, charge: row.try_get("", "charge")? })
 }
 
 fn record(row: &QueryResult) -> Result<Record, AppError> {
     let (currency, outcome): (String, String) = (row.try_get("", "currency")?, row.try_get("", "outcome")?);
-    Ok(Record {
-        place: place(row)?,
-        amount: money(&currency, row.try_get("", "amount")?)?,
-        outcome: DisputeState::ALL.into_iter().find(|state| state.name() == outcome),
-    })
+    Ok(Record { place: place(row)?, amount: money(&currency, row.try_get("", "amount")?)?, outcome: DisputeState::named(&outcome) })
 }
 
 /// Values and places of a statement: the tenant, then the ids.

@@ -39,7 +39,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn refund(row: Model) -> Result<Refund, AppError> {
-    let state = RefundState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = RefundState::named(&row.state);
     Ok(Refund {
         id: Id::from_uuid(row.id),
         step: row.step_id,

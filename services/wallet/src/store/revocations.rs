@@ -37,8 +37,8 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn revocation(row: Model) -> Result<Revocation, AppError> {
-    let state = RevocationState::ALL.into_iter().find(|state| state.name() == row.state);
-    let cause = Cause::ALL.into_iter().find(|cause| cause.name() == row.cause);
+    let state = RevocationState::named(&row.state);
+    let cause = Cause::named(&row.cause);
     Ok(Revocation {
         id: Id::from_uuid(row.id),
         wallet: Id::from_uuid(row.wallet_id),

@@ -33,8 +33,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn setup(row: Model) -> Result<MethodSetup, AppError> {
-    let states = [SetupState::Created, SetupState::Pending, SetupState::Active, SetupState::Failed, SetupState::Expired];
-    let state = states.into_iter().find(|state| state.name() == row.state);
+    let state = SetupState::named(&row.state);
     Ok(MethodSetup {
         id: Id::from_uuid(row.id),
         customer: Id::from_uuid(row.customer_id),

@@ -33,7 +33,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn refund(row: Model) -> Result<TopUpRefund, AppError> {
-    let state = TopUpRefundState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = TopUpRefundState::named(&row.state);
     Ok(TopUpRefund {
         id: Id::from_uuid(row.id),
         top_up: Id::from_uuid(row.top_up_id),

@@ -65,8 +65,7 @@ fn source_name(source: Source) -> &'static str {
 }
 
 fn top_up(row: Model) -> Result<TopUp, AppError> {
-    let states = [TopUpState::Processing, TopUpState::Succeeded, TopUpState::Failed, TopUpState::RequiresAction, TopUpState::ChargedBack];
-    let state = states.into_iter().find(|state| state.name() == row.state);
+    let state = TopUpState::named(&row.state);
     let source = [Source::Customer, Source::AutoRecharge].into_iter().find(|source| source_name(*source) == row.source);
     Ok(TopUp {
         id: Id::from_uuid(row.id),

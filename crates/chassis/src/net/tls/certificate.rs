@@ -24,16 +24,9 @@ pub enum Purpose {
     Door,
 }
 
-impl Purpose {
+payterms_kernel::names! {
     /// Its name as a label of metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Part => "part",
-            Self::Authority => "authority",
-            Self::Door => "door",
-        }
-    }
+    Purpose { Part = "part", Authority = "authority", Door = "door" }
 }
 
 /// A certificate.

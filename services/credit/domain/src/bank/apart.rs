@@ -45,32 +45,17 @@ pub enum ApartRule {
     CashRoundTrip,
 }
 
-impl ApartRule {
-    /// All rules, in the order in which they are tried.
-    pub const ALL: [Self; 8] = [
-        Self::SuspectedDuplicate,
-        Self::ReturnedPayment,
-        Self::ReturnedDeposit,
-        Self::LoanPaidOut,
-        Self::OwnTransfer,
-        Self::OwnName,
-        Self::Refund,
-        Self::CashRoundTrip,
-    ];
-
+payterms_kernel::names! {
     /// The name of the rule, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SuspectedDuplicate => "SUSPECTED_DUPLICATE",
-            Self::ReturnedPayment => "RETURNED_PAYMENT",
-            Self::ReturnedDeposit => "RETURNED_DEPOSIT",
-            Self::LoanPaidOut => "LOAN_PAID_OUT",
-            Self::OwnTransfer => "OWN_TRANSFER",
-            Self::OwnName => "OWN_NAME",
-            Self::Refund => "REFUND",
-            Self::CashRoundTrip => "CASH_ROUND_TRIP",
-        }
+    ApartRule {
+        SuspectedDuplicate = "SUSPECTED_DUPLICATE",
+        ReturnedPayment = "RETURNED_PAYMENT",
+        ReturnedDeposit = "RETURNED_DEPOSIT",
+        LoanPaidOut = "LOAN_PAID_OUT",
+        OwnTransfer = "OWN_TRANSFER",
+        OwnName = "OWN_NAME",
+        Refund = "REFUND",
+        CashRoundTrip = "CASH_ROUND_TRIP",
     }
 }
 

@@ -22,19 +22,9 @@ pub enum Automation {
     Reference,
 }
 
-impl Automation {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Off, Self::ReferenceAndAmount, Self::Reference];
-
+payterms_kernel::names! {
     /// The name, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Off => "OFF",
-            Self::ReferenceAndAmount => "REFERENCE_AND_AMOUNT",
-            Self::Reference => "REFERENCE",
-        }
-    }
+    Automation { Off = "OFF", ReferenceAndAmount = "REFERENCE_AND_AMOUNT", Reference = "REFERENCE" }
 }
 
 /// What a line says, and what is known about its payer.

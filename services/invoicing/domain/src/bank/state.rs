@@ -21,34 +21,21 @@ pub enum LineState {
     Returned,
 }
 
-impl LineState {
-    /// All states.
-    pub const ALL: [Self; 8] = [
-        Self::Unmatched,
-        Self::Suggested,
-        Self::SuspectedDuplicate,
-        Self::Matched,
-        Self::Unmatching,
-        Self::Dismissed,
-        Self::Split,
-        Self::Returned,
-    ];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unmatched => "UNMATCHED",
-            Self::Suggested => "SUGGESTED",
-            Self::SuspectedDuplicate => "SUSPECTED_DUPLICATE",
-            Self::Matched => "MATCHED",
-            Self::Unmatching => "UNMATCHING",
-            Self::Dismissed => "DISMISSED",
-            Self::Split => "SPLIT",
-            Self::Returned => "RETURNED",
-        }
+    LineState {
+        Unmatched = "UNMATCHED",
+        Suggested = "SUGGESTED",
+        SuspectedDuplicate = "SUSPECTED_DUPLICATE",
+        Matched = "MATCHED",
+        Unmatching = "UNMATCHING",
+        Dismissed = "DISMISSED",
+        Split = "SPLIT",
+        Returned = "RETURNED",
     }
+}
 
+impl LineState {
     /// The verbs that a person has in this state.
     pub(super) fn allowed(self) -> &'static [&'static str] {
         match self {
@@ -92,42 +79,22 @@ pub enum SuggestReason {
     TransferRefundReturned,
 }
 
-impl SuggestReason {
-    /// All reasons.
-    pub const ALL: [Self; 13] = [
-        Self::InvoiceNotOpen,
-        Self::SeveralCustomers,
-        Self::OtherPayer,
-        Self::AmountAboveNamed,
-        Self::AmountDiffers,
-        Self::AutomationOff,
-        Self::TopUpAmongOthers,
-        Self::StatedAmount,
-        Self::PartsDiffer,
-        Self::OriginalUnknown,
-        Self::SeveralOriginals,
-        Self::OriginalNotReturnable,
-        Self::TransferRefundReturned,
-    ];
-
+payterms_kernel::names! {
     /// The name of the reason, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::InvoiceNotOpen => "INVOICE_NOT_OPEN",
-            Self::SeveralCustomers => "SEVERAL_CUSTOMERS",
-            Self::OtherPayer => "OTHER_PAYER",
-            Self::AmountAboveNamed => "AMOUNT_ABOVE_NAMED",
-            Self::AmountDiffers => "AMOUNT_DIFFERS",
-            Self::AutomationOff => "AUTOMATION_OFF",
-            Self::TopUpAmongOthers => "TOP_UP_AMONG_OTHERS",
-            Self::StatedAmount => "STATED_AMOUNT",
-            Self::PartsDiffer => "PARTS_DIFFER",
-            Self::OriginalUnknown => "ORIGINAL_UNKNOWN",
-            Self::SeveralOriginals => "SEVERAL_ORIGINALS",
-            Self::OriginalNotReturnable => "ORIGINAL_NOT_RETURNABLE",
-            Self::TransferRefundReturned => "TRANSFER_REFUND_RETURNED",
-        }
+    SuggestReason {
+        InvoiceNotOpen = "INVOICE_NOT_OPEN",
+        SeveralCustomers = "SEVERAL_CUSTOMERS",
+        OtherPayer = "OTHER_PAYER",
+        AmountAboveNamed = "AMOUNT_ABOVE_NAMED",
+        AmountDiffers = "AMOUNT_DIFFERS",
+        AutomationOff = "AUTOMATION_OFF",
+        TopUpAmongOthers = "TOP_UP_AMONG_OTHERS",
+        StatedAmount = "STATED_AMOUNT",
+        PartsDiffer = "PARTS_DIFFER",
+        OriginalUnknown = "ORIGINAL_UNKNOWN",
+        SeveralOriginals = "SEVERAL_ORIGINALS",
+        OriginalNotReturnable = "ORIGINAL_NOT_RETURNABLE",
+        TransferRefundReturned = "TRANSFER_REFUND_RETURNED",
     }
 }
 
@@ -148,20 +115,14 @@ pub enum Dismissal {
     Other,
 }
 
-impl Dismissal {
-    /// All reasons.
-    pub const ALL: [Self; 6] = [Self::Interest, Self::OwnMoney, Self::NotOurs, Self::Duplicate, Self::RefundReceived, Self::Other];
-
+payterms_kernel::names! {
     /// The name of the reason, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Interest => "INTEREST",
-            Self::OwnMoney => "OWN_MONEY",
-            Self::NotOurs => "NOT_OURS",
-            Self::Duplicate => "DUPLICATE",
-            Self::RefundReceived => "REFUND_RECEIVED",
-            Self::Other => "OTHER",
-        }
+    Dismissal {
+        Interest = "INTEREST",
+        OwnMoney = "OWN_MONEY",
+        NotOurs = "NOT_OURS",
+        Duplicate = "DUPLICATE",
+        RefundReceived = "REFUND_RECEIVED",
+        Other = "OTHER",
     }
 }

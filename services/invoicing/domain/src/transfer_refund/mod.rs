@@ -29,18 +29,9 @@ pub enum Credit {
     TopUp,
 }
 
-impl Credit {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Surplus, Self::TopUp];
-
+payterms_kernel::names! {
     /// The name, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Surplus => "SURPLUS",
-            Self::TopUp => "TOP_UP",
-        }
-    }
+    Credit { Surplus = "SURPLUS", TopUp = "TOP_UP" }
 }
 
 /// An account as it was entered: its HMAC under the tenant's secret, and how it ends.
