@@ -152,7 +152,7 @@ impl Router {
         };
         // It runs in its own task, so that it is not cancelled when its caller goes away: the call counts as under way
         // until the service has finished it.
-        let answer = tokio::spawn(tokio::time::timeout_at(until, answered)).await;
+        let answer = tokio::spawn(tokio::time::timeout_at(until, answered).in_current_span()).await;
         answer.map_err(|_| Box::new(Status::unavailable("the process ends")))?.unwrap_or_else(|_| {
             Err(Box::new(status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "The time is over. Retry with the same request id.")))
         })

@@ -1,21 +1,27 @@
 //! One trace spans gateway, service, outbox, inbox and mail, and arrives at a collector by OTLP; how many begin is an option.
 
-use payterms_proto::wallet::v1::{CreateTopUpRequest, GetBalanceRequest};
+use crate::rig::{BINARY, Rig, Services, until};
+use payterms_proto::{
+    common::v1::ListOpenFlowsRequest,
+    wallet::v1::{CreateTopUpRequest, GetBalanceRequest},
+};
 use payterms_suite::{
     Session,
     client::{amount, request_id},
     shop,
 };
 use payterms_testkit::{
+    certificates::Authority,
     collector::Collector,
     process::{Process, free_address, someone},
+    security::Security,
     world::{customer_of, wallet_of},
 };
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
 };
-use tonic::Request;
+use tonic::{Code, Request};
 
 /// A suite whose spans a collector gets.
 struct Traced {
@@ -100,4 +106,21 @@ async fn metrics_arrive_at_the_collector_at_the_latest_when_the_process_ends() {
     for name in ["rpc.server.call.duration", "db.client.connection.max", "payterms.provider.call.duration"] {
         assert!(metrics.contains(name), "{metrics:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_logged_of_a_service_that_is_away_has_the_trace_of_the_call() {
+    let authority = Authority::new("parts");
+    let json = vec!["--log-format=json".to_owned()];
+    let mut services = Services::secured_with(Rig::start(BINARY, None, &[]).await, Security::of(&authority), json).await;
+    services.stop("wallet");
+    let operator = services.security().someone(&authority, services.at("gateway"), "OPERATOR", None);
+    let (trace, mut request) = ("4b".repeat(16), Request::new(ListOpenFlowsRequest::default()));
+    request.metadata_mut().insert("traceparent", format!("00-{trace}-00f067aa0ba902b7-01").parse().unwrap());
+    assert_eq!(operator.operations("wallet").list_open_flows(request).await.unwrap_err().code(), Code::Unavailable);
+    let says = "a service does not answer";
+    let logged = until(async || Ok(services.logged("gateway")), |logged| logged.contains(says)).await;
+    let line = logged.lines().find(|line| line.contains(says)).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["spans"][0]["trace_id"].as_str(), Some(trace.as_str()), "{line}");
 }

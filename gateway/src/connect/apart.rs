@@ -24,9 +24,11 @@ pub(super) async fn translate<T: Send + 'static>(
     }
     // Held until the work ends, even if its caller has gone.
     let permit = PERMITS.acquire().await;
+    // What it logs is of the call.
+    let span = tracing::Span::current();
     let work = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        translation()
+        span.in_scope(translation)
     });
     work.await.map_err(|_| Box::new(status(Code::Internal, "INTERNAL", "A fault of the suite. Retry with the same request id.")))?
 }

@@ -13,6 +13,7 @@ use payterms_chassis::{AppError, Call};
 use payterms_invoicing_domain::{ApiKey, api_key::ApiKeyState};
 use payterms_proto::invoicing::peers::v1::ResolveApiKeyResponse;
 use subtle::ConstantTimeEq;
+use tracing::Instrument;
 
 /// The least time between two notes of a key's use.
 const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -48,12 +49,13 @@ fn note_use(app: &App, owner: &Owner, own: &ApiKey, now: DateTime<Utc>) {
         return;
     }
     let (app, owner) = (app.clone(), owner.clone());
-    tokio::spawn(async move {
+    let noting = async move {
         if let Err(error) = write_use(&app, &owner, now).await {
             // The next minute brings another one.
             tracing::warn!(%error, "the use of an API key was not noted");
         }
-    });
+    };
+    tokio::spawn(noting.in_current_span());
 }
 
 async fn write_use(app: &App, owner: &Owner, now: DateTime<Utc>) -> Result<(), AppError> {
