@@ -21,6 +21,14 @@ const PLANS: Step = Step {
     tables: &[],
 };
 
+/// Parts of attachments are sealed again when their key is replaced; nothing else of them changes.
+const RESEALED: Step = Step {
+    name: "credit_0025_resealed",
+    postgres: &["DO $$ BEGIN EXECUTE format('GRANT UPDATE (sealed) ON bank_file_parts TO %I', 'payterms_' || current_schema()); END $$"],
+    statements: &[],
+    tables: &[],
+};
+
 impl MigratorTrait for Credit {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Self::steps().into_iter().map(|step| step as Box<dyn MigrationTrait>).collect()
@@ -47,6 +55,7 @@ impl Credit {
             Box::new(system::event_log("credit_0020_events")),
             Box::new(system::webhooks("credit_0023_webhooks")),
             Box::new(crate::external_ids::CREDIT),
+            Box::new(RESEALED),
         ]
     }
 }

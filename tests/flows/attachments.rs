@@ -37,7 +37,7 @@ fn scan(signature: &[u8], size: usize, mark: &str) -> Vec<u8> {
     content
 }
 
-fn pdf(size: usize, mark: &str) -> Vec<u8> {
+pub(crate) fn pdf(size: usize, mark: &str) -> Vec<u8> {
     scan(b"%PDF-1.7\n", size, mark)
 }
 
@@ -51,13 +51,13 @@ fn request(name: &str, content: &[u8]) -> UploadBankStatementRequest {
     }
 }
 
-async fn attach(desk: &Desk, name: &str, content: &[u8]) -> Result<CreditApplication, Status> {
+pub(crate) async fn attach(desk: &Desk, name: &str, content: &[u8]) -> Result<CreditApplication, Status> {
     let request = request(name, content);
     Ok(desk.admin.applications().upload_bank_statement(request).await?.into_inner().credit_application.unwrap())
 }
 
 /// What the file is, and its bytes put together.
-async fn download(who: &Session, name: &str, sha256: &str) -> Result<(BankFile, Vec<u8>), Status> {
+pub(crate) async fn download(who: &Session, name: &str, sha256: &str) -> Result<(BankFile, Vec<u8>), Status> {
     let request = DownloadBankFileRequest { name: name.to_owned(), sha256: sha256.to_owned() };
     let mut parts = who.applications().download_bank_file(request).await?.into_inner();
     let (mut file, mut content) = (None, Vec::new());

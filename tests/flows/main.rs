@@ -137,6 +137,7 @@ mod sandbox;
 mod schemas;
 mod scripts;
 mod scripts_of_credit;
+mod sealed;
 mod second_call;
 mod secrets;
 mod sentences;

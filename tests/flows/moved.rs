@@ -84,6 +84,8 @@ async fn suspend(world: &World, refused: GrantCreditRequest) {
     let refused = until(async || Ok(world.someone("STAFF", None).lots().grant_credit(refused.clone()).await.err()), Option::is_some).await;
     assert_eq!(reason(&refused.unwrap()), "TENANT_SUSPENDED");
     is_clean(world).await;
+    let (code, out, err) = payterms(world, &["webhooks", "--tenant", "acme"]).await;
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "No webhook waits.\n", ""));
 }
 
 async fn is_clean(world: &World) {

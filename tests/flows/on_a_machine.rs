@@ -44,6 +44,16 @@ shown() { openssl s_client -connect "$NAME:$PORT" </dev/null 2>/dev/null | opens
 soon shown
 operate health"#;
 
+/// Something that is sealed, before the page's block about keys runs once more.
+const SEALED: &str = r#"call "$(token --role ADMIN --tenant acme)" invoicing.v1.WebhookEndpointService/CreateWebhookEndpoint '{ "requestId": "'"$(id)"'",
+  "parent": "tenants/acme", "webhookEndpoint": { "url": "https://hook.acme.example/" } }'
+before=$(sudo "$BIN/payterms" keys list --keys "$P/keys" seal webhooks | awk '{ print $2 }')"#;
+/// All that is sealed is so with other keys than before.
+const RESEALED: &str = r#"operate sealed | grep -q 'invoicing.*webhook_endpoints.*all tenants.*seals'
+[ "$(operate sealed | grep -cF "$before")" = 0 ]
+[ "$(sudo "$BIN/payterms" keys list --keys "$P/keys" seal webhooks | grep -c ,)" = 0 ]
+[ "$(stat -c %a "$P/keys/webhooks.key")" = 600 ]"#;
+
 pub(crate) fn program(folder: &Path, name: &str, shell: &str) {
     fs::create_dir_all(folder).unwrap();
     let file = folder.join(name);
@@ -82,7 +92,8 @@ async fn the_page_leads_from_a_checkout_to_a_verified_suite() {
     let mut script = "exec 2>&1\nset -eu\ntrap 'kill $(cat \"$UNITS\"/*.pid)' EXIT\n".to_owned();
     let started = page.iter().position(|block| block.shell.contains("systemctl enable")).unwrap();
     let again = page[..=started].iter().map(|block| block.shell.as_str());
-    for block in page.iter().map(|block| block.shell.as_str()).chain(again).chain([RENEWED]) {
+    let sealed = page.iter().find(|block| block.shell.contains("operate reseal")).unwrap().shell.as_str();
+    for block in page.iter().map(|block| block.shell.as_str()).chain(again).chain([RENEWED, SEALED, sealed, RESEALED]) {
         writeln!(script, "{block}\necho '{END}'").unwrap();
     }
     // Fifteen ports in a row, below those that other tests take.

@@ -1,7 +1,7 @@
 //! Webhooks as a receiver gets them: signed, again and again until it answers, in order for each resource, and never to where they
 //! may not go.
 
-use crate::{invariants, mails::mails_of, wallets::grant};
+use crate::{invariants, mails::mails_of, verify::payterms, wallets::grant};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
 use payterms_proto::{
@@ -29,6 +29,7 @@ on_both!(
     events_of_all_services_arrive_signed_and_come_to_the_balances,
     an_endpoint_is_kept_by_its_tenant,
     secrets_change_without_a_gap,
+    what_waits_for_an_endpoint_is_listed,
     an_endpoint_is_enabled_and_tested,
     what_fails_is_sent_again_and_holds_up_nobody,
     an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_a_mail,
@@ -60,7 +61,7 @@ pub(crate) async fn known_everywhere(world: &World, endpoint: &str) {
 }
 
 /// The names in the header of signatures that a secret has made.
-fn signs(secret: &str, request: &Received) -> bool {
+pub(crate) fn signs(secret: &str, request: &Received) -> bool {
     let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
     let content = format!("{}.{}.{}", request.header("webhook-id"), request.header("webhook-timestamp"), request.body);
@@ -250,6 +251,38 @@ pub(crate) async fn secrets_change_without_a_gap(world: &World) {
     assert_eq!(revoked.webhook_endpoint.unwrap().old_secret_expire_time, None);
     let newest = next().await;
     assert!(signs(&revoked.secret, &newest) && !signs(&rotated.secret, &newest) && !signs(&old, &newest), "{newest:?}");
+}
+
+async fn what_waits_for_an_endpoint_is_listed(world: &World) {
+    world.tenant("acme").await;
+    world.tenant("other").await;
+    let (receiver, admin) = (Receiver::start().await, world.someone("ADMIN", None));
+    receiver.behave("/fails", Behaviour::Status(503));
+    let name = created(world, &receiver.url("/fails"), &["payterms.invoicing.v1.CustomerChanged"]).await.webhook_endpoint.unwrap().name;
+    world.customer("acme", "AU").await;
+    world.customer("acme", "AU").await;
+    let listed = async |tenant: &str| {
+        let (code, out, err) = payterms(world, &["webhooks", "--tenant", tenant, "--output", "json"]).await;
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        Ok(serde_json::from_str::<serde_json::Value>(&out).unwrap()["waitingWebhooks"].as_array().unwrap().clone())
+    };
+    let waits = |all: &Vec<serde_json::Value>| all.iter().any(|own| own["waitingCount"] == 2);
+    let waiting = until(async || listed("acme").await, waits).await;
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    assert_eq!(
+        (&waiting[0]["service"], &waiting[0]["webhookEndpoint"], &waiting[0]["enabled"]),
+        (&"invoicing".into(), &name.as_str().into(), &true.into())
+    );
+    assert!(waiting[0]["oldestTime"].is_string(), "{waiting:?}");
+    assert!(listed("other").await.unwrap().is_empty());
+    let disable = DisableWebhookEndpointRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
+    admin.webhook_endpoints().disable_webhook_endpoint(disable).await.unwrap();
+    let (_, out, _) = payterms(world, &["webhooks"]).await;
+    assert!(out.contains("disabled") && out.contains(&name), "{out}");
+    let delete = DeleteWebhookEndpointRequest { request_id: request_id(), name, ..Default::default() };
+    admin.webhook_endpoints().delete_webhook_endpoint(delete).await.unwrap();
+    until(async || listed("acme").await, Vec::is_empty).await;
+    assert_eq!(payterms(world, &["webhooks"]).await.1, "No webhook waits.\n");
 }
 
 async fn what_fails_is_sent_again_and_holds_up_nobody(world: &World) {

@@ -2,10 +2,12 @@
 //! service implements [`Service`] and gets all of it.
 
 mod check;
+mod parts;
 mod tasks;
 
 pub use crate::signals::stop_on_signal;
 pub use check::{check, check_peers};
+pub use parts::{Parts, Runtime};
 
 use crate::{
     bus::{
@@ -13,18 +15,14 @@ use crate::{
         checks::Checks,
         copies::Copies,
         event_log::EventLog,
-        inbox::{Consumers, Inbox},
+        inbox::Inbox,
         nats::{NatsBus, Subscriber},
         operations::Operations,
         outbox::Outbox,
         peers::Peers,
-        public_events::Hides,
-        relay,
-        rules::{self, Rule},
+        relay, rules,
         run_due::RunDue,
-        samples::{Figure, Sampler},
-        shared::Shared,
-        snapshots::Snapshots,
+        samples::Sampler,
         versions::Versions,
     },
     config::{self, CommonOptions, WebhookOptions},
@@ -36,13 +34,13 @@ use crate::{
         listeners::{Listeners, serve_probes},
         reflection, scraped, serve,
     },
-    flow::{Drivers, Flows, Leases, background::Background, jobs::Jobs},
+    flow::{Flows, Leases, background::Background},
     kill,
     net::{Network, broker::BrokerOptions, pool::pools},
     production::Objections,
     telemetry::{Telemetry, metrics},
     webhooks::{
-        OnFailure, Webhooks,
+        Webhooks,
         deliver::Delivery,
         log::WebhookLog,
         targets::{self as webhook_targets, FAILURE},
@@ -76,7 +74,6 @@ use std::{
 use tasks::Tasks;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 
 /// Calls under way at once. More are refused: a queue would only let them all miss their deadlines.
 const MAX_CALLS: usize = 2_048;
@@ -101,48 +98,6 @@ pub trait Service: Send + 'static {
 
     /// Builds the service's parts.
     fn build(runtime: Runtime, options: Self::Options) -> impl Future<Output = Result<Parts, String>> + Send;
-}
-
-/// The means that the chassis gives to a service.
-#[derive(Debug, Clone)]
-pub struct Runtime {
-    /// The service's database.
-    pub db: Db,
-    /// The services that it may call.
-    pub peers: Peers,
-    /// Its flows.
-    pub flows: Flows,
-    /// Signs the page tokens of its lists.
-    pub pages: PageSigner,
-    /// Where webhooks may go, and what seals their secrets.
-    pub webhooks: Webhooks,
-    /// Cancelled when the process is to stop.
-    pub stop: CancellationToken,
-}
-
-/// The parts that a service gives to the chassis.
-#[derive(Default)]
-pub struct Parts {
-    /// Its gRPC services.
-    pub routes: Routes,
-    /// Its jobs.
-    pub jobs: Jobs,
-    /// The handlers of the events that it subscribes to.
-    pub consumers: Consumers,
-    /// The drivers of its flows.
-    pub drivers: Drivers,
-    /// Publishes the present state of its aggregates again.
-    pub snapshots: Snapshots,
-    /// The sums that it shows in metrics.
-    pub figures: &'static [Figure],
-    /// What must always hold in its rows, besides what must in those of every service.
-    pub rules: &'static [Rule],
-    /// The sums that it records and another service as well.
-    pub shared: &'static [Shared],
-    /// Whether a tenant hides some of its resources from its customers; none: it cannot.
-    pub hides: Option<Hides>,
-    /// What it does where webhook endpoints are its own and one has failed; none: it tells the service whose they are.
-    pub webhook_failed: Option<OnFailure>,
 }
 
 /// A running service. It ends when its stop token is cancelled.
@@ -237,8 +192,17 @@ pub async fn start<S: Service>(
     let webhook_pages = pages.clone();
     let subscriber = network.broker.clone().filter(|_| !sources.is_empty());
     let subscriber = subscriber.map(|broker| Subscriber::new(broker, inbox.clone(), db.health().clone(), S::NAME, sources));
-    let operations =
-        Operations { db: db.clone(), pages, snapshots: parts.snapshots, inbox: inbox.clone(), flows: flows.clone(), checks, hears };
+    parts.sealed.push(webhook_targets::sealed(webhooks.seal.clone()));
+    let operations = Operations {
+        db: db.clone(),
+        pages,
+        snapshots: parts.snapshots,
+        inbox: inbox.clone(),
+        flows: flows.clone(),
+        checks,
+        hears,
+        sealed: parts.sealed.into(),
+    };
     let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone());
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
     let webhook_log = WebhookLog { db: db.clone(), flows: flows.clone(), pages: webhook_pages };

@@ -22,7 +22,9 @@ pub mod webhooks;
 pub mod wire;
 
 pub use boot::{Parts, Runtime, Service};
-pub use bus::{copies, inbox, operations, peer_channel, peers, public_events, relay, rules, run_due, samples, shared, snapshots, steps};
+pub use bus::{
+    copies, inbox, operations, peer_channel, peers, public_events, relay, rules, run_due, samples, sealed, shared, snapshots, steps,
+};
 pub use db::{
     Db, WriteTx, batch, columns, committer, keyset, marks, pool, retry::retry, rows, single_call, sql, table, tenants, transaction, tx,
 };
@@ -37,7 +39,7 @@ pub use wire::{
     error::{self, AppError},
     etag,
     fields::{self, Fields},
-    filter, identity, key_pairs, listing, names, page, render, topology,
+    filter, identity, key_pairs, listing, names, page, render, seal_keys, topology,
 };
 
 /// A call makes many small allocations, which take a quarter of its time with the system's allocator. Huge pages are off: with

@@ -13,7 +13,8 @@ use crate::{
         health::{self, HealthOptions},
         keys::{self, KeyCommand},
         output,
-        queues::{self, DueOptions, FlowOptions},
+        queues::{self, DueOptions, FlowOptions, WebhookOptions as WaitingOptions},
+        sealed::{self, SealedOptions},
         seed::{self, SeedOptions},
         token::{TokenOptions, mint},
         usage::{self, UsageCommand},
@@ -145,6 +146,14 @@ enum Command {
     Usage(UsageCommand),
     Flows(FlowOptions),
     Due(DueOptions),
+    Webhooks(WaitingOptions),
+    /// Counts sealed values, such as secrets of webhooks, by the keys that they are sealed with. Exit code 3: some are sealed with another
+    /// key than the one that seals now.
+    #[command(after_help = "Example: payterms sealed --output json")]
+    Sealed(SealedOptions),
+    /// Seals values again with the key that seals now, and counts them as `sealed` does. It can be interrupted and repeated at any time.
+    #[command(after_help = "Example: payterms reseal")]
+    Reseal(SealedOptions),
     /// Lets the time of a sandbox tenant pass.
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -217,6 +226,9 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
         Some(Command::Usage(command)) => Box::pin(usage::run(command, data)).await,
         Some(Command::Flows(flows)) => queues::run_flows(flows, data).await,
         Some(Command::Due(due)) => queues::run_due(due, data).await,
+        Some(Command::Webhooks(webhooks)) => queues::run_webhooks(webhooks, data).await,
+        Some(Command::Sealed(sealed)) => sealed::run_sealed(sealed, data).await,
+        Some(Command::Reseal(sealed)) => sealed::run_reseal(sealed, data).await,
         Some(Command::Clock(command)) => clock::run(command, data).await,
         Some(Command::Config(command)) => return Box::pin(config_check::run(command)).await,
         Some(Command::Health(health)) => Box::pin(health::run(health, data)).await,

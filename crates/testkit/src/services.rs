@@ -13,6 +13,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 /// The services; the gateway is beside them.
 const SERVICES: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];
 const GATEWAY: &str = "gateway";
+/// The variable that names the program of second replicas: that of another version, to see two of them side by side on one schema.
+const OTHER_BINARY: &str = "TEST_OTHER_BINARY";
 
 /// The suite as a process for each service, beside the simulator, after one as a whole has prepared.
 #[derive(Debug)]
@@ -118,7 +120,8 @@ impl Services {
         }
         let log = self.security.is_some().then(|| self.log_of(&format!("{name}-2")));
         let settings = (arguments.as_slice(), self.environment.as_slice());
-        let process = Process::logged_service(&self.rig.binary, name, self.other_at(name), settings, log.as_deref()).await;
+        let binary = std::env::var(OTHER_BINARY).unwrap_or_else(|_| self.rig.binary.clone());
+        let process = Process::logged_service(&binary, name, self.other_at(name), settings, log.as_deref()).await;
         self.others.insert(name, process);
     }
 

@@ -46,7 +46,7 @@ pub struct Options {
     /// File with what Plaid knows us by: client id and secret, a line each.
     #[arg(long, env = "PAYTERMS_PLAID_CREDENTIALS", default_value = "keys/plaid.credentials")]
     pub plaid_credentials: PathBuf,
-    /// File of 32 bytes that what opens bank accounts, and what applicants attach, is sealed with. Without it attachments are
+    /// File of a key of 32 bytes, or several, that what opens bank accounts, and what applicants attach, is sealed with. Without it attachments are
     /// refused, and no provider of bank data can be connected.
     #[arg(long, env = "PAYTERMS_SEAL_KEY", default_value = "keys/seal.key")]
     pub seal_key: PathBuf,
@@ -75,7 +75,7 @@ pub struct Credit;
 
 impl Service for Credit {
     const NAME: &'static str = "credit";
-    const SCHEMA_VERSION: &'static str = "credit_0024_external_ids";
+    const SCHEMA_VERSION: &'static str = "credit_0025_resealed";
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
@@ -97,6 +97,7 @@ impl Service for Credit {
         let seal = seal(&options, provider.is_some())?;
         let purchases = batch::committer(&runtime.db);
         let app = App { purchases, db: runtime.db, pages: runtime.pages, flows: runtime.flows, peers: runtime.peers, provider, seal };
+        let sealed = use_cases::applications::reseal::sealed(app.seal.as_ref());
         let api = api::Api { app: app.clone() };
         let routes = Routes::new(ProgrammeServiceServer::new(api.clone()))
             .add_service(CreditLineServiceServer::new(api.clone()))
@@ -124,6 +125,7 @@ impl Service for Credit {
             figures: store::figures::ALL,
             rules: store::rules::ALL,
             shared: store::shared::ALL,
+            sealed,
             hides: None,
             webhook_failed: None,
         })

@@ -133,6 +133,7 @@ impl Service for Invoicing {
             .add_service(TestClockServiceServer::new(api));
         let drivers = drivers(&app);
         let hides = Some(hides_invoices as Hides);
+        let sealed = vec![webhook_endpoints::secret::sealed(&app)];
         Ok(Parts {
             routes,
             jobs: jobs::all(&app),
@@ -142,6 +143,7 @@ impl Service for Invoicing {
             figures: store::figures::ALL,
             rules: store::rules::ALL,
             shared: store::shared::ALL,
+            sealed,
             hides,
             webhook_failed: Some(webhook_endpoints::fail::disable_failed),
         })

@@ -57,6 +57,7 @@ impl Service for Plans {
             figures: store::figures::ALL,
             rules: store::rules::ALL,
             shared: &[],
+            sealed: Vec::new(),
             hides: None,
             webhook_failed: None,
         })

@@ -37,7 +37,7 @@ use provider::{
 };
 use std::{path::PathBuf, sync::Arc};
 use tonic::service::Routes;
-use use_cases::{batch, charges, payments, reconciliations, setups, top_ups};
+use use_cases::{batch, charges, payments, reconciliations, settings, setups, top_ups};
 
 /// Options of the wallet alone.
 #[derive(Debug, Clone, Default, Args)]
@@ -92,6 +92,7 @@ impl Service for Wallet {
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
         let simulator = simulator(&options)?;
         let batches = batch::committer(&runtime.db);
+        let sealed = vec![settings::reseal_stripe::sealed(runtime.webhooks.seal.clone())];
         let accounts =
             stripe_client(&options)?.zip(runtime.webhooks.seal).map(|(client, seal)| Stripe::new(client, runtime.db.clone(), seal));
         let stripe = accounts.clone().map(|accounts| Arc::new(Measured::new(stripe::NAME, accounts)) as Arc<dyn PaymentProvider>);
@@ -124,6 +125,7 @@ impl Service for Wallet {
             figures: store::figures::ALL,
             rules: store::rules::ALL,
             shared: store::shared::ALL,
+            sealed,
             hides: None,
             webhook_failed: None,
         })

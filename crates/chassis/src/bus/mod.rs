@@ -19,6 +19,7 @@ pub mod relay;
 pub mod rules;
 pub mod run_due;
 pub mod samples;
+pub mod sealed;
 pub mod shared;
 pub mod snapshots;
 pub mod steps;

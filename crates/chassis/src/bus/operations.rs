@@ -1,7 +1,15 @@
 //! The operator's methods in every service: publish snapshots again, look after dead letters, see what waits, check what must hold.
 
 use crate::{
-    bus::{checks::Checks, heads, inbox::Inbox, queues, shared, snapshots::Snapshots},
+    bus::{
+        checks::Checks,
+        heads,
+        inbox::Inbox,
+        queues,
+        sealed::{self, SealedTable},
+        shared,
+        snapshots::Snapshots,
+    },
     db::{
         Db, sql,
         tx::{AggregateVersion, EventKind},
@@ -18,10 +26,12 @@ use crate::{
 };
 use payterms_kernel::{Kind, Refusal};
 use payterms_proto::common::v1::{
-    CheckRequest, CheckResponse, DeadLetter, DismissDeadLetterRequest, DismissDeadLetterResponse, ListAggregateVersionsRequest,
-    ListAggregateVersionsResponse, ListDeadLettersRequest, ListDeadLettersResponse, ListDueJobsRequest, ListDueJobsResponse,
-    ListOpenFlowsRequest, ListOpenFlowsResponse, ListSharedAmountsRequest, ListSharedAmountsResponse, RepublishRequest, RepublishResponse,
-    RetryDeadLetterRequest, RetryDeadLetterResponse, operations_service_server::OperationsService,
+    CheckRequest, CheckResponse, CountSealedValuesRequest, CountSealedValuesResponse, DeadLetter, DismissDeadLetterRequest,
+    DismissDeadLetterResponse, ListAggregateVersionsRequest, ListAggregateVersionsResponse, ListDeadLettersRequest,
+    ListDeadLettersResponse, ListDueJobsRequest, ListDueJobsResponse, ListOpenFlowsRequest, ListOpenFlowsResponse,
+    ListSharedAmountsRequest, ListSharedAmountsResponse, ListWaitingWebhooksRequest, ListWaitingWebhooksResponse, RepublishRequest,
+    RepublishResponse, ResealValuesRequest, ResealValuesResponse, RetryDeadLetterRequest, RetryDeadLetterResponse,
+    operations_service_server::OperationsService,
 };
 use prost::Message;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
@@ -43,6 +53,8 @@ pub struct Operations {
     pub(crate) checks: Checks,
     /// The types of aggregate of other services whose events it applies, by service.
     pub(crate) hears: Arc<BTreeMap<String, Vec<String>>>,
+    /// Its tables with sealed values.
+    pub(crate) sealed: Arc<[SealedTable]>,
 }
 
 impl Operations {
@@ -221,6 +233,33 @@ impl OperationsService for Operations {
         let page = Page::parse(&mut fields, &message.overdue.to_string(), message.page_size, &message.page_token);
         fields.finish()?;
         handler::read(queues::due(&self.db, &self.pages, &page, message.overdue)).await
+    }
+
+    async fn list_waiting_webhooks(
+        &self,
+        request: Request<ListWaitingWebhooksRequest>,
+    ) -> Result<Response<ListWaitingWebhooksResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let tenant = (!message.parent.is_empty()).then(|| fields.name("parent", &message.parent, &[]).tenant);
+        let page = Page::parse(&mut fields, &message.parent, message.page_size, &message.page_token);
+        fields.finish()?;
+        handler::read(queues::waiting_webhooks(&self.db, (&self.pages, &page), tenant.as_ref())).await
+    }
+
+    async fn count_sealed_values(&self, request: Request<CountSealedValuesRequest>) -> Result<Response<CountSealedValuesResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let tenant = (!message.parent.is_empty()).then(|| fields.name("parent", &message.parent, &[]).tenant);
+        let page = Page::parse(&mut fields, &message.parent, 0, &message.page_token);
+        fields.finish()?;
+        handler::read(sealed::count(&self.db, (&self.pages, &page), (&self.sealed, tenant.as_ref()))).await
+    }
+
+    async fn reseal_values(&self, request: Request<ResealValuesRequest>) -> Result<Response<ResealValuesResponse>, Status> {
+        let (mut fields, message) = Fields::open(request)?;
+        let tenant = fields.name("parent", &message.parent, &[]).tenant;
+        let page = Page::parse(&mut fields, &message.parent, 0, &message.page_token);
+        let call = fields.write(&message.request_id, tenant)?;
+        handler::write(&self.flows, &call, || sealed::reseal(&self.db, &call, (&self.pages, &page), &self.sealed)).await
     }
 
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {

@@ -1,4 +1,4 @@
-//! What waits in a service, for the operator: open flows and due jobs, the oldest first.
+//! What waits in a service, for the operator: open flows and due jobs, the oldest first, and webhooks.
 
 use crate::{
     db::{Db, sql},
@@ -9,12 +9,18 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
-use payterms_proto::common::v1::{DueJob, ListDueJobsResponse, ListOpenFlowsResponse, OpenFlow};
+use payterms_kernel::TenantId;
+use payterms_proto::common::v1::{
+    DueJob, ListDueJobsResponse, ListOpenFlowsResponse, ListWaitingWebhooksResponse, OpenFlow, WaitingWebhooks,
+};
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
 /// Separates the parts of a cursor; no name of a tenant, job or flow has it.
 const BETWEEN: char = '\u{1f}';
+
+/// Deliveries of an endpoint that are counted; what is more is shown as this.
+const MOST: i64 = 10_000;
 
 fn parts(cursor: Option<String>) -> Vec<String> {
     cursor.map(|cursor| cursor.split(BETWEEN).map(str::to_owned).collect()).unwrap_or_default()
@@ -86,4 +92,44 @@ pub(crate) async fn due(db: &Db, pages: &PageSigner, page: &Page, overdue: bool)
         [due.timestamp_micros().to_string(), tenant.clone(), job.job.clone(), job.subject.clone()].join(&BETWEEN.to_string())
     });
     Ok(ListDueJobsResponse { due_jobs: found.into_iter().map(|(_, _, job)| job).collect(), next_page_token })
+}
+
+/// A page of the webhook endpoints for which something waits, of one tenant or of all: deliveries that were made, and events that an
+/// endpoint has not come to yet.
+pub(crate) async fn waiting_webhooks(
+    db: &Db,
+    (pages, page): (&PageSigner, &Page),
+    tenant: Option<&TenantId>,
+) -> Result<ListWaitingWebhooksResponse, AppError> {
+    let after = parts(pages.read(&page.list, &page.token)?);
+    let endpoint: Uuid = part(&after, 1).parse().unwrap_or_default();
+    let limit = i64::try_from(page.reads()).unwrap_or(i64::MAX);
+    let mut values = vec![part(&after, 0).into(), endpoint.into(), limit.into()];
+    let only = if tenant.is_some() { " AND t.tenant = $4" } else { "" };
+    values.extend(tenant.map(|tenant| tenant.as_str().into()));
+    let of_target = "FROM webhook_deliveries d WHERE d.tenant = t.tenant AND d.endpoint_id = t.endpoint_id AND d.state = 'PENDING'";
+    let select = format!(
+        "SELECT * FROM (SELECT t.tenant, t.endpoint_id, CASE WHEN t.enabled AND t.reported < t.generation THEN 1 ELSE 0 END AS served, \
+         (SELECT count(*) FROM (SELECT 1 {of_target} LIMIT {MOST}) waiting) AS many, (SELECT min(d.created_at) {of_target}) AS since, \
+         CASE WHEN t.enabled AND t.reported < t.generation AND EXISTS (SELECT 1 FROM outbox o WHERE o.tenant = t.tenant \
+         AND o.position > t.position) THEN 1 ELSE 0 END AS behind \
+         FROM webhook_targets t WHERE (t.tenant, t.endpoint_id) > ($1, $2){only}) targets WHERE many > 0 OR behind = 1 \
+         ORDER BY tenant, endpoint_id LIMIT $3"
+    );
+    let rows = sql::all(db.system(), &select, values).await?;
+    let waiting = |row: &QueryResult| {
+        let (tenant, endpoint): (String, Uuid) = (row.try_get("", "tenant")?, row.try_get("", "endpoint_id")?);
+        let (many, since): (i64, Option<DateTime<Utc>>) = (row.try_get("", "many")?, row.try_get("", "since")?);
+        let waiting = WaitingWebhooks {
+            webhook_endpoint: format!("tenants/{tenant}/webhookEndpoints/{endpoint}"),
+            waiting_count: i32::try_from(many).unwrap_or(i32::MAX),
+            behind: row.try_get::<i32>("", "behind")? == 1,
+            enabled: row.try_get::<i32>("", "served")? == 1,
+            oldest_time: since.map(timestamp),
+        };
+        Ok::<_, AppError>((tenant, endpoint, waiting))
+    };
+    let mut found = rows.iter().map(waiting).collect::<Result<Vec<_>, _>>()?;
+    let next_page_token = pages.cut(page, &mut found, |(tenant, endpoint, _)| format!("{tenant}{BETWEEN}{endpoint}"));
+    Ok(ListWaitingWebhooksResponse { waiting_webhooks: found.into_iter().map(|(_, _, waiting)| waiting).collect(), next_page_token })
 }

@@ -2,8 +2,12 @@
 //! is published and what is stored here are the same message.
 
 use crate::{
-    bus::{inbox::Consumers, snapshots::States},
-    db::{WriteTx, sql},
+    bus::{
+        inbox::Consumers,
+        sealed::{SealedRow, SealedTable},
+        snapshots::States,
+    },
+    db::{WriteTx, sql, transaction::Transaction},
     seal::Seal,
     webhooks::signature::Secret,
     wire::{error::AppError, names, render::timestamp},
@@ -143,6 +147,29 @@ pub(crate) fn with_consumer(consumers: Consumers) -> Consumers {
         Box::pin(async move { store(tx, &WebhookTargetChanged::decode(event.data.clone())?).await })
     }
     consumers.with::<WebhookTargetChanged>(follow)
+}
+
+/// The sealed secrets of this table. Its rows are copies: what the register's owner seals again arrives as a change of the endpoint.
+pub(crate) fn sealed(seal: Option<Seal>) -> SealedTable {
+    fn list<'a>(
+        conn: &'a Transaction,
+        tenant: &'a TenantId,
+        after: &'a str,
+        limit: i64,
+    ) -> BoxFuture<'a, Result<Vec<SealedRow>, AppError>> {
+        Box::pin(async move {
+            let select =
+                format!("SELECT {COLUMNS} FROM webhook_targets WHERE tenant = $1 AND endpoint_id > $2 ORDER BY endpoint_id LIMIT $3");
+            let values = vec![tenant.as_str().into(), names::uuid(after).unwrap_or_default().into(), limit.into()];
+            let row = |row: &QueryResult| {
+                let own = Target::read(row)?;
+                let values = own.secrets.into_iter().map(|secret| secret.sealed.into()).collect();
+                Ok(SealedRow { key: own.endpoint.to_string(), values })
+            };
+            sql::all(conn, &select, values).await?.iter().map(row).collect()
+        })
+    }
+    SealedTable { name: "webhook_targets", seal, list, reseal: None }
 }
 
 /// The present state of endpoints, for the snapshots of the register's owner.

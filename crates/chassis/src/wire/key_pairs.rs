@@ -42,7 +42,7 @@ pub struct KeyIds {
     pub count: Vec<String>,
 }
 
-fn fault(path: &Path, error: &dyn std::fmt::Display) -> String {
+pub(super) fn fault(path: &Path, error: &dyn std::fmt::Display) -> String {
     format!("{}: {error}", path.display())
 }
 
@@ -201,12 +201,30 @@ fn give_to_owner(file: &fs::File, present: &Path) -> io::Result<()> {
 /// # Errors
 /// A sentence that names the file.
 pub fn replace(path: &Path, text: &str) -> Result<(), String> {
+    replace_with(path, text.as_bytes(), Readers::All)
+}
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Everybody.
+    All,
+    /// Its owner, who stays the same where the file is replaced.
+    OwnerAlone,
+}
+
+/// The same with bytes.
+pub(super) fn replace_with(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fresh = folder.join(format!(".{name}.{:016x}", rand::random::<u64>()));
     let write = || -> io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(&fresh)?;
-        file.write_all(text.as_bytes())?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create_new(true).mode(if readers == Readers::All { 0o644 } else { 0o600 }).open(&fresh)?;
+        file.write_all(bytes)?;
+        if readers == Readers::OwnerAlone && path.exists() {
+            give_to_owner(&file, path)?;
+        }
         file.sync_all()?;
         fs::rename(&fresh, path)
     };
@@ -217,7 +235,7 @@ pub fn replace(path: &Path, text: &str) -> Result<(), String> {
     sync(folder)
 }
 
-fn sync(folder: &Path) -> Result<(), String> {
+pub(super) fn sync(folder: &Path) -> Result<(), String> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| fault(folder, &error))
 }
 

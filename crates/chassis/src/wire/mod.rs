@@ -19,5 +19,6 @@ mod marks;
 pub mod names;
 pub mod page;
 pub mod render;
+pub mod seal_keys;
 pub mod store_error;
 pub mod topology;

@@ -1,11 +1,15 @@
-//! `payterms keys`: makes and replaces the keys that sign tokens, and publishes those that count.
+//! `payterms keys`: makes and replaces the keys that sign tokens and those that values are sealed with, and publishes those of tokens that
+//! count.
 
 use crate::operate::{
     Outcome,
     output::{self, Output},
 };
 use clap::{Args, Subcommand};
-use payterms_chassis::key_pairs::{KeyIds, KeyPair, key_set, replace};
+use payterms_chassis::{
+    key_pairs::{KeyIds, KeyPair, key_set, replace},
+    seal_keys::SealKeys,
+};
 use payterms_gateway::identity::LONGEST_TOKEN_SECONDS;
 use serde_json::json;
 use std::{path::PathBuf, time::Duration};
@@ -13,17 +17,21 @@ use std::{path::PathBuf, time::Duration};
 /// The commands of keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Makes pairs: `NAME.key`, which signs and only its owner may read, and `NAME.pub`. What is there is not touched.
+    /// Makes pairs: `NAME.key`, which signs and only its owner may read, and `NAME.pub`. What is there is not touched. The names `seal` and
+    /// `webhooks` are those of the keys that values are sealed with: they have no `NAME.pub`.
     #[command(after_help = "Example: payterms keys make --keys keys callers")]
     Make(NamedOptions),
     /// Begins to replace a key: makes the next one, and lets both count in `NAME.pub`. The present one still signs. Bring `NAME.pub`, or the
-    /// published set, to all who verify, and then go on with `switch`.
+    /// published set, to all who verify, and then go on with `switch`. The next key of `seal` or `webhooks` opens from now on: bring
+    /// `NAME.key` to all services and restart them first.
     #[command(after_help = "Example: payterms keys rotate --keys keys callers && payterms keys publish --keys keys --to jwks.json callers")]
     Rotate(NamedOptions),
-    /// Lets the next key sign. What the key before it signed still counts.
+    /// Lets the next key sign. What the key before it signed still counts. The next key of `seal` or `webhooks` seals, and the one before
+    /// still opens: bring `NAME.key` to all services, restart them, and go on with `payterms reseal`.
     #[command(after_help = "Example: payterms keys switch --keys keys callers")]
     Switch(NamedOptions),
-    /// Ends the key before: only the one that signs counts. Refused while tokens of the key before may still be used.
+    /// Ends the key before: only the one that signs counts. Refused while tokens of the key before may still be used. Of `seal`
+    /// and `webhooks` only when `payterms sealed` says that nothing is sealed with the key before.
     #[command(after_help = "Example: payterms keys retire --keys keys callers && payterms keys publish --keys keys --to jwks.json callers")]
     Retire(RetireOptions),
     /// Prints which keys sign and count.
@@ -41,7 +49,7 @@ pub struct NamedOptions {
     /// Folder of the keys.
     #[arg(long, env = "PAYTERMS_KEYS", default_value = "keys")]
     pub keys: PathBuf,
-    /// Names of the pairs: that of who signs.
+    /// Names of the pairs: that of who signs; or `seal`, `webhooks`.
     #[arg(required = true)]
     pub names: Vec<String>,
     /// How the answer is printed.
@@ -78,13 +86,13 @@ pub struct PublishOptions {
 #[expect(clippy::redundant_closure_for_method_calls, reason = "a closure takes a pair of any lifetime, the method does not")]
 pub fn run(command: &KeyCommand) -> Result<Outcome, String> {
     match command {
-        KeyCommand::Make(named) => each(named, |pair| pair.make()),
-        KeyCommand::Rotate(named) => each(named, |pair| pair.rotate()),
-        KeyCommand::Switch(named) => each(named, |pair| pair.switch()),
-        KeyCommand::List(named) => each(named, |pair| pair.ids()),
+        KeyCommand::Make(named) => each(named, |pair| pair.make(), SealKeys::make),
+        KeyCommand::Rotate(named) => each(named, |pair| pair.rotate(), SealKeys::rotate),
+        KeyCommand::Switch(named) => each(named, |pair| pair.switch(), SealKeys::switch),
+        KeyCommand::List(named) => each(named, |pair| pair.ids(), SealKeys::ids),
         KeyCommand::Retire(options) => {
             let longest = Duration::from_secs(options.longest_token_seconds.unsigned_abs());
-            each(&options.named, |pair| pair.retire(longest))
+            each(&options.named, |pair| pair.retire(longest), SealKeys::retire)
         }
         KeyCommand::Publish(options) => {
             let names: Vec<_> = options.named.names.iter().map(String::as_str).collect();
@@ -98,11 +106,19 @@ pub fn run(command: &KeyCommand) -> Result<Outcome, String> {
     }
 }
 
-/// Does something to each pair, and prints which keys there are then.
-fn each(named: &NamedOptions, act: impl Fn(&KeyPair<'_>) -> Result<KeyIds, String>) -> Result<Outcome, String> {
+/// Does something to each pair, or file of keys that seal, and prints which keys there are then.
+fn each(
+    named: &NamedOptions,
+    to_pair: impl Fn(&KeyPair<'_>) -> Result<KeyIds, String>,
+    to_file: impl Fn(&SealKeys) -> Result<KeyIds, String>,
+) -> Result<Outcome, String> {
     let mut all = Vec::new();
     for name in &named.names {
-        all.push((name, act(&KeyPair::new(&named.keys, name)?)?));
+        let done = match SealKeys::new(&named.keys, name) {
+            Some(file) => to_file(&file),
+            None => to_pair(&KeyPair::new(&named.keys, name)?),
+        };
+        all.push((name, done?));
     }
     match named.output {
         Output::Json => {
@@ -113,7 +129,7 @@ fn each(named: &NamedOptions, act: impl Fn(&KeyPair<'_>) -> Result<KeyIds, Strin
             let row = |(name, ids): &(&String, KeyIds)| {
                 vec![(*name).clone(), ids.signs.clone(), ids.next.clone().unwrap_or_default(), ids.count.join(", ")]
             };
-            output::print_table(&["name", "signs", "signs next", "count"], all.iter().map(row).collect(), "")?;
+            output::print_table(&["name", "signs or seals", "next", "count or open"], all.iter().map(row).collect(), "")?;
         }
     }
     Ok(Outcome::Well)

@@ -11,6 +11,7 @@ pub mod health;
 pub mod keys;
 pub mod output;
 pub mod queues;
+pub mod sealed;
 pub mod seed;
 mod shared;
 pub mod token;

@@ -1,4 +1,4 @@
-//! `payterms flows` and `payterms due`: what has begun and not closed, and what falls due.
+//! `payterms flows`, `payterms due` and `payterms webhooks`: what has begun and not closed, what falls due, and which webhooks wait.
 
 use crate::operate::{
     Outcome, Service,
@@ -7,7 +7,7 @@ use crate::operate::{
     sentence_of,
 };
 use clap::Args;
-use payterms_proto::common::v1::{DueJob, ListDueJobsRequest, ListOpenFlowsRequest, OpenFlow};
+use payterms_proto::common::v1::{DueJob, ListDueJobsRequest, ListOpenFlowsRequest, ListWaitingWebhooksRequest, OpenFlow, WaitingWebhooks};
 use serde_json::json;
 use std::path::Path;
 
@@ -46,6 +46,27 @@ pub struct DueOptions {
     #[arg(long)]
     pub overdue: bool,
     /// How many of each service at most.
+    #[arg(long, default_value_t = 100)]
+    pub limit: usize,
+}
+
+/// Options of `webhooks`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Lists webhook endpoints for which something waits, with how much, in each service",
+    after_help = "Example: payterms webhooks --tenant acme"
+)]
+pub struct WebhookOptions {
+    /// Where to call, and as whom: role OPERATOR.
+    #[command(flatten)]
+    pub connection: ConnectionOptions,
+    /// Slug of the tenant whose endpoints are listed; all tenants' if not given.
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Service whose webhooks are listed; may be given several times. All if not given.
+    #[arg(long = "service", value_enum)]
+    pub services: Vec<Service>,
+    /// How many endpoints of each service at most.
     #[arg(long, default_value_t = 100)]
     pub limit: usize,
 }
@@ -128,6 +149,48 @@ pub async fn run_due(options: &DueOptions, data: &Path) -> Result<Outcome, Strin
             };
             let rows = found.iter().map(row).collect();
             output::print_table(&["service", "tenant", "due", "job", "subject", "state"], rows, "Nothing falls due.")?;
+        }
+    }
+    Ok(Outcome::Well)
+}
+
+/// The whole of `webhooks`.
+///
+/// # Errors
+/// A sentence that says which call failed.
+pub async fn run_webhooks(options: &WebhookOptions, data: &Path) -> Result<Outcome, String> {
+    let session = options.connection.session(data, "OPERATOR", None)?;
+    let parent = options.tenant.as_ref().map(|slug| format!("tenants/{slug}")).unwrap_or_default();
+    let mut found: Vec<(Service, WaitingWebhooks)> = Vec::new();
+    for service in Service::chosen(&options.services) {
+        let (mut page_token, mut left) = (String::new(), options.limit);
+        while left > 0 {
+            let request = ListWaitingWebhooksRequest { parent: parent.clone(), page_size: PAGE, page_token };
+            let answer = session.operations(service.name()).list_waiting_webhooks(request).await;
+            let answer = answer.map_err(|status| sentence_of(service.name(), &status))?.into_inner();
+            let taken = answer.waiting_webhooks.len().min(left);
+            left -= taken;
+            found.extend(answer.waiting_webhooks.into_iter().take(taken).map(|waiting| (service, waiting)));
+            page_token = answer.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+    }
+    match options.connection.output {
+        Output::Json => {
+            let waiting = found.iter().map(|(service, own)| json_from(service.name(), own)).collect::<Result<Vec<_>, _>>()?;
+            output::print_json(&json!({ "waitingWebhooks": waiting }))?;
+        }
+        Output::Table => {
+            let row = |(service, own): &(Service, WaitingWebhooks)| {
+                let more = if own.behind { "and more to look at" } else { "" };
+                let state = if own.enabled { "enabled" } else { "disabled" };
+                let (many, oldest) = (own.waiting_count.to_string(), instant(own.oldest_time.as_ref()));
+                vec![service.name().to_owned(), plain(&own.webhook_endpoint), many, more.to_owned(), oldest, state.to_owned()]
+            };
+            let head = ["service", "endpoint", "wait", "", "oldest since", "state"];
+            output::print_table(&head, found.iter().map(row).collect(), "No webhook waits.")?;
         }
     }
     Ok(Outcome::Well)

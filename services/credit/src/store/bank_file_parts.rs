@@ -1,9 +1,11 @@
-//! Table `bank_file_parts`: attachments, sealed, in parts of which one at a time is in memory. Rows never change.
+//! Table `bank_file_parts`: attachments, sealed, in parts of which one at a time is in memory. Rows change only when they are sealed with
+//! another key.
 
-use payterms_chassis::{AppError, sql};
+use payterms_chassis::{AppError, seal, sql};
 use payterms_credit_domain::Application;
 use payterms_kernel::{Id, TenantId};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, QueryResult};
+use uuid::Uuid;
 
 /// Inserts a part, counted from 0.
 pub async fn insert<C: ConnectionTrait>(
@@ -26,4 +28,35 @@ pub async fn find<C: ConnectionTrait>(
     let select = "SELECT sealed FROM bank_file_parts WHERE tenant = $1 AND application_id = $2 AND sha256 = $3 AND number = $4";
     let row = sql::one(conn, select, vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into()]).await?;
     Ok(row.map(|row| row.try_get("", "sealed")).transpose()?)
+}
+
+/// The next parts of a tenant after one, with what says their keys.
+pub async fn list_heads<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (application, sha256, number): (Uuid, &str, i64),
+    limit: i64,
+) -> Result<Vec<(Uuid, String, i64, Vec<u8>)>, AppError> {
+    let select = format!(
+        "SELECT application_id, sha256, number, substr(sealed, 1, {}) AS head FROM bank_file_parts \
+         WHERE tenant = $1 AND (application_id, sha256, number) > ($2, $3, $4) ORDER BY application_id, sha256, number LIMIT $5",
+        seal::HEAD
+    );
+    let values = vec![tenant.as_str().into(), application.into(), sha256.into(), number.into(), limit.into()];
+    let part = |row: &QueryResult| {
+        Ok((row.try_get("", "application_id")?, row.try_get("", "sha256")?, row.try_get("", "number")?, row.try_get("", "head")?))
+    };
+    sql::all(conn, &select, values).await?.iter().map(part).collect()
+}
+
+/// Replaces a part by the same one under another seal.
+pub async fn replace<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (id, sha256, number): (Id<Application>, &str, i64),
+    sealed: Vec<u8>,
+) -> Result<(), AppError> {
+    let update = "UPDATE bank_file_parts SET sealed = $5 WHERE tenant = $1 AND application_id = $2 AND sha256 = $3 AND number = $4";
+    sql::exec(conn, update, vec![tenant.as_str().into(), id.uuid().into(), sha256.into(), number.into(), sealed.into()]).await?;
+    Ok(())
 }

@@ -4,6 +4,7 @@ use payterms_chassis::{AppError, columns::unknown, sql};
 use payterms_credit_domain::{Application, BankLink, LinkState};
 use payterms_kernel::{Id, TenantId};
 use sea_orm::{ConnectionTrait, QueryResult};
+use uuid::Uuid;
 
 const COLUMNS: &str = "id, application_id, state, page, url, institution, token, expires_at, created_at";
 
@@ -54,5 +55,29 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &BankLin
         own.created_at.into(),
     ];
     sql::exec(conn, &upsert, values).await?;
+    Ok(())
+}
+
+/// The next links of a tenant after an id that hold something sealed, with it.
+pub async fn list_tokens<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<(Uuid, Vec<u8>)>, AppError> {
+    let select = "SELECT id, token FROM bank_links WHERE tenant = $1 AND id > $2 AND length(token) > 0 ORDER BY id LIMIT $3";
+    let rows = sql::all(conn, select, vec![tenant.as_str().into(), after.into(), limit.into()]).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "id")?, row.try_get("", "token")?))).collect()
+}
+
+/// Replaces what a link holds by the same under another seal, unless it has changed.
+pub async fn replace_token<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (id, before): (Id<BankLink>, &[u8]),
+    token: Vec<u8>,
+) -> Result<(), AppError> {
+    let update = "UPDATE bank_links SET token = $4 WHERE tenant = $1 AND id = $2 AND token = $3";
+    sql::exec(conn, update, vec![tenant.as_str().into(), id.uuid().into(), before.to_vec().into(), token.into()]).await?;
     Ok(())
 }

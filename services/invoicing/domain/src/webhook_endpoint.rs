@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use payterms_kernel::{Id, Refusal};
+use uuid::Uuid;
 
 /// Endpoints of one tenant.
 pub const MOST_ENDPOINTS: usize = 16;
@@ -54,6 +55,8 @@ impl EndpointState {
 pub struct HeldSecret {
     /// The secret, sealed.
     pub sealed: Vec<u8>,
+    /// The id of the request that made it, whose answer shows it.
+    pub made_by: Uuid,
     /// Until when it signs, in the machine's time; none: until it is replaced.
     pub expires_at: Option<DateTime<Utc>>,
 }
@@ -93,8 +96,8 @@ pub struct WebhookEndpoint {
 impl WebhookEndpoint {
     /// A new endpoint, which is delivered to.
     #[must_use]
-    pub fn create(id: Id<Self>, fields: EndpointFields, sealed: Vec<u8>, now: DateTime<Utc>) -> Self {
-        let secrets = vec![HeldSecret { sealed, expires_at: None }];
+    pub fn create(id: Id<Self>, fields: EndpointFields, (sealed, made_by): (Vec<u8>, Uuid), now: DateTime<Utc>) -> Self {
+        let secrets = vec![HeldSecret { sealed, made_by, expires_at: None }];
         Self { id, fields, state: EndpointState::Enabled, generation: 1, secrets, version: 1, created_at: now, updated_at: now }
     }
 
@@ -132,14 +135,20 @@ impl WebhookEndpoint {
 
     /// Signs with another secret from now on. Those so far sign too until `old_until`, and none longer than it would have; `real` is the
     /// machine's time, by which secrets expire.
-    pub fn rotate(&mut self, sealed: Vec<u8>, old_until: DateTime<Utc>, real: DateTime<Utc>, now: DateTime<Utc>) {
+    pub fn rotate(&mut self, (sealed, made_by): (Vec<u8>, Uuid), old_until: DateTime<Utc>, real: DateTime<Utc>, now: DateTime<Utc>) {
         for old in &mut self.secrets {
             old.expires_at = Some(old.expires_at.map_or(old_until, |until| until.min(old_until)));
         }
         self.secrets.retain(|old| old.expires_at.is_some_and(|until| until > real));
-        self.secrets.insert(0, HeldSecret { sealed, expires_at: None });
+        self.secrets.insert(0, HeldSecret { sealed, made_by, expires_at: None });
         self.secrets.truncate(MOST_SECRETS);
         self.touch(now);
+    }
+
+    /// The secret that a request made; none once it signs no more.
+    #[must_use]
+    pub fn secret_of(&self, request: Uuid) -> Option<&HeldSecret> {
+        self.secrets.iter().find(|own| own.made_by == request)
     }
 
     /// Until when a secret that was replaced signs too.
@@ -182,10 +191,11 @@ mod tests {
     use super::{DisabledReason, EndpointFields, EndpointState, MOST_ENDPOINTS, WebhookEndpoint, must_have_room};
     use chrono::{DateTime, TimeDelta};
     use payterms_kernel::Id;
+    use uuid::Uuid;
 
     fn endpoint() -> WebhookEndpoint {
         let fields = EndpointFields { url: "https://example.com".to_owned(), types: Vec::new(), description: String::new() };
-        WebhookEndpoint::create(Id::from_uuid(uuid::Uuid::max()), fields, vec![1], DateTime::UNIX_EPOCH)
+        WebhookEndpoint::create(Id::from_uuid(Uuid::max()), fields, (vec![1], Uuid::nil()), DateTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -204,15 +214,17 @@ mod tests {
     fn old_secrets_sign_until_they_expire_and_never_longer_than_they_would_have() {
         let (mut own, start) = (endpoint(), DateTime::UNIX_EPOCH);
         let hours = |hours| start + TimeDelta::hours(hours);
-        own.rotate(vec![2], hours(24), start, start);
-        own.rotate(vec![3], hours(48), hours(1), hours(1));
+        own.rotate((vec![2], Uuid::from_u128(2)), hours(24), start, start);
+        own.rotate((vec![3], Uuid::from_u128(3)), hours(48), hours(1), hours(1));
         let held: Vec<_> = own.secrets.iter().map(|own| (own.sealed[0], own.expires_at)).collect();
         assert_eq!(held, [(3, None), (2, Some(hours(48))), (1, Some(hours(24)))]);
         assert_eq!((own.old_secret_expires_at(hours(30)), own.old_secret_expires_at(hours(48))), (Some(hours(48)), None));
-        own.rotate(vec![4], hours(30), hours(30), hours(30));
+        assert_eq!(own.secret_of(Uuid::from_u128(2)).unwrap().sealed, [2]);
+        own.rotate((vec![4], Uuid::from_u128(4)), hours(30), hours(30), hours(30));
+        assert_eq!(own.secret_of(Uuid::from_u128(2)), None);
         assert_eq!(own.secrets.len(), 1, "a secret that leaked signs no more");
         for number in 5..20 {
-            own.rotate(vec![number], hours(100), hours(31), hours(31));
+            own.rotate((vec![number], Uuid::from_u128(u128::from(number))), hours(100), hours(31), hours(31));
         }
         assert_eq!((own.secrets.len(), own.secrets[0].sealed[0]), (5, 19));
     }

@@ -32,7 +32,7 @@ impl WebhookEndpointService for Api {
         let (call, fields) = messages::create_webhook_endpoint(request, &self.app.webhooks)?;
         let mut answer = handler::write(&self.app.flows, &call, || create_webhook_endpoint(&self.app, &call, &fields)).await?;
         let own = answer.get_mut();
-        own.secret = reveal(&self.app, &call.tenant, own.webhook_endpoint.as_ref(), &own.secret)?;
+        own.secret = reveal(&self.app, &call, own.webhook_endpoint.as_ref()).await?;
         Ok(answer)
     }
 
@@ -91,7 +91,7 @@ impl WebhookEndpointService for Api {
         let (call, rotation) = messages::rotate_webhook_secret(request)?;
         let mut answer = handler::write(&self.app.flows, &call, || rotate_webhook_secret(&self.app, &call, &rotation)).await?;
         let own = answer.get_mut();
-        own.secret = reveal(&self.app, &call.tenant, own.webhook_endpoint.as_ref(), &own.secret)?;
+        own.secret = reveal(&self.app, &call, own.webhook_endpoint.as_ref()).await?;
         Ok(answer)
     }
 

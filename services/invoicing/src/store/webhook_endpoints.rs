@@ -36,11 +36,11 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Secrets as a column: the instant of expiry in microseconds or `-`, a colon, and base64; apart by blanks.
+/// Secrets as a column: the instant of expiry in microseconds or `-`, base64, and the request that made it, with colons; apart by blanks.
 fn secrets_text(secrets: &[HeldSecret]) -> String {
     let word = |own: &HeldSecret| {
         let until = own.expires_at.map_or_else(|| "-".to_owned(), |until| until.timestamp_micros().to_string());
-        format!("{until}:{}", STANDARD.encode(&own.sealed))
+        format!("{until}:{}:{}", STANDARD.encode(&own.sealed), own.made_by)
     };
     secrets.iter().map(word).collect::<Vec<_>>().join(" ")
 }
@@ -48,12 +48,15 @@ fn secrets_text(secrets: &[HeldSecret]) -> String {
 fn secret(word: &str) -> Result<HeldSecret, AppError> {
     // Not in the error: it is a secret, though sealed.
     let wrong = || unknown("secret", "of a webhook endpoint");
-    let (until, sealed) = word.split_once(':').ok_or_else(wrong)?;
+    let (until, rest) = word.split_once(':').ok_or_else(wrong)?;
+    // One from before this was noted is shown by no answer again.
+    let (sealed, made_by) = rest.split_once(':').unwrap_or((rest, ""));
+    let made_by = made_by.parse().unwrap_or_default();
     let expires_at = match until {
         "-" => None,
         micros => Some(micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or_else(wrong)?),
     };
-    Ok(HeldSecret { sealed: STANDARD.decode(sealed).map_err(|_| wrong())?, expires_at })
+    Ok(HeldSecret { sealed: STANDARD.decode(sealed).map_err(|_| wrong())?, made_by, expires_at })
 }
 
 fn endpoint(row: Model) -> Result<WebhookEndpoint, AppError> {

@@ -44,6 +44,16 @@ impl Sealed {
         Ok(())
     }
 
+    /// Seals a part again. Returns why it does not open, where it does not.
+    pub(super) async fn reseal(&self, tx: &WriteTx, seal: &Seal, part: usize) -> Result<Result<(), String>, AppError> {
+        let tenant = &tx.call().tenant;
+        let Some(sealed) = bank_file_parts::find(tx.conn(), tenant, self.key(part)).await? else { return Ok(Ok(())) };
+        match seal.reseal(self.bound(tenant, part).as_bytes(), &sealed) {
+            Ok(sealed) => bank_file_parts::replace(tx.conn(), tenant, self.key(part), sealed).await.map(Ok),
+            Err(why) => Ok(Err(why)),
+        }
+    }
+
     /// Reads and opens a part.
     pub(super) async fn open<C: ConnectionTrait>(
         &self,

@@ -13,6 +13,7 @@ mod read_accounts;
 pub mod release;
 pub mod replay_decision;
 pub mod request_information;
+pub mod reseal;
 pub mod save;
 pub mod start;
 pub mod submit;

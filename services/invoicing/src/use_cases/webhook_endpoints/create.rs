@@ -2,7 +2,7 @@
 
 use super::{
     save::publish_webhook_endpoint,
-    secret::{key, make, stored},
+    secret::{key, make},
 };
 use crate::{
     app::App,
@@ -17,7 +17,7 @@ use payterms_invoicing_domain::{
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::CreateWebhookEndpointResponse;
 
-/// Adds an endpoint. The answer's secret is sealed still.
+/// Adds an endpoint. The answer's secret is not in it yet.
 ///
 /// # Errors
 /// `WEBHOOKS_OFF`, `TOO_MANY_WEBHOOK_ENDPOINTS`.
@@ -36,8 +36,8 @@ pub async fn create_webhook_endpoint(
     must_have_room(webhook_endpoints::count(tx.conn(), &call.tenant).await?)?;
     let (id, now, real) = (tx.id(), tx.now(), tx.time().real);
     let sealed = make(seal, id)?;
-    let own = WebhookEndpoint::create(id, fields.clone(), sealed.clone(), now);
+    let own = WebhookEndpoint::create(id, fields.clone(), (sealed, call.request_id), now);
     publish_webhook_endpoint(&mut tx, &own).await?;
     let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &own, real));
-    tx.commit(CreateWebhookEndpointResponse { webhook_endpoint, secret: stored(&sealed) }).await
+    tx.commit(CreateWebhookEndpointResponse { webhook_endpoint, secret: String::new() }).await
 }

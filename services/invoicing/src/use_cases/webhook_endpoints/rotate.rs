@@ -2,7 +2,7 @@
 
 use super::{
     save::publish_webhook_endpoint,
-    secret::{key, make, stored},
+    secret::{key, make},
 };
 use crate::{app::App, commands::webhook_endpoints::RotateSecret, messages, store::webhook_endpoints};
 use chrono::TimeDelta;
@@ -10,7 +10,7 @@ use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
 use payterms_proto::invoicing::v1::RotateWebhookSecretResponse;
 
-/// Makes another secret. The answer's is sealed still.
+/// Makes another secret. It is not in the answer yet.
 ///
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `WEBHOOKS_OFF`.
@@ -27,8 +27,8 @@ pub async fn rotate_webhook_secret(
     let sealed = make(key(app)?, own.id)?;
     // By the machine's time, which receivers and deliveries have too.
     let real = tx.time().real;
-    own.rotate(sealed.clone(), real + TimeDelta::hours(i64::from(*old_valid_hours)), real, tx.now());
+    own.rotate((sealed, call.request_id), real + TimeDelta::hours(i64::from(*old_valid_hours)), real, tx.now());
     publish_webhook_endpoint(&mut tx, &own).await?;
     let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &own, real));
-    tx.commit(RotateWebhookSecretResponse { webhook_endpoint, secret: stored(&sealed) }).await
+    tx.commit(RotateWebhookSecretResponse { webhook_endpoint, secret: String::new() }).await
 }

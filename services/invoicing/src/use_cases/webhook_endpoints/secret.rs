@@ -1,16 +1,20 @@
-//! Secrets of webhook endpoints. They are stored sealed only, also in answers that are kept for a repeated request: those hold the
-//! sealed secret, which is opened when the answer goes out.
+//! Secrets of webhook endpoints. They are stored sealed, and with their endpoint alone: the answer of the request that made one is kept for
+//! a repeated request without it, and gets it from the endpoint when it goes out. Once a secret signs no more it is nowhere.
 
-use crate::app::App;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use super::save::publish_webhook_endpoint;
+use crate::{app::App, store::webhook_endpoints};
+use futures::future::BoxFuture;
 use payterms_chassis::{
-    AppError,
+    AppError, Call, WriteTx,
     seal::Seal,
+    sealed::{SealedRow, SealedTable},
+    transaction::Transaction,
     webhooks::{Secret, targets},
 };
 use payterms_invoicing_domain::WebhookEndpoint;
 use payterms_kernel::{Id, Refusal, TenantId};
 use payterms_proto::invoicing::v1 as pb;
+use uuid::Uuid;
 
 /// The key that secrets are sealed with.
 ///
@@ -29,18 +33,52 @@ pub fn make(seal: &Seal, endpoint: Id<WebhookEndpoint>) -> Result<Vec<u8>, AppEr
     seal.seal(endpoint.uuid(), &Secret::make().shown()).map_err(AppError::Fault)
 }
 
-/// A sealed secret in an answer that is stored.
-#[must_use]
-pub fn stored(sealed: &[u8]) -> String {
-    STANDARD.encode(sealed)
-}
-
-/// The secret of a stored answer.
+/// The secret that a request has made, for its answer; empty where it signs no more.
 ///
 /// # Errors
 /// `Fault` if it does not open.
-pub fn reveal(app: &App, tenant: &TenantId, of: Option<&pb::WebhookEndpoint>, stored: &str) -> Result<String, AppError> {
-    let endpoint = targets::id_of(tenant, of.map(|own| own.name.as_str()).unwrap_or_default())?;
-    let sealed = STANDARD.decode(stored).map_err(|_| AppError::Fault("a secret of webhooks is malformed".to_owned()))?;
-    key(app)?.open(endpoint, &sealed).map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))
+pub async fn reveal(app: &App, call: &Call, of: Option<&pb::WebhookEndpoint>) -> Result<String, AppError> {
+    let id = Id::from_uuid(targets::id_of(&call.tenant, of.map(|own| own.name.as_str()).unwrap_or_default())?);
+    let found = webhook_endpoints::find(&app.db.read(&call.tenant).await?, &call.tenant, id).await?;
+    let Some(secret) = found.as_ref().and_then(|own| own.secret_of(call.request_id)) else { return Ok(String::new()) };
+    key(app)?.open(id.uuid(), &secret.sealed).map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))
+}
+
+/// The sealed secrets of endpoints.
+#[must_use]
+pub fn sealed(app: &App) -> SealedTable {
+    SealedTable { name: "webhook_endpoints", seal: app.webhooks.seal.clone(), list: list_sealed, reseal: Some(reseal) }
+}
+
+fn list_sealed<'a>(
+    conn: &'a Transaction,
+    tenant: &'a TenantId,
+    after: &'a str,
+    limit: i64,
+) -> BoxFuture<'a, Result<Vec<SealedRow>, AppError>> {
+    Box::pin(async move {
+        let after: Uuid = after.parse().unwrap_or_default();
+        let found = webhook_endpoints::list(conn, tenant, after, limit.unsigned_abs()).await?;
+        let row = |own: WebhookEndpoint| SealedRow {
+            key: own.id.to_string(),
+            values: own.secrets.into_iter().map(|secret| secret.sealed).collect(),
+        };
+        Ok(found.into_iter().map(row).collect())
+    })
+}
+
+/// Seals the secrets of an endpoint again, and tells the services that have copies. What tenants see of it stays.
+fn reseal<'a>(tx: &'a mut WriteTx, seal: &'a Seal, key: &'a str) -> BoxFuture<'a, Result<Result<(), String>, AppError>> {
+    Box::pin(async move {
+        let tenant = tx.call().tenant.clone();
+        let id = Id::from_uuid(key.parse().unwrap_or_default());
+        let Some(mut own) = webhook_endpoints::lock(tx.conn(), &tenant, id).await? else { return Ok(Ok(())) };
+        for secret in &mut own.secrets {
+            match seal.reseal(id.uuid().as_bytes(), &secret.sealed) {
+                Ok(sealed) => secret.sealed = sealed,
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        publish_webhook_endpoint(tx, &own).await.map(Ok)
+    })
 }

@@ -6,6 +6,7 @@ use super::{
     client::{Access, Reply},
     objects::Named,
 };
+use payterms_chassis::seal::Seal;
 use payterms_kernel::TenantId;
 use payterms_wallet_domain::StripeConnection;
 
@@ -16,6 +17,17 @@ pub enum AccountFault {
     Denied,
     /// Stripe does not answer.
     Unknown(Unknown),
+}
+
+/// Seals what a connection holds again, with the key that seals now.
+///
+/// # Errors
+/// A sentence if something of it does not open; then the connection is as it was.
+pub fn reseal(seal: &Seal, tenant: &TenantId, connection: &mut StripeConnection) -> Result<(), String> {
+    let again = |what: &str, sealed: &[u8]| seal.reseal(bound_to(tenant, what).as_bytes(), sealed);
+    let secrets = (again(KEY, &connection.sealed_key)?, again(WEBHOOK_SECRET, &connection.sealed_webhook_secret)?);
+    (connection.sealed_key, connection.sealed_webhook_secret) = secrets;
+    Ok(())
 }
 
 /// What a secret is of, which it is bound to.

@@ -16,7 +16,7 @@ mod refunds;
 mod setups;
 mod signature;
 
-pub use connect::AccountFault;
+pub use connect::{AccountFault, reseal};
 pub use listed::{MayNotRead, Moved, MovedPage};
 
 use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder, SetupOrder, Unknown, Unread};

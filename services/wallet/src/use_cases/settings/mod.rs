@@ -6,6 +6,7 @@ pub mod follow_tenant;
 pub mod follow_zone;
 pub mod limit;
 pub mod read;
+pub mod reseal_stripe;
 pub mod save;
 pub mod turn_off;
 pub mod turn_on;
