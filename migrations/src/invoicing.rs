@@ -64,6 +64,7 @@ impl Invoicing {
             Box::new(register::CALL_LIMITS),
             Box::new(billing::MAIL_TRACES),
             Box::new(billing::CLOSED_ON),
+            Box::new(billing::COLLECTION_WAITS),
         ]
     }
 }

@@ -205,6 +205,20 @@ pub const METHODS_BEFORE: DataStep = DataStep {
     unguarded: &["customers", "collection_methods"],
 };
 
+/// While a dispute has taken the only method, collections wait: statements ask since when and until when.
+pub const COLLECTION_WAITS: Step = Step {
+    name: "invoicing_0035_collection_waits",
+    postgres: &[],
+    statements: &[],
+    tables: &[Table {
+        name: "collection_waits",
+        columns: "tenant text NOT NULL, invoice_id {uuid} NOT NULL, customer_id {uuid} NOT NULL, begun_at {time} NOT NULL, ended_at {time}, \
+                  PRIMARY KEY (tenant, invoice_id, begun_at), FOREIGN KEY (tenant, invoice_id) REFERENCES invoices (tenant, id)",
+        indexes: &["CREATE INDEX collection_waits_of_customer ON collection_waits (tenant, customer_id, begun_at)"],
+        guard: Guard::Tenant,
+    }],
+};
+
 /// Which trace a mail belongs to.
 pub const MAIL_TRACES: Step = Step {
     name: "invoicing_0033_mail_traces",

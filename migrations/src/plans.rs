@@ -36,6 +36,7 @@ impl Plans {
             Box::new(system::event_log("plans_0020_events")),
             Box::new(system::webhooks("plans_0023_webhooks")),
             Box::new(crate::external_ids::PLANS),
+            Box::new(waits::STEP),
         ]
     }
 }
@@ -168,4 +169,21 @@ mod lists {
     ];
 
     pub const STEP: Step = Step { name: "plans_0003_lists", postgres: &[], statements: STATEMENTS, tables: &[] };
+}
+
+/// While a dispute has taken the only method, instalments wait.
+mod waits {
+    use crate::ddl::{Guard, Step, Table};
+
+    pub const STEP: Step = Step {
+        name: "plans_0025_collection_waits",
+        postgres: &[],
+        statements: &[],
+        tables: &[Table {
+            name: "collection_waits",
+            columns: "tenant text NOT NULL, customer_id {uuid} NOT NULL, from_day text NOT NULL, PRIMARY KEY (tenant, customer_id)",
+            indexes: &[],
+            guard: Guard::Tenant,
+        }],
+    };
 }

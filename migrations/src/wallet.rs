@@ -54,6 +54,7 @@ impl Wallet {
             Box::new(crate::external_ids::WALLET),
             Box::new(crate::wallet_stripe::STEP),
             Box::new(crate::wallet_reconciliation::STEP),
+            Box::new(crate::wallet_credit::CEILING_TOLD),
         ]
     }
 }

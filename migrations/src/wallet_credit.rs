@@ -239,3 +239,11 @@ pub const DISPUTED_LOTS: Step = Step {
     statements: &["ALTER TABLE disputes ADD COLUMN lots text NOT NULL DEFAULT '[]'"],
     tables: &[],
 };
+
+/// In which month the customer was told that its ceiling is reached.
+pub const CEILING_TOLD: Step = Step {
+    name: "wallet_0030_ceiling_told",
+    postgres: &[],
+    statements: &["ALTER TABLE auto_recharges ADD COLUMN ceiling_told_until {time}"],
+    tables: &[],
+};

@@ -22,7 +22,12 @@ use payterms_testkit::{World, on_both, reason};
 use prost_types::FieldMask;
 use tonic::{Code, Response, Status};
 
-on_both!(above_the_limit_a_second_person_decides, a_refund_above_the_limit_is_proposed_and_given_back, nobody_decides_their_own);
+on_both!(
+    above_the_limit_a_second_person_decides,
+    a_refund_above_the_limit_is_proposed_and_given_back,
+    nobody_decides_their_own,
+    what_is_approved_says_what_was_written_off,
+);
 
 pub(crate) async fn limited(owner: &Session, units: i64) -> Response<UpdateTenantResponse> {
     let limits = vec![amount("USD", units, 0).unwrap()];
@@ -169,5 +174,29 @@ async fn nobody_decides_their_own(world: &World) {
     let explain = ExplainInvoiceRequest { name: till.invoice.name.clone() };
     let told = till.owner.invoices().explain_invoice(explain).await.unwrap().into_inner();
     assert!(told.facts.iter().chain(&told.next).all(|fact| !fact.sentence.contains("DecideApproval")), "{told:?}");
+    invariants::books_agree(world).await;
+}
+
+/// 100.00 were open when it was proposed; a credit note takes 34.00 off before it is approved.
+async fn what_is_approved_says_what_was_written_off(world: &World) {
+    let till = till(world, 0).await;
+    let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
+    let proposed = propose(&staff, &till.invoice.name).await.unwrap();
+    let note = CreateCreditNoteRequest {
+        request_id: request_id(),
+        parent: till.invoice.name.clone(),
+        amount: amount("USD", 34, 0),
+        explanation: "Goodwill".into(),
+    };
+    till.owner.invoices().create_credit_note(note).await.unwrap();
+    let explain = ExplainInvoiceRequest { name: till.invoice.name.clone() };
+    let facts = staff.invoices().explain_invoice(explain).await.unwrap().into_inner().facts;
+    assert!(facts.iter().any(|fact| fact.sentence.starts_with("A write-off of 66.00 USD is proposed: a second person")), "{facts:?}");
+    let done = decide(&admin, &proposed.name, true).await.unwrap();
+    assert_eq!((done.state(), done.amount.clone()), (State::Approved, amount("USD", 66, 0)));
+    let written_off = read(&till.owner, &till.invoice.name).await.unwrap();
+    assert_eq!((written_off.state(), written_off.written_off), (invoice::State::Uncollectible, amount("USD", 66, 0)));
+    let get = GetApprovalRequest { name: proposed.name };
+    assert_eq!(staff.approvals().get_approval(get).await.unwrap().into_inner().approval.unwrap(), done);
     invariants::books_agree(world).await;
 }

@@ -234,7 +234,7 @@ async fn without_a_method_the_reason_shows(world: &World) {
     let (_, sentence, next) = desk.explained().await.into_iter().find(|(topic, ..)| *topic == Topic::Collection).unwrap();
     assert!(sentence.contains(": no saved payment method can be used.") && next == Some(DUE + DAY), "{sentence}");
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
-    advance(world, DUE + DAY).await;
+    advance(world, DUE + DAY + 2 * 3_600).await;
     assert_eq!(desk.invoice().await.state(), invoice::State::Paid);
     invariants::books_agree(world).await;
 }
@@ -305,7 +305,7 @@ async fn what_a_failed_payment_leaves_open_is_collected_too(world: &World) {
     advance(world, DUE).await;
     assert_eq!(desk.invoice().await.paid, amount("USD", 60, 0));
     assert_eq!(desk.collection().await, (State::Scheduled, 0, Some(DUE + DAY), String::new()));
-    advance(world, DUE + DAY).await;
+    advance(world, DUE + DAY + 2 * 3_600).await;
     assert_eq!((desk.invoice().await.state(), desk.payments().await.len()), (invoice::State::Paid, 3));
     invariants::books_agree(world).await;
 }

@@ -2,29 +2,38 @@
 //! contradict each other.
 
 use crate::{
-    chargebacks::{charges, take_back},
+    chargebacks::{charges, methods, take_back},
     clocks::{advance, start},
-    collections::{DAY, START},
-    disputes::{all_holds, decide, disputed, until_invoice},
+    collections::{DAY, START, desk},
+    disputes::{all_holds, decide, disputed, list, pay_by, until_invoice},
     disputes_of_parts::charge_of,
+    invoices::{draft, issued, line},
     mails::{mails, mails_of, text},
     plans,
     rig::until,
     top_ups::{buy, card},
 };
 use payterms_proto::{
-    invoicing::v1::{MailKind, invoice::State},
+    invoicing::v1::{ExplainInvoiceRequest, MailKind, invoice::State},
     plans::v1::plan::State as PlanState,
     wallet::v1::{
-        AutoRecharge, GetAutoRechargeRequest,
+        AutoRecharge, GetAutoRechargeRequest, LoseDisputeRequest,
         auto_recharge::{State as RechargeState, ThresholdRecharge},
         dispute,
     },
 };
-use payterms_suite::{client::amount, shop as shops};
+use payterms_suite::{
+    client::{amount, request_id},
+    shop as shops,
+};
 use payterms_testkit::{World, on_both};
 
-on_both!(mails_of_a_disputed_instalment_say_its_plan_and_its_day, a_recharge_that_waits_for_a_dispute_is_not_mailed_as_failed);
+on_both!(
+    mails_of_a_disputed_instalment_say_its_plan_and_its_day,
+    a_recharge_that_waits_for_a_dispute_is_not_mailed_as_failed,
+    what_is_lost_by_hand_says_what_another_card_pays,
+    an_explanation_after_a_won_dispute_is_true_of_its_plan,
+);
 
 async fn newest(owner: &payterms_suite::Session, kind: MailKind, count: usize) -> String {
     text(owner, &mails_of(owner, kind, count).await.remove(0)).await
@@ -43,10 +52,8 @@ async fn mails_of_a_disputed_instalment_say_its_plan_and_its_day(world: &World) 
     let opened = newest(&desk.owner, MailKind::DisputeOpened, 1).await;
     assert!(opened.contains(&format!("{of}33.34\u{a0}USD is open again, in its payment plan.\n")), "{opened}");
     let report = newest(&desk.owner, MailKind::DisputeReported, 1).await;
-    let said = format!(
-        "{of}33.34\u{a0}USD is open again, in its payment plan, whose next instalment is due on 31 January 2026.\nPlan: {}",
-        plan.name
-    );
+    // While it is open nobody knows the day of its next instalment.
+    let said = format!("{of}33.34\u{a0}USD is open again, in its payment plan.\nPlan: {}", plan.name);
     assert!(report.contains(&said), "{report}");
     plans::knows(&desk.admin, &plan.name, &plans::usd(100, 0)).await;
     decide(&simulator, &charge, "won").await;
@@ -109,5 +116,77 @@ async fn a_recharge_that_waits_for_a_dispute_is_not_mailed_as_failed(world: &Wor
     let lost = newest(&owner, MailKind::DisputeLost, 1).await;
     assert!(lost.contains("not charged automatically any more, and no other saved payment method can be. You can save one."), "{lost}");
     assert!(mails(&owner, MailKind::RechargeFailed).await.is_empty());
+    all_holds(world).await;
+}
+
+/// Two invoices were paid by the first of two cards, one of which is collected by itself. People record that both disputes are lost.
+async fn what_is_lost_by_hand_says_what_another_card_pays(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    let visa = methods(&desk.admin, &desk.customer).await.remove(0).name;
+    card(world, &desk.admin, &desk.customer, "tok_mastercard").await;
+    let by_hand = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Setup", amount("USD", 60, 0))])).await;
+    for (invoice, units, said) in [
+        (
+            &desk.invoice,
+            "100",
+            [
+                "It is collected on 31 January 2026.",
+                "What is charged automatically is charged to your card ending in 4444. Your card ending in 4242 is not",
+            ],
+        ),
+        (
+            &by_hand,
+            "60",
+            [
+                "Please pay it by 31 January 2026.",
+                "Nothing of that is taken by itself; what else is charged automatically is charged to your card ending in 4444, and no more to your card ending in 4242.",
+            ],
+        ),
+    ] {
+        pay_by(&desk.admin, &desk.customer, invoice, &visa).await;
+        until_invoice(&desk.owner, invoice, |own| own.state() == State::Paid).await;
+        take_back(&world.suite.simulator, &charge_of(&world.suite.simulator, units).await).await;
+        until_invoice(&desk.owner, invoice, |own| own.block.is_some()).await;
+        let open = list(&desk.owner, &desk.customer, "state = OPEN").await.remove(0);
+        let lose =
+            LoseDisputeRequest { request_id: request_id(), name: open.name, explanation: "We sent no proof.".into(), ..Default::default() };
+        desk.owner.disputes().lose_dispute(lose).await.unwrap();
+        until_invoice(&desk.owner, invoice, |own| own.block.is_none()).await;
+        let lost = mails_of(&desk.owner, MailKind::DisputeLost, if units == "100" { 1 } else { 2 }).await.remove(0);
+        let words = text(&desk.owner, &lost).await;
+        assert!(said.iter().all(|part| words.contains(part)) && !words.contains("no other saved payment method"), "{words}");
+        let reports = mails_of(&desk.owner, MailKind::DisputeReported, if units == "100" { 2 } else { 4 }).await.remove(0);
+        let words = text(&desk.owner, &reports).await;
+        assert!(words.contains("A person of yours recorded it, with the note “We sent no proof.”."), "{words}");
+    }
+    // The provider says the same later.
+    for units in ["100", "60"] {
+        decide(&world.suite.simulator, &charge_of(&world.suite.simulator, units).await, "lost").await;
+    }
+    let all = async || Ok(list(&desk.owner, &desk.customer, "").await);
+    until(all, |found| found.iter().all(|own| own.provider_outcome() == dispute::State::Lost)).await;
+    all_holds(world).await;
+}
+
+/// The first instalment was collected, is disputed and won: at once what is explained is true of what is open now.
+async fn an_explanation_after_a_won_dispute_is_true_of_its_plan(world: &World) {
+    let (desk, plan) = plans::proposed(world, Some("tok_visa")).await;
+    plans::approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
+    let simulator = world.suite.simulator.clone();
+    advance(world, plans::MIDNIGHT + 31 * DAY).await;
+    let charge = charges(&simulator).await.remove(0);
+    take_back(&simulator, &charge).await;
+    plans::knows(&desk.admin, &plan.name, &plans::usd(100, 0)).await;
+    decide(&simulator, &charge, "won").await;
+    until_invoice(&desk.owner, &desk.invoice, |own| own.disputed_by.is_empty()).await;
+    let explain = ExplainInvoiceRequest { name: desk.invoice.name.clone() };
+    let told = desk.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    let next = told.next.unwrap_or_default().sentence;
+    assert_eq!(
+        next, "The payment plan's instalment of 33.33 USD is collected from the customer's collection method on 2026-02-28.",
+        "{:?}",
+        told.facts
+    );
+    assert!(told.facts.iter().all(|fact| !fact.sentence.contains("33.34") && !fact.sentence.contains("ispute")), "{:?}", told.facts);
     all_holds(world).await;
 }

@@ -130,7 +130,7 @@ async fn two_services_are_billed_apart_and_nothing_used_is_no_invoice(world: &Wo
     yard.uses(world, "sms", "8", None).await.unwrap();
     advance(world, FEBRUARY - 1).await;
     assert!(yard.invoices().await.is_empty());
-    advance(world, FEBRUARY + 60).await;
+    advance(world, FEBRUARY + 2 * 3_600 + 60).await;
     let mut bills = yard.invoices().await;
     bills.sort_by_key(|bill| bill.total.as_ref().unwrap().units);
     let told: Vec<_> = bills.iter().map(|bill| (bill.metered_service.as_str(), bill.total.clone(), bill.state())).collect();
@@ -236,14 +236,14 @@ pub(crate) async fn a_permanent_failure_suspends_and_payment_restores(world: &Wo
     yard.uses(world, "maps", "40", None).await.unwrap();
     advance(world, FEBRUARY + 6 * DAY).await;
     assert_eq!(yard.state(&service.name).await, State::Active, "a rung of the ladder is left");
-    advance(world, FEBRUARY + 7 * DAY + 60).await;
+    advance(world, FEBRUARY + 7 * DAY + 2 * 3_600 + 60).await;
     assert_eq!(yard.state(&service.name).await, State::Overdue);
     mails_of(&yard.owner, MailKind::ServiceOverdue, 1).await;
     yard.uses(world, "maps", "4", None).await.unwrap();
     yard.suspend_after(4).await;
     advance(world, FEBRUARY + 9 * DAY + 120).await;
     assert_eq!(yard.state(&service.name).await, State::Overdue, "the tenant has given more days");
-    advance(world, FEBRUARY + 11 * DAY + 120).await;
+    advance(world, FEBRUARY + 11 * DAY + 2 * 3_600 + 120).await;
     assert_eq!(yard.state(&service.name).await, State::Suspended);
     mails_of(&yard.owner, MailKind::ServiceSuspended, 1).await;
     let refused = yard.uses(world, "maps", "1", None).await.unwrap_err();

@@ -108,13 +108,14 @@ fn dispute_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
 
 fn auto_recharge_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
-        let AutoRechargeChanged { auto_recharge, removed_because, payment_method } = AutoRechargeChanged::decode(event.data.clone())?;
+        let AutoRechargeChanged { auto_recharge, removed_because, payment_method, told_before } =
+            AutoRechargeChanged::decode(event.data.clone())?;
         let recharge = auto_recharge.unwrap_or_default();
         if !removed_because.is_empty() {
             mail_recharge_removed(tx, &recharge, &removed_because).await?;
         }
         // A snapshot repeats what was told before.
-        if recharge.state() == auto_recharge::State::Failed && !event.snapshot {
+        if recharge.state() == auto_recharge::State::Failed && !event.snapshot && !told_before {
             mail_recharge_failed(tx, &recharge, payment_method.as_ref()).await?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     use_cases::{
-        collections::{collect, follow_method},
+        collections::{collect, follow_method, go_on},
         customers::{check_tax_number, resolve_tax},
         disputes::follow,
         mails::{invoice_notices, retry},
@@ -50,8 +50,10 @@ pub fn all(app: &App) -> Jobs {
         follow::JOB => follow::retry_dispute,
         credit::JOB => credit::retry_credit,
         follow_method::JOB => follow_method::collect_from_new_method,
+        go_on::JOB => go_on::go_on_collecting,
     };
     // A method that was chosen before a collection is no reason to try again when that collection fails, so it is looked at first.
+    // The mail of an invoice comes before its collection.
     // Tax numbers are looked up in a lane of their own: VIES may hang and must not delay other jobs.
-    all.first(follow_method::JOB).apart(check_tax_number::JOB)
+    all.first(follow_method::JOB).first(invoice_notices::JOB).apart(check_tax_number::JOB)
 }

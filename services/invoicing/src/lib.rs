@@ -80,7 +80,7 @@ pub struct Invoicing;
 
 impl Service for Invoicing {
     const NAME: &'static str = "invoicing";
-    const SCHEMA_VERSION: &'static str = "invoicing_0034_closed_on";
+    const SCHEMA_VERSION: &'static str = "invoicing_0035_collection_waits";
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {

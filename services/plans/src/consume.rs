@@ -1,6 +1,11 @@
 //! The consumers of other services' events.
 
-use crate::use_cases::plans::{collect::follow_payment, evaluate, follow_invoice::follow_invoice, follow_method::follow_method};
+use crate::use_cases::plans::{
+    collect::follow_payment,
+    evaluate,
+    follow_invoice::follow_invoice,
+    follow_method::{follow_method, follow_waits},
+};
 use futures::future::BoxFuture;
 use payterms_chassis::{AppError, WriteTx, inbox::Consumers, names, zones};
 use payterms_kernel::Id;
@@ -50,11 +55,9 @@ fn payment_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, R
 fn payment_methods_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFuture<'a, Result<(), AppError>> {
     Box::pin(async move {
         let changed = PaymentMethodsChanged::decode(event.data.clone())?;
-        if !changed.collection_method_replaced {
-            return Ok(());
-        }
         let fault = || AppError::Fault(format!("customer {:?}", changed.customer));
-        let customer = names::parse(&changed.customer, &["customers"]).ok_or_else(fault)?;
-        follow_method(tx, Id::from_uuid(customer.id(0))).await
+        let customer = Id::from_uuid(names::parse(&changed.customer, &["customers"]).ok_or_else(fault)?.id(0));
+        follow_waits(tx, customer, &changed).await?;
+        if changed.collection_method_replaced { follow_method(tx, customer).await } else { Ok(()) }
     })
 }

@@ -31,7 +31,7 @@ pub struct Plans;
 
 impl Service for Plans {
     const NAME: &'static str = "plans";
-    const SCHEMA_VERSION: &'static str = "plans_0024_external_ids";
+    const SCHEMA_VERSION: &'static str = "plans_0025_collection_waits";
     type Options = Options;
 
     async fn build(runtime: Runtime, _: Options) -> Result<Parts, String> {

@@ -7,7 +7,7 @@ use crate::{
     },
     messages::{self, disputes::Around},
     store::{charges, disputes, lots, methods, postpaid, recharges, revocations, settings, top_up_refunds, top_ups, transfers, wallets},
-    use_cases::{metered::close::closed_metered_month, months::save::closed_month},
+    use_cases::{metered::close::closed_metered_month, methods::load::collection_waits_for, months::save::closed_month},
 };
 use payterms_chassis::{
     WriteTx, names,
@@ -18,7 +18,7 @@ use payterms_proto::wallet::v1::{
     AutoRechargeChanged, ChargeChanged, CreditRevocationChanged, DisputeChanged, ExpiringCreditChanged, GrantTakenBack, MeteredUsageClosed,
     PaymentMethodsChanged, PostpaidAgreementChanged, TopUpChanged, TopUpRefundChanged, UsageMonthClosed, WalletSettingsChanged,
 };
-use payterms_wallet_domain::{Customer, LotKind, Methods, dispute::Disputed, postpaid::Agreement};
+use payterms_wallet_domain::{LotKind, Methods, dispute::Disputed, postpaid::Agreement};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -164,7 +164,7 @@ fn recharges_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let owners = wallets::find_many(tx.conn(), tenant, &ids).await?;
         let rules = recharges::of(tx.conn(), tenant, &ids).await?;
         let state = |wallet: &payterms_wallet_domain::Wallet| {
-            let rendered = messages::recharges::auto_recharge(&name_of(tenant, wallet), rules.get(&wallet.id)?, None);
+            let rendered = messages::recharges::auto_recharge(&name_of(tenant, wallet), rules.get(&wallet.id)?, (None, tx.now()));
             Some((wallet.id.to_string(), AutoRechargeChanged { auto_recharge: Some(rendered), ..Default::default() }.encode_to_vec()))
         };
         Ok(owners.iter().filter_map(state).collect())
@@ -176,12 +176,14 @@ fn methods_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let saved = methods::of_customers(tx.conn(), tenant, &ids).await?;
-        let state = |(customer, methods): (&Id<Customer>, &Methods)| {
+        let mut states = Vec::with_capacity(saved.len());
+        for (customer, methods) in &saved {
             let named = CustomerRef { tenant: tenant.clone(), customer: *customer };
-            let event = messages::methods::payment_methods_changed(&named.name(), methods, false);
-            (customer.to_string(), event.encode_to_vec())
-        };
-        Ok(saved.iter().map(state).collect())
+            let waits_for = collection_waits_for(tx.conn(), &named, methods, tx.today()).await?;
+            let event = messages::methods::payment_methods_changed(&named, methods, (false, waits_for));
+            states.push((customer.to_string(), event.encode_to_vec()));
+        }
+        Ok(states)
     })
 }
 

@@ -204,6 +204,12 @@ pub async fn preceded(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
     Ok(sql::one(tx.conn(), select, values).await?.is_some())
 }
 
+/// Whether rows of a job of the tenant fall due by an instant.
+pub async fn is_any_due(tx: &WriteTx, job: &str, by: DateTime<Utc>) -> Result<bool, DbErr> {
+    let select = "SELECT job FROM due WHERE tenant = $1 AND job = $2 AND due_at <= $3 LIMIT 1";
+    Ok(sql::one(tx.conn(), select, vec![tx.call().tenant.as_str().into(), job.into(), by.into()]).await?.is_some())
+}
+
 /// Deletes a due row. Returns false if another replica has deleted it, or if it is not due any more because the clock was reset.
 pub async fn take(tx: &WriteTx, row: &DueRow) -> Result<bool, DbErr> {
     if row.due > tx.now() {

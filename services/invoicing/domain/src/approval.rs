@@ -134,6 +134,17 @@ impl Proposal {
         Ok(Some(why.to_owned()))
     }
 
+    /// What is done of it where so much is open: a write-off takes no more than that.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn of_what_is_open(self, open: Money) -> Result<Self, MoneyError> {
+        Ok(match self {
+            Self::WriteOff(seen) => Self::WriteOff(seen.min(open)?),
+            Self::CreditNote(amount) => Self::CreditNote(amount),
+        })
+    }
+
     /// The amount that two people have seen.
     #[must_use]
     pub fn amount(self) -> Money {

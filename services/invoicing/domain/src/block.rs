@@ -57,7 +57,9 @@ impl Invoice {
     pub fn set_block(&mut self, mut block: Block, now: DateTime<Utc>) -> Result<(), Refusal> {
         match &self.block {
             // A plan that goes on holds what it covers, disputed or not; its instalments wait.
-            Some(present) if block.reason == BlockReason::PlanActive && present.owner == self.disputed_by && !present.owner.is_empty() => {
+            Some(present)
+                if block.reason == BlockReason::PlanActive && present.reason == BlockReason::Disputed && !present.owner.is_empty() =>
+            {
                 block.since = present.since;
             }
             Some(present) if present.owner != block.owner => return Err(blocked(present)),

@@ -70,6 +70,8 @@ pub struct Context {
     pub failure: &'static str,
     /// Whether a saved payment method can be charged when it is collected next.
     pub has_method: bool,
+    /// Whether a dispute has taken the only method that could be charged, and may bring it back: nothing is collected before it is decided.
+    pub waits: bool,
     /// The payment plan that blocks it.
     pub plan: Option<PlanOutlook>,
     /// The transfer that is announced for it and reserves it: how much, and until when it is awaited.
@@ -125,7 +127,7 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
         },
     )];
     facts.extend(due(invoice, calendar.today, context.plan.as_ref())?);
-    facts.extend(invoice.block.as_ref().map(|block| fact(Topic::Block, blocked(block, context.as_customer))));
+    facts.extend(invoice.block.as_ref().map(|block| fact(Topic::Block, blocked(invoice, block, context.as_customer))));
     if !invoice.disputed_by.is_empty() && invoice.block.as_ref().is_some_and(|block| block.owner != invoice.disputed_by) {
         let sentence = "A charge that had paid it is disputed too: while that is open, nothing is late.";
         facts.push(fact(Topic::Block, sentence.to_owned()));
@@ -144,6 +146,7 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
             has_method: context.has_method,
             spared_until: invoice.spared_until(calendar.today),
             disputed: !invoice.disputed_by.is_empty(),
+            waits: context.waits,
         })),
         // A plan of which nothing has been told yet.
         None if invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive) => {}
@@ -220,6 +223,8 @@ fn proposed(own: Proposal, invoice: &Invoice) -> Result<Option<Fact>, MoneyError
     } else {
         ": a second person approves or refuses it, with DecideApproval.".to_owned()
     };
+    // What was proposed is the most: of a write-off only what is open is given up.
+    let amount = if own.must_cover(open).is_err() { amount } else { own.of_what_is_open(open)?.amount() };
     let sentence = format!("{what} of {} is proposed{decide}", amount.grouped());
     Ok(Some(Fact { topic: Topic::State, sentence, at: None }))
 }
@@ -249,7 +254,7 @@ fn due(invoice: &Invoice, today: NaiveDate, plan: Option<&PlanOutlook>) -> Resul
     let Some(issue) = invoice.issue.as_ref().filter(|_| open) else { return Ok(None) };
     let due = issue.due_date;
     let in_plan = invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive);
-    let disputed = !invoice.disputed_by.is_empty();
+    let disputed = invoice.rests_for_dispute();
     let late = match (invoice.past_due(today)?, due < today) {
         // While a plan is kept its dates count; nothing is late while a dispute is open (docs/domain/invoicing.md#statement-lists).
         (_, true) if disputed => format!("It was due on {due}; while the dispute is open it is not late."),
@@ -271,15 +276,20 @@ fn due(invoice: &Invoice, today: NaiveDate, plan: Option<&PlanOutlook>) -> Resul
     Ok(Some(Fact { topic: Topic::Due, sentence, at: None }))
 }
 
-fn blocked(block: &Block, as_customer: bool) -> String {
+fn blocked(invoice: &Invoice, block: &Block, as_customer: bool) -> String {
     let why = match block.reason {
         BlockReason::PlanProposed => "a payment plan has been proposed",
         BlockReason::PlanActive => "a payment plan is active",
         BlockReason::Disputed if block.owner.is_empty() => "the customer disputes it",
+        BlockReason::Disputed if invoice.waits_for().is_some() => {
+            "the only payment method that it could be collected from has a charge that is disputed at its issuer"
+        }
         BlockReason::Disputed => "a charge that had paid it is disputed at its issuer",
         BlockReason::Manual => "somebody of the tenant says so",
     };
-    let owner = if block.owner.is_empty() && as_customer {
+    let owner = if invoice.waits_for().is_some() {
+        "The end of the dispute, or another collection method, lifts the block."
+    } else if block.owner.is_empty() && as_customer {
         "The tenant's people lift the block."
     } else if block.owner.is_empty() {
         "The tenant's people lift the block with UnblockInvoice."
@@ -345,6 +355,13 @@ fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
         CollectionState::Off if invoice.state == InvoiceState::Open => "It is not collected by itself: the customer pays it.".to_owned(),
         CollectionState::Off => return None,
         CollectionState::Scheduled if invoice.block.is_some() => "Its collection waits until the block is lifted.".to_owned(),
+        CollectionState::Scheduled if context.waits => {
+            let failed = if own.ladder.attempts > 0 { format!("{} ", failed()) } else { String::new() };
+            format!(
+                "{failed}It is to be collected{when}; while a charge of the only payment method that could be charged is disputed, nothing is \
+                 collected, and it waits for that decision unless another collection method is chosen."
+            )
+        }
         CollectionState::Scheduled if own.ladder.next_is_last => {
             format!("{} Another collection method was chosen since; it is tried once{when}.", failed())
         }

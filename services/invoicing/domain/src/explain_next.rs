@@ -12,7 +12,8 @@ use payterms_kernel::money::MoneyError;
 pub(crate) fn nothing_planned(invoice: &Invoice, context: &Context) -> Result<Fact, MoneyError> {
     let fact = |topic, sentence: &str| Ok(Fact { topic, sentence: sentence.to_owned(), at: None });
     let plan = context.plan.as_ref().filter(|plan| plan.under_way);
-    if let Some(next) = plan.and_then(|plan| plan.next).filter(|_| invoice.disputed_by.is_empty()) {
+    let plan_waits = context.waits && context.plan.as_ref().is_some_and(|plan| plan.automatic && plan.next.is_some());
+    if let Some(next) = plan.and_then(|plan| plan.next).filter(|_| invoice.disputed_by.is_empty() && !plan_waits) {
         let sentence = format!(
             "The payment plan's instalment of {} is being collected: the payment under way pays it, or the try has failed.",
             next.unpaid.grouped()
@@ -24,6 +25,12 @@ pub(crate) fn nothing_planned(invoice: &Invoice, context: &Context) -> Result<Fa
     }
     match invoice.state {
         InvoiceState::Draft => fact(Topic::State, "Nothing happens by itself: somebody finalises or deletes it."),
+        InvoiceState::Open if invoice.disputed_by.is_empty() && (invoice.waits_for().is_some() || plan_waits) => {
+            let by = if context.as_customer { "" } else { ", or with WinDispute or LoseDispute" };
+            let then =
+                "what waits is collected on the next day from the method that stands again, or tried on the second day where it is lost.";
+            fact(Topic::Block, &format!("The dispute is decided by the provider{by}: {then}"))
+        }
         InvoiceState::Open if !invoice.disputed_by.is_empty() && invoice.block.is_some() => {
             let in_plan = invoice.block.as_ref().is_some_and(|own| own.reason == BlockReason::PlanActive);
             let lost = if in_plan {

@@ -66,6 +66,8 @@ pub(crate) struct Surroundings {
     pub(crate) spared_until: Option<NaiveDate>,
     /// Whether a charge that had paid the invoice is disputed.
     pub(crate) disputed: bool,
+    /// Whether a dispute has taken the only method that could be charged, and may bring it back.
+    pub(crate) waits: bool,
 }
 
 impl PlanOutlook {
@@ -80,6 +82,11 @@ impl PlanOutlook {
         let Some(next) = self.next else { return Vec::new() };
         if around.disputed {
             let sentence = "While the dispute is open, no instalment of the payment plan is collected or late.";
+            return vec![fact(Topic::Collection, sentence.to_owned(), None)];
+        }
+        if around.waits && self.automatic {
+            let sentence = "While a charge of the only payment method that could be charged is disputed, no instalment of the payment plan is \
+                            collected or late. The customer may pay it, or choose another collection method.";
             return vec![fact(Topic::Collection, sentence.to_owned(), None)];
         }
         // What is taken by itself is taken on the first day on which anything follows; who pays by hand has until the day before.

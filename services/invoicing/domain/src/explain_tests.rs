@@ -16,6 +16,7 @@ use payterms_kernel::{Currency, Money, calendar::start_of_day};
 const DECLINED: Context = Context {
     failure: "the card was declined by its bank",
     has_method: true,
+    waits: false,
     plan: None,
     transfer: None,
     suggested: Vec::new(),

@@ -45,6 +45,7 @@ pub mod top_up;
 pub mod transfer_refund;
 pub mod usage_month;
 pub mod version;
+pub mod waiting;
 pub mod webhook_endpoint;
 
 pub use api_key::ApiKey;

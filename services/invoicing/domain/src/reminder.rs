@@ -199,6 +199,40 @@ mod tests {
         }
     }
 
+    /// The example of the law: due on 19 January, step 3 days. Since when it was paid, since when it was blocked, whether by a dispute that
+    /// is lost on 5 February, when it is lifted, and the day of the step.
+    #[test]
+    fn the_example_of_the_law_is_what_happens() {
+        for (paid, blocked, disputed, expected) in [
+            (None, "2026-01-05", false, "2026-02-08"),
+            (None, "2026-01-21", false, "2026-02-06"),
+            (Some("2026-01-10"), "2026-01-21", true, "2026-02-08"),
+            (Some("2026-01-21"), "2026-01-25", true, "2026-02-07"),
+        ] {
+            let mut own = invoices(&[10_000]).remove(0);
+            if let Some(issue) = &mut own.issue {
+                (issue.issue_date, issue.due_date) = (day("2026-01-01"), day("2026-01-19"));
+            }
+            let (now, lifted) = (chrono::DateTime::UNIX_EPOCH, day("2026-02-05"));
+            if let Some(paid) = paid {
+                own.state = crate::InvoiceState::Paid;
+                own = own.with_clock(day(paid)).unwrap();
+                own.state = crate::InvoiceState::Open;
+            }
+            let owner = if disputed { "disputes/1" } else { "" };
+            own.block = Some(crate::Block { reason: crate::BlockReason::Disputed, owner: owner.to_owned(), since: day(blocked) });
+            own = own.with_clock(day(blocked)).unwrap_or(own);
+            if disputed {
+                owner.clone_into(&mut own.disputed_by);
+                own.dispute_ended(owner, None, lifted, now).unwrap();
+                own.spare_until(day("2026-02-07"), now);
+            } else {
+                own.lift_block(owner, lifted, now).unwrap();
+            }
+            assert_eq!(own.next_reminder(&[3], lifted), Some(day(expected)), "paid {paid:?}, blocked {blocked}");
+        }
+    }
+
     #[test]
     fn after_a_breach_they_start_again_from_its_day() {
         let mut own = invoices(&[10_000]).remove(0);

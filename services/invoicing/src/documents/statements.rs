@@ -24,10 +24,12 @@ pub struct StatementPage {
     pub billed: Vec<(Id<Invoice>, Money)>,
     /// What is past due on the day after it.
     pub past_due: Vec<OpenInvoice>,
-    /// What is disputed on that day, past due or not: nothing follows from it.
+    /// What is disputed on that day, or waits for a dispute, past due or not: nothing follows from it.
     pub disputed: Vec<OpenInvoice>,
     /// What an active payment plan pays on that day, no instalment being late, past due or not: its instalments have mails of their own.
     pub in_plans: Vec<OpenInvoice>,
+    /// What falls due later and is collected by itself then.
+    pub collected: Vec<OpenInvoice>,
     /// What was given back in it.
     pub given_back: Vec<GivenBack>,
     /// What was taken back in it, or is there again.
@@ -39,33 +41,20 @@ pub struct StatementPage {
 }
 
 impl StatementPage {
-    /// Whether anything is owed beside what is disputed and what plans pay.
+    /// Whether anything is to be paid by a transfer beside what is disputed, what plans pay and what is collected.
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn is_to_be_paid(&self) -> Result<bool, MoneyError> {
-        Ok(self.statement.closing.minus(self.not_to_be_paid()?)?.is_positive())
-    }
-
-    /// What is open and not to be paid by the statement: it is disputed, or a plan pays it.
-    ///
-    /// # Errors
-    /// None that stored amounts can cause.
-    pub fn not_to_be_paid(&self) -> Result<Money, MoneyError> {
-        let apart = self.disputed.iter().chain(&self.in_plans);
-        apart.map(|own| own.open).try_fold(Money::zero(self.statement.currency()), Money::plus)
+    fn is_to_be_paid(&self) -> Result<bool, MoneyError> {
+        let apart = self.disputed.iter().chain(&self.in_plans).chain(&self.collected);
+        let apart = apart.map(|own| own.open).try_fold(Money::zero(self.statement.currency()), Money::plus)?;
+        Ok(self.statement.closing.minus(apart)?.is_positive())
     }
 
     /// How much was invoiced by one of its invoices.
     #[must_use]
     pub fn billed_by(&self, invoice: &Invoice) -> Option<Money> {
         self.billed.iter().find(|(id, _)| *id == invoice.id).map(|(_, amount)| *amount)
-    }
-
-    /// Whether a plan pays an invoice.
-    #[must_use]
-    pub fn is_in_plan(&self, invoice: Id<Invoice>) -> bool {
-        self.in_plans.iter().any(|own| own.id == invoice)
     }
 }
 
@@ -101,6 +90,7 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
     sheet.sections.extend(past_due(language, page));
     sheet.sections.extend(disputed(language, page));
     sheet.sections.extend(in_plans(language, page));
+    sheet.sections.extend(collected(language, page));
     sheet.sections.extend(given_back(language, page));
     sheet.sections.extend(taken_back(language, page));
     sheet.slip = slip(language, page)?;
@@ -123,8 +113,8 @@ fn past_due(language: Language, page: &StatementPage) -> Option<Section> {
 
 fn disputed(language: Language, page: &StatementPage) -> Option<Section> {
     let title = language.say(
-        "Disputed: nothing of it is collected, reminded or late until that is decided",
-        "Contesté : rien n’en est prélevé, relancé ni en retard avant la décision",
+        "Held until a dispute is decided: nothing of it is collected, reminded or late",
+        "En attente de la décision sur une contestation : rien n’en est prélevé, relancé ni en retard",
     );
     open_apart(language, title, &page.disputed)
 }
@@ -135,6 +125,14 @@ fn in_plans(language: Language, page: &StatementPage) -> Option<Section> {
         "Dans un échéancier : réglé par ses échéances, sans retard tant qu’elles sont payées",
     );
     open_apart(language, title, &page.in_plans)
+}
+
+fn collected(language: Language, page: &StatementPage) -> Option<Section> {
+    let title = language.say(
+        "Collected from your saved payment method when it falls due: please transfer nothing for it",
+        "Prélevé à l’échéance sur votre moyen de paiement enregistré : merci de ne rien virer pour cela",
+    );
+    open_apart(language, title, &page.collected)
 }
 
 /// What is open, and not listed as past due.

@@ -117,7 +117,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (own, custome
         created_at: Set(own.created_at),
         updated_at: Set(own.updated_at),
     };
-    let changing = [Column::State, Column::DecidedBy, Column::Explanation, Column::Version, Column::UpdatedAt];
+    let changing = [Column::State, Column::Amount, Column::DecidedBy, Column::Explanation, Column::Version, Column::UpdatedAt];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

@@ -221,6 +221,49 @@ pub async fn lock_stopped<C: ConnectionTrait>(
     whole(conn, tenant, rows).await
 }
 
+/// The open invoices of a customer, the earliest due first; offers of credit are no debts, and not among them.
+pub async fn open_of_customer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+    limit: u64,
+) -> Result<Vec<Invoice>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::State.eq(InvoiceState::Open.name()))
+        .filter(Column::TopUp.eq(""));
+    let rows = query.order_by_asc(Column::DueDate).order_by_asc(Column::Id).limit(limit).all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
+/// What waits for a dispute that had not taken what had paid it.
+fn waiting(tenant: &TenantId, customer: Id<Customer>) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::BlockReason.eq(BlockReason::Disputed.name()))
+        .filter(Column::BlockOwner.ne(""))
+        .filter(Expr::col(Column::BlockOwner).ne(Expr::col(Column::DisputedBy)))
+}
+
+/// Whether the collection of an invoice of a customer waits for a dispute.
+pub async fn is_any_waiting<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<bool, AppError> {
+    Ok(waiting(tenant, customer).one(conn).await?.is_some())
+}
+
+/// The invoices of a customer whose collection waits for a dispute that is not `but`, locked in the order of their ids.
+pub async fn lock_waiting<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (customer, but): (Id<Customer>, &str),
+    limit: u64,
+) -> Result<Vec<Invoice>, AppError> {
+    let query = waiting(tenant, customer).filter(Column::BlockOwner.ne(but));
+    let rows = query.order_by_asc(Column::Id).limit(limit).lock_exclusive().all(conn).await?;
+    whole(conn, tenant, rows).await
+}
+
 /// Open invoices of a tenant after an id, locked in the order of their ids.
 pub async fn lock_open_after<C: ConnectionTrait>(conn: &C, tenant: &TenantId, after: Uuid, limit: u64) -> Result<Vec<Invoice>, AppError> {
     let query = Entity::find()

@@ -5,7 +5,7 @@ use payterms_invoicing_domain::Customer;
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::wallet::v1::{PaymentMethod, PaymentMethodsChanged};
 use prost::Message;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 /// Keeps what is told of a customer's methods.
@@ -16,16 +16,36 @@ pub async fn save(tx: &WriteTx, customer: Id<Customer>, told: &PaymentMethodsCha
     Ok(())
 }
 
+fn told(row: &sea_orm::QueryResult) -> Result<PaymentMethodsChanged, AppError> {
+    let told: Vec<u8> = row.try_get("", "told")?;
+    Ok(PaymentMethodsChanged::decode(told.as_slice())?)
+}
+
+const SELECT: &str = "SELECT told FROM method_copies WHERE tenant = $1 AND customer_id = $2";
+
+/// What was told of a customer's methods last; `None` where nothing was.
+pub async fn of_customer<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: Id<Customer>,
+) -> Result<Option<PaymentMethodsChanged>, AppError> {
+    sql::one(conn, SELECT, vec![tenant.as_str().into(), customer.uuid().into()]).await?.as_ref().map(told).transpose()
+}
+
+/// The same, and what is told next waits for the end of the transaction.
+pub async fn lock(tx: &WriteTx, customer: Id<Customer>) -> Result<PaymentMethodsChanged, AppError> {
+    let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+    let row = sql::one(tx.conn(), &format!("{SELECT}{lock}"), vec![tx.call().tenant.as_str().into(), customer.uuid().into()]).await?;
+    Ok(row.as_ref().map(told).transpose()?.unwrap_or_default())
+}
+
 /// A method of a customer, unless it was removed, or is not known.
 pub async fn find<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     (customer, method): (Id<Customer>, Uuid),
 ) -> Result<Option<PaymentMethod>, AppError> {
-    let select = "SELECT told FROM method_copies WHERE tenant = $1 AND customer_id = $2";
-    let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), customer.uuid().into()]).await? else { return Ok(None) };
-    let told: Vec<u8> = row.try_get("", "told")?;
     let id = method.to_string();
-    let found = PaymentMethodsChanged::decode(told.as_slice())?.payment_methods;
+    let found = of_customer(conn, tenant, customer).await?.map(|told| told.payment_methods).unwrap_or_default();
     Ok(found.into_iter().find(|own| own.name.rsplit('/').next() == Some(id.as_str())))
 }

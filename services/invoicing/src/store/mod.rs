@@ -10,6 +10,7 @@ pub mod bank_imports;
 pub mod bank_lines;
 pub mod bank_returns;
 pub mod collection_methods;
+pub mod collection_waits;
 pub mod credit_notes;
 pub mod customers;
 pub mod disputes;

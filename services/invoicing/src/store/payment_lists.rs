@@ -1,15 +1,16 @@
 //! Lists of payments, by what a caller compares.
 
 use super::payments::{Column, Entity, allocations, whole};
+use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
     filter::{Comparison, Operator, Value},
     keyset::{self, Columns, Compared, Key, Position},
     listing::{Listing, Order, UPDATE_TIME},
-    marks,
+    marks, sql,
 };
-use payterms_invoicing_domain::{Customer, Payment};
-use payterms_kernel::{Id, TenantId};
+use payterms_invoicing_domain::{Customer, Invoice, Payment};
+use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{
     ExprTrait, IntoSimpleExpr, QueryOrder,
     entity::prelude::*,
@@ -108,4 +109,20 @@ pub fn position(payment: &Payment, order: Order) -> Position {
         _ => Key::Id,
     };
     Position { key, id: payment.id.uuid() }
+}
+
+/// What was paid of an invoice by itself from the collection method, effective from a day on, and stands; none: nothing was.
+pub async fn collected_since<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoice: &Invoice,
+    since: NaiveDate,
+) -> Result<Option<Money>, AppError> {
+    let select = "SELECT CAST(coalesce(sum(a.paid - a.refunded), 0) AS bigint) AS collected FROM payment_allocations a \
+                  JOIN payments p ON p.tenant = a.tenant AND p.id = a.payment_id \
+                  WHERE a.tenant = $1 AND a.invoice_id = $2 AND p.automatic AND p.state IN ('SUCCEEDED', 'PARTIAL') AND p.effective_on >= $3";
+    let values = vec![tenant.as_str().into(), invoice.id.uuid().into(), since.to_string().into()];
+    let Some(row) = sql::one(conn, select, values).await? else { return Ok(None) };
+    let collected: i64 = row.try_get("", "collected")?;
+    Ok((collected > 0).then(|| Money::from_micros(invoice.currency, collected)))
 }

@@ -101,12 +101,7 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
     }
     if matches!(
         kind,
-        MailKind::CollectionFailed
-            | MailKind::DebitNotice
-            | MailKind::Reminder
-            | MailKind::Statement
-            | MailKind::TransferInvoice
-            | MailKind::TransferAnnounced
+        MailKind::CollectionFailed | MailKind::Reminder | MailKind::Statement | MailKind::TransferInvoice | MailKind::TransferAnnounced
     ) {
         add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
         if kind != MailKind::Statement {
@@ -186,6 +181,9 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
         _ if disputes::ours(kind).is_some() => disputes::samples(kind, language, &mut samples),
         _ if webhooks::ours(kind).is_some() => webhooks::samples(kind, language, &mut samples),
         _ => plans::samples(kind, language, &mut samples),
+    }
+    if matches!(kind, MailKind::CollectionFailed | MailKind::Reminder) {
+        invoices::planned_samples(language, &mut samples);
     }
     samples
 }

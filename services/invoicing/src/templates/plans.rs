@@ -54,6 +54,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         add("reason", json!(language.failure("card_declined")));
         add("no_method", json!("true"));
         add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
+        add("planned_method", json!(language.say("card ending in 4444", "carte se terminant par 4444")));
         add("tries_new_method", json!("true"));
         add("disputed", json!("true"));
     }

@@ -83,6 +83,10 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         MailKind::CollectionPlanned => {
             add("items", json!([{ "name": "INV-2026-000001", "amount": "100.00\u{a0}USD" }]));
             add("date", json!(language.date(day)));
+            for flag in ["waited", "no_method"] {
+                add(flag, json!("true"));
+            }
+            add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
         }
         _ => {}
     }

@@ -42,6 +42,7 @@ fn an_unapplied_instalment_is_collected_the_day_after() {
     // Paid by hand meanwhile: no attempt is made.
     publish_figures(&mut plan, 0, 666, 3_334, next);
     assert_eq!(plan.is_to_collect(day("2026-02-11"), next), Ok(false));
+    assert_eq!((plan.next_try(), plan.falls_due_next()), (None, Some(day("2026-02-28"))), "nor told");
 }
 
 #[test]

@@ -12,6 +12,9 @@ use uuid::Uuid;
 /// How many days before its due date an instalment is announced to the customer.
 pub const NOTICE_DAYS: u64 = 3;
 
+/// Why nothing is collected: a dispute has taken the only method.
+pub const COLLECTION_WAITS: &str = "COLLECTION_WAITS";
+
 /// Why nothing can be collected: payments under way have reserved all that is open.
 pub const NOTHING_PAYABLE: &str = "NOTHING_PAYABLE";
 
@@ -144,6 +147,19 @@ impl Plan {
         Ok(tries)
     }
 
+    /// What waited for a dispute is collected from a day on: with a new ladder where its method is lost. Answers whether anything is due then.
+    ///
+    /// # Errors
+    /// None that stored amounts can cause.
+    pub fn go_on_from(&mut self, day: NaiveDate, anew: bool, now: DateTime<Utc>) -> Result<bool, MoneyError> {
+        self.collected_from = Some(day);
+        if anew && self.attempt.next_at.is_some() {
+            self.attempt.ladder = Ladder::default();
+        }
+        self.touch(now);
+        self.due(day).map(Money::is_positive)
+    }
+
     /// Money that had paid is gone: an instalment that had its attempts and is open again gets new ones. The first is made a day later,
     /// or when anything follows from what is open: by then the customer knows.
     pub(crate) fn collect_again(&mut self, now: DateTime<Utc>) {
@@ -152,6 +168,19 @@ impl Plan {
             self.attempt.ladder = Ladder::default();
             self.attempt.next_at = Some(now + TimeDelta::days(1));
         }
+    }
+
+    /// What a try was planned for is paid meanwhile: none is told any more. What falls due later has tries of its own.
+    pub(crate) fn drop_try_of_what_is_paid(&mut self) -> Result<(), MoneyError> {
+        let is_open = match self.attempt.through {
+            Some(through) => self.due(through)?.is_positive(),
+            None => false,
+        };
+        if !is_open && !self.attempt.under_way {
+            self.attempt.next_at = None;
+            self.attempt.waits = false;
+        }
+        Ok(())
     }
 
     /// Records how an attempt ended, and answers whether it failed. Repeated results and results of older attempts
@@ -178,7 +207,8 @@ impl Plan {
                 self.attempt.next_at = Some((*at).max(now));
                 self.attempt.waits = true;
             }
-            Ended::Failed(reason) if reason == NOTHING_PAYABLE => self.attempt.next_at = Some(tomorrow),
+            // A try that did not know of a dispute yet is no failed one.
+            Ended::Failed(reason) if matches!(reason.as_str(), NOTHING_PAYABLE | COLLECTION_WAITS) => self.attempt.next_at = Some(tomorrow),
             Ended::Failed(reason) => {
                 self.attempt.reason.clone_from(reason);
                 self.attempt.next_at = match self.attempt.ladder.failed(reason, now) {

@@ -92,6 +92,8 @@ impl Plan {
         self.settle()?;
         if is_less_paid {
             self.collect_again(now);
+        } else {
+            self.drop_try_of_what_is_paid()?;
         }
         self.touch(now);
         Ok(true)
@@ -206,7 +208,9 @@ impl Plan {
         }
         let needs_no_notice = |instalment: &Instalment| instalment.announced_at.is_some() || instalment.amount == instalment.paid;
         let next = self.offer.instalments.iter().position(|instalment| !needs_no_notice(instalment));
-        let due = next.and_then(|index| self.offer.instalments.get(index)).is_some_and(|instalment| notice_day(instalment) <= today);
+        // While a dispute is open no instalment is collected, so none is announced.
+        let announced = next.and_then(|index| self.offer.instalments.get(index)).filter(|_| !self.is_disputed());
+        let due = announced.is_some_and(|instalment| notice_day(instalment) <= today);
         Ok(next.filter(|_| due).map_or(Evaluated::Done, Evaluated::Announce))
     }
 
@@ -301,7 +305,8 @@ impl Plan {
         let day_after = |day: NaiveDate| day.succ_opt();
         let spared = |day: NaiveDate| day.max(self.spared_until().unwrap_or(day));
         let unpaid = self.offer.instalments.iter().filter(|instalment| instalment.amount != instalment.paid);
-        let announce = unpaid.clone().filter(|instalment| instalment.announced_at.is_none()).map(notice_day).next();
+        let announce =
+            unpaid.clone().filter(|instalment| instalment.announced_at.is_none()).map(notice_day).next().filter(|_| !self.is_disputed());
         let miss = unpaid
             .clone()
             .map(|instalment| instalment.due_on)

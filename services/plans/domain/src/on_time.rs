@@ -112,14 +112,16 @@ impl Plan {
         self.offer.instalments.iter().any(|instalment| instalment.missed)
     }
 
-    /// The day from which anything follows from what is open, where a payment was taken back: [`undecided`] while that is disputed.
+    /// The day from which anything follows from what is open, where a payment was taken back, or a dispute has taken the only method that
+    /// could be charged: [`undecided`] while that is disputed.
     #[must_use]
     pub fn spared_until(&self) -> Option<NaiveDate> {
-        let open = self.covered.iter().filter(|invoice| invoice.open.is_positive());
-        open.filter_map(|invoice| invoice.no_consequence_before).max()
+        let mut open = self.covered.iter().filter(|invoice| invoice.open.is_positive()).peekable();
+        let collected_from = self.collected_from.filter(|_| self.collect_automatically && open.peek().is_some());
+        open.filter_map(|invoice| invoice.no_consequence_before).chain(collected_from).max()
     }
 
-    /// Whether a charge that had paid is disputed: until that is decided nobody knows when anything follows.
+    /// Whether a charge that had paid is disputed, or one of the only method: until that is decided nobody knows when anything follows.
     #[must_use]
     pub fn is_disputed(&self) -> bool {
         self.spared_until() == Some(undecided())

@@ -175,6 +175,9 @@ pub struct Plan {
     pub counter: Option<Offer>,
     /// Whether instalments are collected automatically with the customer's collection method.
     pub collect_automatically: bool,
+    /// The day from which anything is collected of its customer, where a dispute has taken the only method:
+    /// [`undecided`](crate::on_time::undecided) while that is open.
+    pub collected_from: Option<NaiveDate>,
     /// The customer's note to the tenant.
     pub note: String,
     /// The explanation of the last change of state.

@@ -247,6 +247,7 @@ pub fn propose(
         late_since: None,
         breached_on: None,
         reinstated_on: None,
+        collected_from: None,
         breaches: Breaches::default(),
         restart: Restart::default(),
         attempt: Attempt::default(),

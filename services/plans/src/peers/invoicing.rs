@@ -40,7 +40,7 @@ const NOT_BLOCKED: [&str; 5] = ["INVOICE_BLOCKED", "INVOICE_STATE", "PAYMENT_PEN
 
 /// The refusals that end an attempt to collect. A missing customer is not one of them: invoicing never deletes
 /// customers, and the wallet's copy can only be late, so that error is retried.
-const NOT_COLLECTED: [&str; 4] = ["DEBIT_NOTICE_REQUIRED", "INVOICE_BLOCKED", "NOTHING_PAYABLE", "TRANSFER_ONLY"];
+const NOT_COLLECTED: [&str; 5] = ["COLLECTION_WAITS", "DEBIT_NOTICE_REQUIRED", "INVOICE_BLOCKED", "NOTHING_PAYABLE", "TRANSFER_ONLY"];
 
 /// The breach of a plan.
 #[derive(Debug, Clone, Copy)]

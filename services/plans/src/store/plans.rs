@@ -1,6 +1,6 @@
 //! Table `plans`. Plans are loaded and saved together with their invoices and offers.
 
-use super::{covered_invoices, offers, plan_history};
+use super::{collection_waits, covered_invoices, offers, plan_history};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
@@ -112,6 +112,8 @@ async fn load_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<M
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let mut covered = covered_invoices::of_plans(conn, tenant, &ids).await?;
     let mut offers = offers::of_plans(conn, tenant, &ids).await?;
+    let customers: Vec<_> = rows.iter().map(|row| row.customer_id).collect();
+    let waits = collection_waits::of_customers(conn, tenant, &customers).await?;
     let small = |number: i64| u32::try_from(number).unwrap_or_default();
     let plan = |row: Model| {
         let fault = || AppError::Fault(format!("plan {} without an offer", row.id));
@@ -124,6 +126,7 @@ async fn load_parts<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<M
             offer: offers.remove(&(row.id, 1)).ok_or_else(fault)?,
             counter: offers.remove(&(row.id, 2)),
             collect_automatically: row.collect_automatically,
+            collected_from: waits.get(&row.customer_id).copied(),
             answer_days: small(row.answer_days),
             grace_days: small(row.grace_days),
             accelerates: row.accelerates,
@@ -198,6 +201,16 @@ pub async fn lock_stopped<C: ConnectionTrait>(conn: &C, tenant: &TenantId, custo
         .filter(Column::State.is_in([PlanState::Active, PlanState::InGrace].map(PlanState::name)))
         .filter(Column::AttemptReason.ne(""))
         .filter(Column::AttemptNextAt.is_null());
+    load_parts(conn, tenant, query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?).await
+}
+
+/// The running plans of a customer that are collected automatically, locked in the order of their ids.
+pub async fn lock_collected<C: ConnectionTrait>(conn: &C, tenant: &TenantId, customer: Id<Customer>) -> Result<Vec<Plan>, AppError> {
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::State.is_in([PlanState::Active, PlanState::InGrace].map(PlanState::name)))
+        .filter(Column::CollectAutomatically.eq(true));
     load_parts(conn, tenant, query.order_by_asc(Column::Id).lock_exclusive().all(conn).await?).await
 }
 

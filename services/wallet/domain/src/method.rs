@@ -228,11 +228,22 @@ impl Methods {
     /// Whether a method may be charged without a person present: now, or once the disputes of some methods are won. Where none is the
     /// collection method, one of these [stands again](Self::stand_again) by itself then.
     #[must_use]
-    pub fn may_be_charged(&self, disputed: &[Id<PaymentMethod>], day: NaiveDate) -> bool {
+    pub fn may_be_charged<T: Copy>(&self, disputed: &[(Id<PaymentMethod>, T)], day: NaiveDate) -> bool {
         match self.collection {
             Some(id) => self.get(id).is_some_and(|method| method.is_unexpired(day)),
-            None => self.active.iter().any(|method| disputed.contains(&method.id) && method.qualifies(day)),
+            None => self.waits_for(disputed, day).is_some(),
         }
+    }
+
+    /// What collection waits for: the first of the open disputes, each with its method, which has taken the only method that
+    /// could be charged without a person present and may bring it back; `None` where there is none.
+    #[must_use]
+    pub fn waits_for<T: Copy>(&self, disputed: &[(Id<PaymentMethod>, T)], day: NaiveDate) -> Option<T> {
+        if self.collection.is_some() {
+            return None;
+        }
+        let comes_back = |id: Id<PaymentMethod>| self.get(id).is_some_and(|method| method.qualifies(day));
+        disputed.iter().find(|(id, _)| comes_back(*id)).map(|(_, dispute)| *dispute)
     }
 
     /// Whether another method has become the collection method since it was `before`.
@@ -332,18 +343,20 @@ mod tests {
     fn a_method_may_be_charged_now_or_once_its_dispute_is_won() {
         let day = NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
         let (own, expired) = (card(1, 2027), card(2, 2025));
+        let none: &[(Id<PaymentMethod>, i32)] = &[];
         let mut methods = Methods::default();
         methods.add(own.clone());
-        assert!(methods.may_be_charged(&[], day));
+        assert!(methods.may_be_charged(none, day));
         methods.stop_charging(own.id, day);
-        assert!(methods.may_be_charged(&[own.id], day), "its dispute may be won");
-        assert!(!methods.may_be_charged(&[], day), "it was lost");
+        assert!(methods.may_be_charged(&[(own.id, 1)], day), "its dispute may be won");
+        assert_eq!(methods.waits_for(&[(expired.id, 1), (own.id, 2), (own.id, 3)], day), Some(2), "the first that may bring it back");
+        assert!(!methods.may_be_charged(none, day), "it was lost");
         methods.remove(own.id, day);
-        assert!(!methods.may_be_charged(&[own.id], day), "it was removed");
+        assert!(!methods.may_be_charged(&[(own.id, 1)], day), "it was removed");
         let mut methods = Methods { active: vec![expired.clone()], collection: Some(expired.id), ..Methods::default() };
-        assert!(!methods.may_be_charged(&[], day));
+        assert!(!methods.may_be_charged(none, day));
         methods.stop_charging(expired.id, day);
-        assert!(!methods.may_be_charged(&[expired.id], day), "an expired one does not come back");
+        assert!(!methods.may_be_charged(&[(expired.id, 1)], day), "an expired one does not come back");
     }
 
     #[test]

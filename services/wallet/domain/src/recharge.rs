@@ -60,6 +60,8 @@ pub struct AutoRecharge {
     pub retry_at: Option<DateTime<Utc>>,
     /// Until when no recharge begins, because an issuer has taken a charge back.
     pub paused_until: Option<DateTime<Utc>>,
+    /// The end of the month in which the customer was told that its ceiling is reached.
+    pub ceiling_told_until: Option<DateTime<Utc>>,
     /// Counts changes.
     pub version: i64,
 }
@@ -111,6 +113,7 @@ impl AutoRecharge {
         self.start_anew();
         self.end_pause();
         self.month_end_marked &= rules.month_end.is_some();
+        self.ceiling_told_until = None;
         self.version = self.version.saturating_add(1);
     }
 
@@ -204,15 +207,19 @@ impl AutoRecharge {
         }
     }
 
-    /// Records that a recharge could not be made. One that would exceed the ceiling is retried when the next month begins.
-    pub fn refused(&mut self, refusal: &Refusal, times: Instants) {
+    /// Records that a recharge could not be made. One that would exceed the ceiling is retried when the next month begins. Returns whether
+    /// the customer was told of this already: of a month's ceiling once.
+    pub fn refused(&mut self, refusal: &Refusal, times: Instants) -> bool {
+        let is_told = refusal.reason == CEILING && self.ceiling_told_until == Some(times.next_month);
         if refusal.reason == CEILING {
+            self.ceiling_told_until = Some(times.next_month);
             refusal.reason.clone_into(&mut self.failure);
             self.retry_at = Some(times.next_month);
         } else {
             self.fail(refusal.reason, refusal.reason, times);
         }
         self.version = self.version.saturating_add(1);
+        is_told
     }
 
     fn fail(&mut self, shown: &str, reason: &str, Instants { now, month_began, next_month }: Instants) {

@@ -37,30 +37,52 @@ impl Rules {
         self.threshold.is_none() && self.month_end.is_none() && !self.repair_negative
     }
 
-    /// Refuses figures in another currency than the wallet's, and a target that is not above its
-    /// threshold.
+    /// Refuses figures in another currency than the wallet's.
     ///
     /// # Errors
-    /// `CURRENCY_MISMATCH`, `FIELD_OUT_OF_RANGE`.
+    /// `CURRENCY_MISMATCH`.
     pub fn must_fit(&self, wallet: &Wallet) -> Result<(), Refusal> {
         if let Some((below, then)) = self.threshold {
             wallet.takes(below)?;
             let (Then::Amount(figure) | Then::UpTo(figure)) = then;
             wallet.takes(figure)?;
-            if matches!(then, Then::UpTo(target) if target.compare(below)?.is_le()) {
-                let description = "Name a balance above the threshold.".to_owned();
-                let field = "auto_recharge.threshold_up_to".to_owned();
-                return Err(Refusal::invalid(vec![Violation { field, reason: "FIELD_OUT_OF_RANGE", description }]));
-            }
         }
         self.month_end.iter().chain(&self.ceiling).try_for_each(|amount| wallet.takes(*amount))
     }
 
-    /// Refuses a ceiling that leaves no room for a figure of the rules or for the least charge, with every reason.
+    /// What is wrong with a target that is not above its threshold.
+    fn wrong_target(&self) -> Result<Option<Violation>, MoneyError> {
+        let Some((below, Then::UpTo(target))) = self.threshold else { return Ok(None) };
+        let description = "Name a balance above the threshold.".to_owned();
+        let wrong = Violation { field: "auto_recharge.threshold_up_to".to_owned(), reason: "FIELD_OUT_OF_RANGE", description };
+        Ok(target.compare(below)?.is_le().then_some(wrong))
+    }
+
+    /// Refuses a target that is not above its threshold: all that can be said where nothing can be charged.
+    ///
+    /// # Errors
+    /// `FIELD_OUT_OF_RANGE`.
+    pub fn must_aim_above_threshold(&self) -> Result<(), Refusal> {
+        self.wrong_target()?.map_or(Ok(()), |wrong| Err(Refusal::invalid(vec![wrong])))
+    }
+
+    /// Refuses a target that is not above its threshold, and a ceiling that leaves no room for a figure of the rules or for the least
+    /// charge, with every reason.
     ///
     /// # Errors
     /// `FIELD_OUT_OF_RANGE`; those of `charge`, which says what is charged for so much credit.
     pub fn must_work(&self, least: Money, charge: impl Fn(Money) -> Result<Money, Refusal>) -> Result<(), Refusal> {
+        let mut wrong: Vec<_> = self.wrong_target()?.into_iter().collect();
+        self.note_low_ceiling(least, charge, &mut wrong)?;
+        if wrong.is_empty() { Ok(()) } else { Err(Refusal::invalid(wrong)) }
+    }
+
+    fn note_low_ceiling(
+        &self,
+        least: Money,
+        charge: impl Fn(Money) -> Result<Money, Refusal>,
+        wrong: &mut Vec<Violation>,
+    ) -> Result<(), Refusal> {
         let Some(ceiling) = self.ceiling else { return Ok(()) };
         let (amount, target) = match self.threshold {
             Some((_, Then::Amount(amount))) => (Some(amount), None),
@@ -68,7 +90,6 @@ impl Rules {
             None => (None, None),
         };
         let figures = [("threshold_amount", amount), ("threshold_up_to", target), ("month_end_amount", self.month_end)];
-        let mut wrong = Vec::new();
         let mut add = |description: String| {
             let field = "auto_recharge.monthly_ceiling".to_owned();
             wrong.push(Violation { field, reason: "FIELD_OUT_OF_RANGE", description });
@@ -84,7 +105,7 @@ impl Rules {
         if least.compare(ceiling)?.is_gt() {
             add(format!("The least charge is {least}, more than the ceiling of {ceiling}. Raise the ceiling."));
         }
-        if wrong.is_empty() { Ok(()) } else { Err(Refusal::invalid(wrong)) }
+        Ok(())
     }
 
     /// The credit that a threshold rule buys at once when the balance is zero.

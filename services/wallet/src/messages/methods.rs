@@ -1,6 +1,9 @@
 //! Payment methods, and credit lines as methods.
 
-use super::names::{CUSTOMER, METHOD, customer_ref};
+use super::{
+    disputes::dispute_name,
+    names::{CUSTOMER, METHOD, customer_ref},
+};
 use crate::commands::{
     customers::CustomerRef,
     methods::{LineState, MethodRef, SwitchCreditLine},
@@ -11,7 +14,7 @@ use payterms_proto::wallet::{
     peers::v1::{SwitchCreditLineRequest, switch_credit_line_request::To},
     v1::{self as pb, payment_method::Kind},
 };
-use payterms_wallet_domain::{MethodKind, Methods, PaymentMethod};
+use payterms_wallet_domain::{Dispute, MethodKind, Methods, PaymentMethod};
 use tonic::Request;
 
 /// A kind that a request names.
@@ -118,9 +121,15 @@ pub fn payment_method(customer: &str, method: &PaymentMethod, methods: &Methods)
     }
 }
 
-/// The event with a customer's methods after a change.
+/// The event with a customer's methods after a change, and the dispute that collection waits for.
 #[must_use]
-pub fn payment_methods_changed(customer: &str, methods: &Methods, collection_method_replaced: bool) -> pb::PaymentMethodsChanged {
-    let payment_methods = methods.active.iter().map(|method| payment_method(customer, method, methods)).collect();
-    pb::PaymentMethodsChanged { customer: customer.to_owned(), payment_methods, collection_method_replaced }
+pub fn payment_methods_changed(
+    customer: &CustomerRef,
+    methods: &Methods,
+    (collection_method_replaced, waits_for): (bool, Option<Id<Dispute>>),
+) -> pb::PaymentMethodsChanged {
+    let name = customer.name();
+    let payment_methods = methods.active.iter().map(|method| payment_method(&name, method, methods)).collect();
+    let collection_waits_for = waits_for.map(|dispute| dispute_name(customer, dispute)).unwrap_or_default();
+    pb::PaymentMethodsChanged { customer: name, payment_methods, collection_method_replaced, collection_waits_for }
 }

@@ -5,6 +5,7 @@ use crate::commands::{
     recharges::{RemoveAutoRecharge, UpdateAutoRecharge},
     wallets::WalletRef,
 };
+use chrono::{DateTime, Utc};
 use payterms_chassis::{
     AppError, Call, Fields, etag,
     fields::Digits,
@@ -70,9 +71,9 @@ pub fn remove_auto_recharge(request: Request<pb::RemoveAutoRechargeRequest>) -> 
     Ok((fields.write(&message.request_id, name.tenant.clone())?, RemoveAutoRecharge { wallet: wallet_ref(&name), explanation }))
 }
 
-/// The rules of the wallet of that name, and their state; a snapshot has no figures of the month.
+/// The rules of the wallet of that name, and their state at an instant; a snapshot has no figures of the month.
 #[must_use]
-pub fn auto_recharge(wallet: &str, recharge: &AutoRecharge, figures: Option<MonthFigures>) -> pb::AutoRecharge {
+pub fn auto_recharge(wallet: &str, recharge: &AutoRecharge, (figures, now): (Option<MonthFigures>, DateTime<Utc>)) -> pb::AutoRecharge {
     let state = match (recharge.open, recharge.failure.is_empty(), recharge.rules.is_none()) {
         (Some(_), ..) => pb::auto_recharge::State::Open,
         (None, false, _) => pb::auto_recharge::State::Failed,
@@ -99,6 +100,6 @@ pub fn auto_recharge(wallet: &str, recharge: &AutoRecharge, figures: Option<Mont
         ceiling_in_force: figures.and_then(|figures| figures.ceiling).map(money),
         ceiling_left: figures.and_then(|figures| figures.left).map(money),
         largest_charge: figures.and_then(|figures| figures.largest_charge).map(money),
-        paused_until_time: recharge.paused_until.map(timestamp),
+        paused_until_time: recharge.pause_after(now).map(timestamp),
     }
 }

@@ -130,19 +130,20 @@ pub async fn of_charge<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_i
     Ok(DisputesOfCharge(known))
 }
 
-/// The methods of a customer that may be charged without a person present again once their open disputes are won: those that have no lost
-/// one.
-pub async fn methods_that_may_return<C: ConnectionTrait>(
+/// The open disputes of a customer that may bring their methods back, with these, the oldest first: none of a method that has a lost one.
+pub async fn that_may_bring_back<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: Id<Customer>,
-) -> Result<Vec<Id<PaymentMethod>>, AppError> {
+) -> Result<Vec<(Id<PaymentMethod>, Id<Dispute>)>, AppError> {
     let standing = [DisputeState::Open.name(), DisputeState::Lost.name()];
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::CustomerId.eq(customer.uuid()));
-    let rows = query.filter(Column::State.is_in(standing)).all(conn).await?;
-    let of = |state: DisputeState| rows.iter().filter(move |row| row.state == state.name()).filter_map(|row| row.method_id);
-    let lost: HashSet<_> = of(DisputeState::Lost).collect();
-    Ok(of(DisputeState::Open).filter(|id| !lost.contains(id)).map(Id::from_uuid).collect())
+    let query = query.filter(Column::State.is_in(standing)).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
+    let rows = query.all(conn).await?;
+    let of = |state: DisputeState| rows.iter().filter(move |row| row.state == state.name());
+    let lost: HashSet<_> = of(DisputeState::Lost).filter_map(|row| row.method_id).collect();
+    let open = of(DisputeState::Open).filter_map(|row| Some((row.method_id.filter(|id| !lost.contains(id))?, row.id)));
+    Ok(open.map(|(method, dispute)| (Id::from_uuid(method), Id::from_uuid(dispute))).collect())
 }
 
 /// A page of disputes of a customer, or of all.

@@ -40,6 +40,7 @@ pub struct Model {
     first_failed_at: Option<ChronoDateTimeUtc>,
     retry_at: Option<ChronoDateTimeUtc>,
     paused_until: Option<ChronoDateTimeUtc>,
+    ceiling_told_until: Option<ChronoDateTimeUtc>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -72,6 +73,7 @@ fn recharge(row: &Model) -> Result<AutoRecharge, AppError> {
         },
         retry_at: row.retry_at,
         paused_until: row.paused_until,
+        ceiling_told_until: row.ceiling_told_until,
         version: row.version,
     })
 }
@@ -147,6 +149,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, wallet: &Wall
         open_top_up_id: Set(recharge.open.map(Id::uuid)),
         failure_reason: Set(recharge.failure.clone()),
         version: Set(recharge.version),
+        ceiling_told_until: Set(recharge.ceiling_told_until),
         failed_attempts: Set(recharge.ladder.attempts.into()),
         first_failed_at: Set(recharge.ladder.first_failed_at),
         retry_at: Set(recharge.retry_at),

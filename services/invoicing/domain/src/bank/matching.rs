@@ -5,11 +5,15 @@ use crate::{
     customer::Customer,
     invoice::{Invoice, InvoiceState},
 };
+use chrono::Days;
 use payterms_kernel::{Id, Money, money::MoneyError};
 use std::collections::BTreeSet;
 
 /// Percent of what is named that an account may pay that never paid before: more is a question for a person.
 const MOST_PERCENT_OF_UNKNOWN: i64 = 110;
+
+/// Days before a line's effective day: what was collected since then the payer could not know when the transfer was made.
+pub const UNKNOWN_TO_PAYER: Days = Days::new(10);
 
 /// How far a tenant's lines are matched without a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct Named<'a> {
     pub stated: Vec<Paid>,
     /// The customers whose invoices the payer's account paid before, by a match that a person or the rules confirmed.
     pub paid_before_for: &'a BTreeSet<Id<Customer>>,
+    /// What of them was paid by itself from the collection method so short a time before it, or after it, that the payer could not know.
+    pub collected_meanwhile: Vec<(Id<Invoice>, Money)>,
     /// Whether it is a part of a batch whose parts do not come to what was booked.
     pub parts_differ: bool,
 }
@@ -91,11 +97,19 @@ pub fn evaluate(named: &Named<'_>, automation: Automation) -> Result<Evaluation,
 fn reasons(named: &Named<'_>, invoices: &[&Invoice], automation: Automation) -> Result<Vec<SuggestReason>, MoneyError> {
     let customers: BTreeSet<_> = invoices.iter().map(|invoice| invoice.customer).collect();
     let mut open = Money::zero(named.amount.currency());
+    // What was collected meanwhile is what the payer means to pay: it becomes credit.
+    let collected =
+        |invoice: &Invoice| named.collected_meanwhile.iter().find(|(id, _)| *id == invoice.id && invoice.state == InvoiceState::Paid);
+    for (_, amount) in invoices.iter().filter_map(|invoice| collected(invoice)) {
+        open = open.plus(*amount)?;
+    }
     for invoice in invoices {
         // What a payment under way has reserved is still what is named: both may be the same money.
         open = open.plus(invoice.open()?.plus(invoice.written_off)?)?;
     }
-    let all_take = invoices.iter().all(|invoice| matches!(invoice.state, InvoiceState::Open | InvoiceState::Uncollectible));
+    let takes =
+        |invoice: &Invoice| matches!(invoice.state, InvoiceState::Open | InvoiceState::Uncollectible) || collected(invoice).is_some();
+    let all_take = invoices.iter().all(|invoice| takes(invoice));
     let is_known = !named.paid_before_for.is_empty();
     let is_top_up = |invoice: &&Invoice| invoice.top_up.is_some();
     let mut stated = Money::zero(named.amount.currency());
@@ -104,7 +118,7 @@ fn reasons(named: &Named<'_>, invoices: &[&Invoice], automation: Automation) -> 
         stated = stated.plus(amount)?;
         let invoice = invoices.iter().find(|other| other.id == invoice);
         stated_too_much |= match invoice {
-            Some(invoice) => invoice.collectable()?.compare(amount)?.is_lt(),
+            Some(invoice) => collected(invoice).map_or_else(|| invoice.collectable(), |(_, own)| Ok(*own))?.compare(amount)?.is_lt(),
             None => false,
         };
     }

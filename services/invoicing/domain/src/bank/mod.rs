@@ -6,7 +6,7 @@ mod pay;
 mod returns;
 mod state;
 
-pub use matching::{Automation, Evaluation, Named, evaluate};
+pub use matching::{Automation, Evaluation, Named, UNKNOWN_TO_PAYER, evaluate};
 pub use numbers::{ANNOUNCED, announced_number, creditor_reference, numbers_in, refund_reference, refund_references_in};
 pub use pay::Short;
 pub use returns::{Compared, MOST_CANDIDATES, RETURNED_WITHIN, Taking, find_original};

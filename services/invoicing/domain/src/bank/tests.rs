@@ -90,8 +90,14 @@ fn nothing_is_taken_back_under_way_or_after_a_refund() {
 
 fn reasons(cents: i64, named: &[&Invoice], before: &[Id<Customer>], automation: Automation) -> Vec<SuggestReason> {
     let paid_before_for: BTreeSet<_> = before.iter().copied().collect();
-    let named =
-        Named { amount: usd(cents), invoices: named.to_vec(), stated: Vec::new(), paid_before_for: &paid_before_for, parts_differ: false };
+    let named = Named {
+        amount: usd(cents),
+        invoices: named.to_vec(),
+        stated: Vec::new(),
+        paid_before_for: &paid_before_for,
+        collected_meanwhile: Vec::new(),
+        parts_differ: false,
+    };
     match evaluate(&named, automation).unwrap() {
         Evaluation::Suggests { reasons, .. } => reasons,
         Evaluation::Pays { .. } => Vec::new(),
@@ -125,7 +131,14 @@ fn what_is_doubtful_is_for_a_person() {
         assert_eq!(reasons(cents, &named, &before, automation), expected, "{cents} {automation:?}");
     }
     let nobody = BTreeSet::new();
-    let nothing = Named { amount: usd(1), invoices: Vec::new(), stated: Vec::new(), paid_before_for: &nobody, parts_differ: false };
+    let nothing = Named {
+        amount: usd(1),
+        invoices: Vec::new(),
+        stated: Vec::new(),
+        paid_before_for: &nobody,
+        collected_meanwhile: Vec::new(),
+        parts_differ: false,
+    };
     assert_eq!(evaluate(&nothing, by_reference), Ok(Evaluation::Nothing));
 }
 
@@ -172,4 +185,30 @@ fn a_suspected_duplicate_pays_nothing_until_a_person_says_what_it_is() {
     assert!(confirmed.confirm().is_err(), "once");
     line.dismiss(Dismissal::Duplicate, String::new()).unwrap();
     assert_eq!(line.state, LineState::Dismissed);
+}
+
+#[test]
+fn what_was_collected_meanwhile_takes_the_money_as_credit() {
+    let mut own = invoices(&[10_000, 5_000]);
+    own[0].state = InvoiceState::Paid;
+    own[0].paid = usd(10_000);
+    let nobody = BTreeSet::new();
+    for (cents, collected, of, expected) in [
+        (10_000, 10_000, 1, vec![]),
+        (10_000, 0, 1, vec![SuggestReason::InvoiceNotOpen]),
+        (11_001, 10_000, 1, vec![SuggestReason::AmountAboveNamed]),
+        (15_000, 10_000, 2, vec![]),
+    ] {
+        let collected_meanwhile = if collected > 0 { vec![(own[0].id, usd(collected))] } else { Vec::new() };
+        let invoices: Vec<_> = own[..of].iter().collect();
+        let named =
+            Named { amount: usd(cents), invoices, stated: Vec::new(), paid_before_for: &nobody, collected_meanwhile, parts_differ: false };
+        let found = match evaluate(&named, Automation::ReferenceAndAmount).unwrap() {
+            Evaluation::Suggests { reasons, .. } => reasons.into_iter().filter(|own| *own != SuggestReason::AmountDiffers).collect(),
+            _ => Vec::new(),
+        };
+        assert_eq!(found, expected, "{cents} of {collected}");
+    }
+    let payment = payment_of(&mut line(15_000), &mut own);
+    assert_eq!((payment.surplus, own[1].state), (usd(10_000), InvoiceState::Paid));
 }

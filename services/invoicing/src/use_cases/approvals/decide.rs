@@ -28,10 +28,15 @@ pub async fn decide_approval(app: &App, call: &Call, decision: &DecideApproval) 
     }
     let now = tx.now();
     own.decide(&call.caller.subject, (decision.approve, decision.explanation.clone()), now)?;
+    let open = invoice.open()?;
+    if decision.approve {
+        own.proposal.must_cover(open)?;
+        // It says what is done, as the invoice does.
+        own.proposal = own.proposal.of_what_is_open(open)?;
+    }
     // Saved before the deed, which ends what else waits of the invoice and cannot be done any more.
     let rendered = publish_approval(&mut tx, (&own, customer)).await?;
     if decision.approve {
-        own.proposal.must_cover(invoice.open()?)?;
         match own.proposal {
             Proposal::WriteOff(_) => give_up_invoice(&mut tx, &mut invoice).await.map(|_| ())?,
             Proposal::CreditNote(amount) => apply_credit_note(&mut tx, &mut invoice, (amount, &own.explanation)).await?,

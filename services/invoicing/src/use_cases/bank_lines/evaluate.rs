@@ -1,13 +1,14 @@
 //! Looks up what lines name, and lets the rules decide which of them pay.
 
-use crate::store::{bank_lines, invoice_lists, invoices, payments, tenants, versions};
+use crate::store::{bank_lines, invoice_lists, invoices, payment_lists, payments, tenants, versions};
+use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
-    BankLine, Invoice,
-    bank::{ANNOUNCED, Automation, LineState, Named, Paid, creditor_reference, evaluate, numbers_in},
+    BankLine, Invoice, InvoiceState,
+    bank::{ANNOUNCED, Automation, LineState, Named, Paid, UNKNOWN_TO_PAYER, creditor_reference, evaluate, numbers_in},
     number::CORRECTIONS,
 };
-use payterms_kernel::Money;
+use payterms_kernel::{Id, Money};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Evaluates lines that nobody has decided about.
@@ -30,9 +31,12 @@ pub(super) async fn evaluate_lines(tx: &WriteTx, lines: &mut [BankLine]) -> Resu
             [own] => Some(Paid { invoice: own.id, stated: Some(*amount) }),
             _ => None,
         };
+        let invoices: Vec<_> = shown.numbers.iter().flat_map(find).collect();
+        let collected_meanwhile = collected_meanwhile(tx, &invoices, shown.effective_on()).await?;
         let named = Named {
             amount,
-            invoices: shown.numbers.iter().flat_map(find).collect(),
+            invoices,
+            collected_meanwhile,
             stated: shown.stated.iter().filter_map(stated).collect(),
             paid_before_for: paid_before.get(&shown.payer_key).unwrap_or(&nobody),
             parts_differ: shown.parts_differ,
@@ -44,6 +48,18 @@ pub(super) async fn evaluate_lines(tx: &WriteTx, lines: &mut [BankLine]) -> Resu
         }
     }
     Ok(())
+}
+
+/// What was collected of paid invoices so short a time before a line, or after it, that the payer could not know
+/// (docs/domain/invoicing.md#collected-meanwhile).
+async fn collected_meanwhile(tx: &WriteTx, invoices: &[&Invoice], arrived: NaiveDate) -> Result<Vec<(Id<Invoice>, Money)>, AppError> {
+    let since = arrived.checked_sub_days(UNKNOWN_TO_PAYER).unwrap_or(arrived);
+    let mut collected = Vec::new();
+    for invoice in invoices.iter().filter(|own| own.state == InvoiceState::Paid) {
+        let amount = payment_lists::collected_since(tx.conn(), &tx.call().tenant, invoice, since).await?;
+        collected.extend(amount.map(|amount| (invoice.id, amount)));
+    }
+    Ok(collected)
 }
 
 /// Invoices by the numbers that name them: their own, those of their corrective documents, or that of an announced transfer,

@@ -24,7 +24,7 @@ use payterms_proto::{
 /// Begins a payment of what is payable of an owner's invoices.
 ///
 /// # Errors
-/// `INVOICE_BLOCKED` by another, `NOTHING_PAYABLE`, `TRANSFER_ONLY`, `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
+/// `INVOICE_BLOCKED` by another, `COLLECTION_WAITS`, `NOTHING_PAYABLE`, `TRANSFER_ONLY`, `DEBIT_NOTICE_REQUIRED`, `RESOURCE_NOT_FOUND`.
 pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner) -> Result<Answer<CollectForOwnerResponse>, AppError> {
     if app.flows.knows(call).await? {
         let mut tx = app.db.begin_forward(call).await?;
@@ -43,6 +43,9 @@ pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner
         return app.flows.answer(call, true).await;
     }
     let now = tx.now();
+    if !means.collection_waits_for.is_empty() {
+        return Err(waits_for_dispute(&means.collection_waits_for).into());
+    }
     must_be_notified(&means.payment_methods, collect.notified_at, now)?;
     let request = payable_for_owner(&owned, collect)?;
     owned.retain(|own| request.invoices.iter().any(|(id, _)| *id == own.id));
@@ -56,6 +59,13 @@ pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner
     kill::point("owners_collection.after_intent");
     app.flows.spawn(lease);
     app.flows.answer(call, false).await
+}
+
+/// The refusal while a dispute has taken the only method.
+fn waits_for_dispute(dispute: &str) -> Refusal {
+    let message = "A charge of the only payment method that could be charged is disputed. Nothing is collected before that is decided, or another \
+                   collection method is chosen.";
+    Refusal::precondition("COLLECTION_WAITS", message).with("dispute", dispute)
 }
 
 /// The invoices of which something is payable, and what is collected of them.

@@ -1,10 +1,13 @@
 //! Follows the collection method of a customer.
 
-use super::schedule::schedule_collections;
+use super::{go_on::follow_waits, schedule::schedule_collections};
 use crate::{
     app::App,
     store::{collection_methods, invoice_lists, method_copies},
-    use_cases::{invoices::save::publish_invoice, mails::notices::mail_new_method},
+    use_cases::{
+        invoices::save::publish_invoice,
+        mails::notices::{PlannedBecause, mail_collection_planned},
+    },
 };
 use chrono::{NaiveDate, TimeDelta};
 use payterms_chassis::{
@@ -13,7 +16,10 @@ use payterms_chassis::{
     kill, names,
 };
 use payterms_invoicing_domain::Customer;
-use payterms_kernel::{Id, calendar::month_end};
+use payterms_kernel::{
+    Id,
+    calendar::{day_in, month_end},
+};
 use payterms_proto::wallet::v1::{PaymentMethod, PaymentMethodsChanged};
 
 /// The job after another method became the collection method; its subject is the customer's id.
@@ -30,7 +36,8 @@ pub async fn note_collection_method(tx: &WriteTx, changed: &PaymentMethodsChange
     let method = changed.payment_methods.iter().find(|own| own.collection_method);
     let customer = customer_of(changed)?;
     method_copies::save(tx, customer, changed).await?;
-    collection_methods::save(tx, customer, method.map(last_day)).await
+    collection_methods::save(tx, customer, method.map(last_day)).await?;
+    follow_waits(tx, customer).await
 }
 
 /// A card can be charged until the end of the month in which it expires.
@@ -71,7 +78,8 @@ pub async fn collect_from_new_method(app: &App, row: &DueRow) -> Result<(), AppE
         publish_invoice(&mut tx, invoice).await?;
     }
     if !stopped.is_empty() {
-        mail_new_method(&mut tx, Id::from_uuid(id), &stopped, at).await?;
+        let day = day_in(tx.time().zone, at);
+        mail_collection_planned(&mut tx, Id::from_uuid(id), (&stopped, day), PlannedBecause::NewMethod).await?;
         // Those that are tried are no longer stopped, so the next batch has others.
         schedule(&tx, JOB, &row.subject, now).await?;
     }

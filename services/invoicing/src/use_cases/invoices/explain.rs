@@ -6,7 +6,7 @@ use crate::{
     commands::invoices::InvoiceRef,
     documents::wording::Language,
     messages,
-    store::{approvals, bank_lines, collection_methods, payments, tenants},
+    store::{approvals, bank_lines, collection_methods, method_copies, payments, tenants},
     use_cases::plans::outlook::{outlook_of, plan_of},
 };
 use chrono::{NaiveDate, TimeDelta};
@@ -60,6 +60,8 @@ async fn context<C: ConnectionTrait>(
     context.plan = outlook_of(conn, tenant, invoice).await?;
     let instalment = context.plan.as_ref().and_then(|plan| plan.next).map(|next| next.due);
     let collected_on: NaiveDate = instalment.or(invoice.collection.next_at.map(|at| day_in(zone, at))).unwrap_or(today).max(today);
+    let told = method_copies::of_customer(conn, tenant, invoice.customer).await?;
+    context.waits = told.is_some_and(|told| !told.collection_waits_for.is_empty());
     context.has_method = collection_methods::is_usable(conn, tenant, invoice.customer, collected_on).await?;
     if invoice.pending.is_positive() {
         let announced = payments::announced(conn, tenant, invoice.id).await?;

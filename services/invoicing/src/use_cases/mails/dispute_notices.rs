@@ -124,7 +124,19 @@ impl DisputeNotice {
         Self { attachments: documents.attachments, numbers: documents.numbers, usable_until: documents.usable_until, ..self }
     }
 
-    fn items(&self, language: Language) -> Value {
+    /// The next instalment of an item's plan, with the day that is true: none while the dispute is open, since nobody knows it, and none
+    /// that is over.
+    fn next_day(&self, own: &Item, today: NaiveDate) -> Option<NaiveDate> {
+        let due = own.plan.as_ref().and_then(|plan| plan.next).map(|next| next.due);
+        let day = match self.notice {
+            Notice::Opened | Notice::Contradicted => None,
+            Notice::Won => due,
+            Notice::Lost => own.collected_on.or(own.pay_by),
+        };
+        day.filter(|day| *day >= today)
+    }
+
+    fn items(&self, language: Language, today: NaiveDate) -> Value {
         let shown = |own: &Item| {
             let money = |amount: Option<Money>| amount.map(|amount| language.money(amount)).unwrap_or_default();
             let date = |day: Option<NaiveDate>| day.map(|day| language.date(day)).unwrap_or_default();
@@ -146,7 +158,7 @@ impl DisputeNotice {
                         "number": own.number,
                         "open": money(own.open),
                         "next_amount": money(next.map(|next| next.unpaid)),
-                        "next_date": date(next.map(|next| next.due)),
+                        "next_date": date(self.next_day(own, today)),
                     })
                 }
             }
@@ -155,9 +167,9 @@ impl DisputeNotice {
     }
 
     /// The same as the tenant reads them: of an instalment what of it is open again, and its plan.
-    fn reported_items(&self, language: Language) -> Value {
+    fn reported_items(&self, language: Language, today: NaiveDate) -> Value {
         let shown = |own: &Item| {
-            let (plan, next) = own.plan.as_ref().map(|plan| (plan.name.clone(), plan.next)).unwrap_or_default();
+            let plan = own.plan.as_ref().map(|plan| plan.name.clone()).unwrap_or_default();
             let open =
                 own.open.map(|open| if plan.is_empty() || self.notice == Notice::Won { open } else { own.again.min(open).unwrap_or(open) });
             json!({
@@ -165,7 +177,7 @@ impl DisputeNotice {
                 "open": open.map(|open| language.money(open)).unwrap_or_default(),
                 "again": flag(self.notice != Notice::Won),
                 "plan": plan,
-                "next_date": next.map(|next| language.date(next.due)).unwrap_or_default(),
+                "next_date": self.next_day(own, today).filter(|_| own.plan.is_some()).map(|day| language.date(day)).unwrap_or_default(),
             })
         };
         self.items.iter().map(shown).collect::<Vec<_>>().into()
@@ -247,7 +259,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
         Notice::Lost => MailKind::DisputeLost,
         Notice::Contradicted => return Ok(()),
     };
-    let (customer, attachments) = (own.customer, own.attachments.clone());
+    let (customer, attachments, today) = (own.customer, own.attachments.clone(), tx.today());
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
     let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
     let name = |own: &Option<PaymentMethod>| own.as_ref().map(|own| own.name.clone());
@@ -262,7 +274,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), Ap
                 ("amount", language.money(own.amount).into()),
                 ("part_of", own.part_of(language).into()),
                 ("method", method(language, own.method.as_ref()).into()),
-                ("items", own.items(language)),
+                ("items", own.items(language, today)),
                 ("credit", own.credit(language).into()),
                 ("tax", language.money_or_nothing(own.tax).into()),
                 ("documents", own.numbers.clone().into()),
@@ -317,7 +329,7 @@ async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), A
         Notice::Lost => "lost",
         Notice::Contradicted => "contradicted",
     };
-    let items = own.reported_items(language);
+    let items = own.reported_items(language, tx.today());
     let variables = vec![
         ("buyer", buyer.into()),
         ("amount", language.money(own.amount).into()),

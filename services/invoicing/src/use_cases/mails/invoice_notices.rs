@@ -3,14 +3,14 @@
 //! (docs/domain/invoicing.md#documents-are-mailed).
 
 use super::{
-    notices::where_to_pay,
+    notices::planned_or_to_pay,
     write::{Letter, flag, write_to_customer},
 };
 use crate::{
     app::App,
     documents::wording::Language,
     peers::wallet::NewCredit,
-    store::{collection_methods, invoices, tenants},
+    store::{invoices, tenants},
     use_cases::payments::confirm::{Credited, Paid},
 };
 use chrono::TimeDelta;
@@ -73,14 +73,9 @@ async fn write_issued(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppErro
         return Ok(());
     }
     let paid_already = flag(!invoice.open()?.is_positive());
-    let (automatic, transfer_only) = (flag(invoice.content.collect_automatically), flag(invoice.is_postpaid()));
-    let collected_on = issue.due_date.max(tx.today());
-    let has_method = collection_methods::is_usable(tx.conn(), &tx.call().tenant, invoice.customer, collected_on).await?;
-    let (total, mut where_to_pay) = (invoice.amounts.total, where_to_pay(tx, invoice).await?);
+    let (total, transfer_only) = (invoice.amounts.total, flag(invoice.is_postpaid()));
     // Who is told that it is collected by itself is not told where to transfer it: the document has that.
-    if invoice.content.collect_automatically && has_method && !invoice.is_postpaid() {
-        where_to_pay[0].1 = "".into();
-    }
+    let (outlook, where_to_pay) = planned_or_to_pay(tx, invoice).await?;
     let letter = Letter {
         kind: MailKind::InvoiceIssued,
         variables: |language: Language| {
@@ -89,10 +84,9 @@ async fn write_issued(tx: &mut WriteTx, invoice: &Invoice) -> Result<(), AppErro
                 ("amount", language.money(total).into()),
                 ("due_date", language.date(issue.due_date).into()),
                 ("paid_already", paid_already.into()),
-                ("automatic", automatic.into()),
-                ("no_method", flag(!has_method).into()),
                 ("transfer_only", transfer_only.into()),
             ];
+            variables.extend(outlook.variables(language));
             variables.extend(where_to_pay);
             variables
         },

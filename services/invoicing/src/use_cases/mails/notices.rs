@@ -8,8 +8,9 @@ use crate::{
         wording::{Language, grouped},
     },
     store::{method_copies, tenants, versions},
+    use_cases::collections::outlook::{Outlook, outlook_of},
 };
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
     CollectionState, Customer, Invoice, MailKind, MeteredService, Payment, Receipt, ReceiptCreditNote, announced::Announcements,
@@ -29,6 +30,17 @@ pub(super) async fn where_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<[(&'
     let bank_details = seller.map(|own| own.bank_details.clone()).unwrap_or_default();
     let reference = issue.map(|own| grouped(&creditor_reference(&own.number))).unwrap_or_default();
     Ok([("bank_details", bank_details.into()), ("reference", reference.into())])
+}
+
+/// What is taken of an invoice by itself next, and where a transfer for it goes: empty where it is taken, since nobody is asked for one then
+/// (docs/domain/invoicing.md#no-transfer-asked).
+pub(super) async fn planned_or_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<(Outlook, [(&'static str, Value); 2]), AppError> {
+    let outlook = outlook_of(tx.conn(), &tx.call().tenant, invoice, (tx.time().zone, tx.today())).await?;
+    let mut where_to_pay = where_to_pay(tx, invoice).await?;
+    if outlook.takes() {
+        where_to_pay[0].1 = "".into();
+    }
+    Ok((outlook, where_to_pay))
 }
 
 /// What the balance owed when credit came.
@@ -111,7 +123,7 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice, declined
     let zone = tx.time().zone;
     let number = invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default();
     let (open, reason, next) = (invoice.open()?, invoice.collection.reason.clone(), invoice.collection.next_at);
-    let where_to_pay = where_to_pay(tx, invoice).await?;
+    let (outlook, where_to_pay) = planned_or_to_pay(tx, invoice).await?;
     let declined = match declined {
         Some(method) => method_copies::find(tx.conn(), &tx.call().tenant, (invoice.customer, method)).await?,
         None => None,
@@ -129,6 +141,7 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice, declined
                     ("method", tried_method(language, declined.as_ref()).into()),
                     ("next_try", next.into()),
                 ]);
+                variables.extend(outlook.variables(language));
                 variables.extend(where_to_pay);
             }
             variables
@@ -139,9 +152,36 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice, declined
     write_to_customer(tx, invoice.customer, letter).await
 }
 
-/// Another collection method is tried for invoices whose collection has stopped.
-pub async fn mail_new_method(tx: &mut WriteTx, customer: Id<Customer>, invoices: &[Invoice], at: DateTime<Utc>) -> Result<(), AppError> {
-    let day = day_in(tx.time().zone, at);
+/// Why collections are planned of which a customer hears by a mail of their own.
+#[derive(Debug, Clone)]
+pub enum PlannedBecause {
+    /// Another collection method is tried for what had stopped.
+    NewMethod,
+    /// What waited for a dispute goes on; no method can be charged.
+    WaitedInVain,
+    /// What waited for a dispute goes on, from a method where that is known.
+    Waited(Option<PaymentMethod>),
+}
+
+impl PlannedBecause {
+    /// What the mail says of it.
+    pub(super) fn variables(&self, language: Language) -> [(&'static str, Value); 3] {
+        let (waited, none, own) = match self {
+            Self::NewMethod => (false, false, None),
+            Self::WaitedInVain => (true, true, None),
+            Self::Waited(own) => (true, false, own.as_ref()),
+        };
+        [("waited", flag(waited).into()), ("no_method", flag(none).into()), ("method", tried_method(language, own).into())]
+    }
+}
+
+/// Collections are planned that had stopped, or waited.
+pub async fn mail_collection_planned(
+    tx: &mut WriteTx,
+    customer: Id<Customer>,
+    (invoices, day): (&[Invoice], NaiveDate),
+    because: PlannedBecause,
+) -> Result<(), AppError> {
     let mut items = Vec::with_capacity(invoices.len());
     for invoice in invoices {
         items.extend(invoice.issue.as_ref().map(|issue| (issue.number.clone(), invoice.payable())));
@@ -150,7 +190,10 @@ pub async fn mail_new_method(tx: &mut WriteTx, customer: Id<Customer>, invoices:
         kind: MailKind::CollectionPlanned,
         variables: |language| {
             let shown = |(name, payable): (String, Result<Money, MoneyError>)| json!({ "name": name, "amount": payable.map(|payable| language.money(payable)).unwrap_or_default() });
-            vec![("items", items.into_iter().map(shown).collect::<Vec<_>>().into()), ("date", language.date(day).into())]
+            let mut variables =
+                vec![("items", items.into_iter().map(shown).collect::<Vec<_>>().into()), ("date", language.date(day).into())];
+            variables.extend(because.variables(language));
+            variables
         },
         page: "/invoices".to_owned(),
         attachments: Vec::new(),
@@ -200,7 +243,7 @@ pub async fn mail_service_standing(tx: &mut WriteTx, kind: MailKind, service: &M
 pub async fn mail_reminder(tx: &mut WriteTx, invoice: &Invoice, today: NaiveDate) -> Result<(), AppError> {
     let Some(issue) = invoice.issue.clone() else { return Ok(()) };
     let (open, late) = (invoice.open()?, flag(invoice.past_due(today)?));
-    let where_to_pay = where_to_pay(tx, invoice).await?;
+    let (outlook, where_to_pay) = planned_or_to_pay(tx, invoice).await?;
     let letter = Letter {
         kind: MailKind::Reminder,
         variables: |language| {
@@ -210,6 +253,7 @@ pub async fn mail_reminder(tx: &mut WriteTx, invoice: &Invoice, today: NaiveDate
                 ("due_date", language.date(issue.due_date).into()),
                 ("late", late.into()),
             ];
+            variables.extend(outlook.variables(language));
             variables.extend(where_to_pay);
             variables
         },
@@ -328,19 +372,16 @@ pub async fn mail_announced_transfer(
 pub async fn mail_debit_notice(tx: &mut WriteTx, invoice: &Invoice, account: PaymentMethod) -> Result<(), AppError> {
     let (Some(issue), Some(at)) = (invoice.issue.clone(), invoice.collection.next_at) else { return Ok(()) };
     let (amount, day) = (invoice.payable()?, day_in(tx.time().zone, at));
-    let where_to_pay = where_to_pay(tx, invoice).await?;
     let letter = Letter {
         kind: MailKind::DebitNotice,
         variables: |language| {
-            let mut variables = vec![
+            vec![
                 ("number", issue.number.into()),
                 ("amount", language.money(amount).into()),
                 ("date", language.date(day).into()),
                 ("account", account.last_four.into()),
                 ("mandate", account.mandate_reference.into()),
-            ];
-            variables.extend(where_to_pay);
-            variables
+            ]
         },
         page: format!("/invoices/{}", invoice.id),
         attachments: Vec::new(),

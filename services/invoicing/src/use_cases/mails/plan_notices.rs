@@ -1,9 +1,13 @@
 //! What is mailed when a payment plan moves, when an instalment comes near, when one could not be collected.
 
-use super::write::{Letter, flag, tried_method, write_to_customer, write_to_tenant};
+use super::{
+    notices::PlannedBecause,
+    write::{Letter, flag, method, tried_method, write_to_customer, write_to_tenant},
+};
 use crate::{
     documents::{reasons::is_without_method, wording::Language},
     store::{collection_methods, customers, invoices, method_copies, payment_lists, tenants},
+    use_cases::collections::{follow_method::last_day, outlook::collection_method},
 };
 use chrono::NaiveDate;
 use payterms_chassis::{
@@ -69,8 +73,15 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
     if let Some(announced) = event.announced.clone() {
         notify_customer(tx, (customer, &page), MailKind::InstalmentDue, plan, Some(announced)).await?;
     }
-    if event.tries_new_method {
-        notify_of_new_method(tx, (customer, &page), plan).await?;
+    let next = plan.collection.as_ref().and_then(|own| own.next_attempt_time.as_ref()).and_then(instant_of);
+    if let Some(day) = next.map(|at| day_in(tx.time().zone, at)).filter(|_| event.tries_new_method) {
+        notify_of_collection(tx, (customer, &page), (plan, day), PlannedBecause::NewMethod).await?;
+    }
+    if let Some(day) = event.collection_goes_on_date.as_ref().and_then(date_of) {
+        let told = method_copies::of_customer(tx.conn(), &tx.call().tenant, customer).await?.unwrap_or_default();
+        let method = collection_method(&told).cloned();
+        let because = if event.collection_has_method { PlannedBecause::Waited(method) } else { PlannedBecause::WaitedInVain };
+        notify_of_collection(tx, (customer, &page), (plan, day), because).await?;
     }
     if event.collection_failed {
         notify_customer(tx, (customer, &page), MailKind::InstalmentFailed, plan, None).await?;
@@ -99,8 +110,14 @@ async fn notify_customer(
         }
         _ => is_without_method(&failure),
     };
+    let told = method_copies::of_customer(tx.conn(), &tx.call().tenant, customer).await?.unwrap_or_default();
+    let planned = collection_method(&told).filter(|own| next_try.is_some_and(|day| day <= last_day(own))).cloned();
     // Who is told that it is taken by itself is not told where to transfer it.
-    let is_taken = kind == MailKind::InstalmentDue && plan.collect_automatically && !no_method;
+    let is_taken = match kind {
+        MailKind::InstalmentDue => plan.collect_automatically && !no_method,
+        MailKind::InstalmentFailed | MailKind::PlanLate => planned.is_some(),
+        _ => false,
+    };
     let bank_details = seller.filter(|_| !is_taken).map(|own| own.business.bank_details).unwrap_or_default();
     let disputed = kind == MailKind::PlanReopened && is_disputed(tx, plan).await?;
     let declined = if kind == MailKind::InstalmentFailed { declined_method(tx, customer, plan).await? } else { None };
@@ -123,6 +140,7 @@ async fn notify_customer(
                 ("bank_details", bank_details.into()),
                 ("grace_end", shown(plan.grace_end_date.as_ref().and_then(date_of))),
                 ("next_try", shown(next_try)),
+                ("planned_method", planned.as_ref().map(|own| method(language, Some(own))).unwrap_or_default().into()),
                 ("pay_by", shown(pay_by)),
                 ("tries_new_method", flag(tries_new_method).into()),
                 ("reason", language.failure(&failure).into()),
@@ -153,11 +171,13 @@ async fn is_disputed(tx: &WriteTx, plan: &Plan) -> Result<bool, AppError> {
     Ok(covered.iter().any(|own| !own.disputed_by.is_empty()))
 }
 
-/// Another collection method is tried for instalments that could not be collected.
-async fn notify_of_new_method(tx: &mut WriteTx, (customer, page): (Id<Customer>, &str), plan: &Plan) -> Result<(), AppError> {
-    let zone = tx.time().zone;
-    let next = plan.collection.as_ref().and_then(|own| own.next_attempt_time.as_ref()).and_then(instant_of);
-    let Some(day) = next.map(|at| day_in(zone, at)) else { return Ok(()) };
+/// Instalments are collected on a day that could not be collected, or waited.
+async fn notify_of_collection(
+    tx: &mut WriteTx,
+    (customer, page): (Id<Customer>, &str),
+    (plan, day): (&Plan, NaiveDate),
+    because: PlannedBecause,
+) -> Result<(), AppError> {
     let due = plan.instalments.iter().filter(|own| own.due_date.as_ref().and_then(date_of).is_some_and(|due| due <= day));
     let mut sum: Option<payterms_kernel::Money> = None;
     for left in due.filter_map(unpaid) {
@@ -168,7 +188,9 @@ async fn notify_of_new_method(tx: &mut WriteTx, (customer, page): (Id<Customer>,
         kind: MailKind::CollectionPlanned,
         variables: |language| {
             let amount = sum.map(|sum| language.money(sum)).unwrap_or_default();
-            vec![("items", json!([{ "name": numbers, "amount": amount }])), ("date", language.date(day).into())]
+            let mut variables = vec![("items", json!([{ "name": numbers, "amount": amount }])), ("date", language.date(day).into())];
+            variables.extend(because.variables(language));
+            variables
         },
         page: page.to_owned(),
         attachments: Vec::new(),

@@ -42,7 +42,7 @@ pub(super) fn method(language: Language, method: Option<&PaymentMethod>) -> Stri
 }
 
 /// The method that a try was made with, or the words for a saved one where it is not known any more.
-pub(super) fn tried_method(language: Language, own: Option<&PaymentMethod>) -> String {
+pub fn tried_method(language: Language, own: Option<&PaymentMethod>) -> String {
     own.map_or_else(|| language.say("saved payment method", "moyen de paiement enregistré").to_owned(), |own| method(language, Some(own)))
 }
 

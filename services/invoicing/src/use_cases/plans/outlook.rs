@@ -26,8 +26,38 @@ pub fn plan_of(invoice: &Invoice) -> Option<Uuid> {
 
 /// The plan that blocks an invoice; `None` where none does, or none is known.
 pub async fn outlook_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<Option<PlanOutlook>, AppError> {
-    let Some(plan) = plan_of(invoice) else { return Ok(None) };
-    Ok(plan_copies::find(conn, tenant, plan).await?.map(|plan| outlook(&plan)))
+    let Some(id) = plan_of(invoice) else { return Ok(None) };
+    let Some(plan) = plan_copies::find(conn, tenant, id).await? else { return Ok(None) };
+    let told = outlook(&plan);
+    let next = if told.next.is_some() { next_as_of_now(conn, tenant, &plan, std::slice::from_ref(invoice)).await? } else { None };
+    if next.map(|next| next.due) == told.next.map(|next| next.due) {
+        return Ok(Some(PlanOutlook { next, ..told }));
+    }
+    // What is open has changed since the plan told of itself: what it said of another instalment is not true of this one.
+    Ok(Some(PlanOutlook { next, automatic: told.automatic, answer_by: told.answer_by, ..PlanOutlook::default() }))
+}
+
+/// The next instalment as what is open of its invoices now says. `owned` are invoices as they are now, whatever is stored.
+async fn next_as_of_now<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    plan: &Plan,
+    owned: &[Invoice],
+) -> Result<Option<NextInstalment>, AppError> {
+    let Some(currency) = owned.first().map(|own| own.currency) else { return Ok(None) };
+    let mut open = Money::zero(currency);
+    for covered in &plan.invoices {
+        let id = covered.invoice.rsplit('/').next().and_then(names::uuid).map(Id::from_uuid);
+        let Some(id) = id else { continue };
+        let stored = if owned.iter().any(|own| own.id == id) { None } else { invoices::find_many(conn, tenant, &[id]).await?.pop() };
+        let known = owned.iter().find(|own| own.id == id).or(stored.as_ref());
+        if let Some(own) = known.filter(|own| own.state == InvoiceState::Open) {
+            open = open.plus(own.open()?)?;
+        }
+    }
+    let agreed = |own: &Instalment| Some((own.due_date.as_ref().and_then(date_of)?, own.amount.as_ref().and_then(money_of)?));
+    let instalments: Vec<_> = plan.instalments.iter().filter_map(agreed).collect();
+    Ok(next_of(&instalments, open)?)
 }
 
 /// What a plan takes of an invoice that is open, again perhaps.
@@ -59,19 +89,12 @@ pub async fn plan_part_of<C: ConnectionTrait>(
     let Some(plan) = found.filter(|plan| is_blocked_by_plan || plan.state() == State::Completed && plan.breach_count == 0) else {
         return Ok(None);
     };
-    let mut open = Money::zero(invoice.currency);
-    for covered in &plan.invoices {
-        let id = covered.invoice.rsplit('/').next().and_then(names::uuid).map(Id::from_uuid);
-        let Some(id) = id else { continue };
-        let stored = if owned.iter().any(|own| own.id == id) { None } else { invoices::find_many(conn, tenant, &[id]).await?.pop() };
-        let known = owned.iter().find(|own| own.id == id).or(stored.as_ref());
-        if let Some(own) = known.filter(|own| own.state == InvoiceState::Open) {
-            open = open.plus(own.open()?)?;
-        }
+    let mut known = owned.to_vec();
+    if known.iter().all(|own| own.id != invoice.id) {
+        known.push(invoice.clone());
     }
-    let agreed = |own: &Instalment| Some((own.due_date.as_ref().and_then(date_of)?, own.amount.as_ref().and_then(money_of)?));
-    let instalments: Vec<_> = plan.instalments.iter().filter_map(agreed).collect();
-    Ok(Some(PlanPart { automatic: plan.collect_automatically, next: next_of(&instalments, open)?, name: plan.name }))
+    let next = next_as_of_now(conn, tenant, &plan, &known).await?;
+    Ok(Some(PlanPart { automatic: plan.collect_automatically, next, name: plan.name }))
 }
 
 fn outlook(plan: &Plan) -> PlanOutlook {

@@ -4,12 +4,13 @@
 use super::page::{MOST_LISTED, statement_page};
 use crate::{
     app::App,
-    store::{invoice_lists, invoices, outstanding, receivables, statements},
+    store::{invoice_lists, invoices, outstanding, plan_periods, receivables, statements},
     use_cases::{
+        collections::outlook::outlook_of,
         invoices::load::are_invoices_hidden,
         mails::{
             invoice_notices,
-            month_notices::{MOST_ATTACHED, mail_statements},
+            month_notices::{MOST_ATTACHED, Now, OpenNow, Standing, mail_statements},
         },
     },
 };
@@ -80,7 +81,26 @@ async fn mail_customer(tx: &mut WriteTx, customer: Id<Customer>, month: NaiveDat
     cancel_many(tx, invoice_notices::JOB, &attached).await?;
     of_turn.append(&mut issued);
     let issued = of_turn;
-    let today = tx.today();
-    let open = outstanding::of_customer(tx.conn(), &tenant, customer, today).await?;
-    mail_statements(tx, &pages, (&issued, &sent_before), &open).await
+    let open = open_now(tx, customer).await?;
+    let sums = outstanding::of_customer(tx.conn(), &tenant, customer, tx.today()).await?;
+    mail_statements(tx, &pages, (&issued, &sent_before), &Now { open, sums }).await
+}
+
+/// What is open of a customer at this instant, and what is done about each (docs/domain/invoicing.md#month-mail-instant).
+async fn open_now(tx: &WriteTx, customer: Id<Customer>) -> Result<Vec<OpenNow>, AppError> {
+    let (tenant, today) = (&tx.call().tenant, tx.today());
+    let in_plans = plan_periods::active_at(tx.conn(), tenant, customer, tx.now() + TimeDelta::seconds(1)).await?;
+    let mut open = Vec::new();
+    for invoice in invoice_lists::open_of_customer(tx.conn(), tenant, customer, MOST_LISTED).await? {
+        let standing = if invoice.rests_for_dispute() {
+            Standing::Disputed
+        } else if in_plans.contains(&invoice.id) {
+            Standing::InPlan
+        } else {
+            Standing::Owed(outlook_of(tx.conn(), tenant, &invoice, (tx.time().zone, today)).await?)
+        };
+        let Some(due) = invoice.issue.as_ref().map(|issue| issue.due_date) else { continue };
+        open.push(OpenNow { days: (today - due).num_days(), due, standing, invoice });
+    }
+    Ok(open)
 }

@@ -4,7 +4,7 @@
 use crate::{
     documents::statements::StatementPage,
     store::{
-        customers, disputes, invoices, plan_periods, receivables,
+        collection_waits, customers, disputes, invoices, plan_periods, receivables,
         refunds::{self, Month},
         taken_back, tenants, transfer_refunds,
     },
@@ -14,7 +14,7 @@ use payterms_chassis::{AppError, render::instant_of};
 use payterms_invoicing_domain::{
     Invoice, Statement,
     dispute::Dispute,
-    statement::{TakenBack, TakenFor},
+    statement::{OpenInvoice, TakenBack, TakenFor},
 };
 use payterms_kernel::{Id, Money, Refusal, TenantId, calendar::start_of_day};
 use payterms_proto::wallet::v1::{DisputeChanged, dispute::State};
@@ -49,11 +49,17 @@ pub async fn statement_page<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sta
     open.retain(|own| own.open.currency() == currency);
     let month_end = start_of_day(zone, next);
     let disputes = disputes::of_customer(conn, tenant, customer, MOST_LISTED).await?;
-    let disputed = disputed_on(&disputes, month_end)?;
+    let mut disputed = disputed_on(&disputes, month_end)?;
+    disputed.extend(collection_waits::waiting_at(conn, tenant, customer, month_end).await?);
     let planned = plan_periods::active_at(conn, tenant, customer, month_end).await?;
     let (disputed, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|own| disputed.contains(&own.id));
     let (in_plans, mut past_due): (Vec<_>, Vec<_>) = open.into_iter().partition(|own| planned.contains(&own.id));
+    let mut collected = past_due.clone();
     past_due.retain(|own| own.days > 0);
+    // What is late was not collected: it is to be paid.
+    collected.retain(|own| own.days <= 0);
+    let automatic = collected_automatically(conn, tenant, &collected).await?;
+    collected.retain(|own| automatic.contains(&own.id));
     let mut given_back = refunds::given_back(conn, tenant, customer, Month { days: (month, next), zone }, MOST_LISTED).await?;
     given_back.extend(transfer_refunds::given_back(conn, tenant, customer, (month, next), MOST_LISTED).await?);
     given_back.sort_by_key(|own| own.on);
@@ -68,7 +74,18 @@ pub async fn statement_page<C: ConnectionTrait>(conn: &C, tenant: &TenantId, sta
         }
     }
     let taken_back = with_invoices(conn, tenant, taken_back, &disputes).await?;
-    Ok(StatementPage { statement, invoices, billed, past_due, disputed, in_plans, given_back, taken_back, seller, buyer })
+    Ok(StatementPage { statement, invoices, billed, past_due, disputed, in_plans, collected, given_back, taken_back, seller, buyer })
+}
+
+/// Those of open invoices that are collected by themselves when they fall due.
+async fn collected_automatically<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    open: &[OpenInvoice],
+) -> Result<HashSet<Id<Invoice>>, AppError> {
+    let ids: Vec<_> = open.iter().map(|own| own.id).collect();
+    let found = invoices::find_many(conn, tenant, &ids).await?;
+    Ok(found.into_iter().filter(|own| own.content.collect_automatically && !own.is_postpaid()).map(|own| own.id).collect())
 }
 
 /// What was taken back, with the numbers of the invoices that a disputed or returned charge had paid.

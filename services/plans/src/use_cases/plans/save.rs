@@ -6,9 +6,11 @@ use crate::{
     messages::plans::{plan as plan_message, plan_history_entry},
     store::plans,
 };
+use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx,
     jobs::{cancel, schedule},
+    render::date,
 };
 use payterms_plans_domain::Plan;
 use payterms_proto::plans::v1::{Plan as PlanMessage, PlanChanged};
@@ -22,6 +24,8 @@ pub(super) struct EventDetails {
     pub(super) collection_failed: bool,
     /// Whether another collection method is tried at the next attempt.
     pub(super) tries_new_method: bool,
+    /// When what waited for a dispute is collected, and whether a method can be charged then.
+    pub(super) goes_on: Option<(NaiveDate, bool)>,
 }
 
 /// Saves a plan, emits its present state, and schedules its next evaluation.
@@ -36,6 +40,8 @@ pub(super) async fn publish_plan(tx: &mut WriteTx, plan: &mut Plan, details: Eve
         announced,
         collection_failed: details.collection_failed,
         tries_new_method: details.tries_new_method,
+        collection_goes_on_date: details.goes_on.map(|(day, _)| date(day)),
+        collection_has_method: details.goes_on.is_some_and(|(_, has_method)| has_method),
     };
     let id = plan.id.to_string();
     tx.emit("plan", &id, &event).await?;

@@ -122,6 +122,7 @@ async fn publish_decision(
     let mut saved = methods::lock(tx, dispute.customer).await?;
     let won = dispute.state == Outcome::Won.state();
     let owed = locked.wallet.owed;
+    let mut is_restored = false;
     if won {
         let lots = taken_from(tx, locked, dispute).await?;
         let restored = match dispute.disputed {
@@ -137,7 +138,7 @@ async fn publish_decision(
         if rules.end_pause() {
             publish_recharge(tx, &locked.wallet, &rules).await?;
         }
-        clear_method(tx, (&mut saved, [std::slice::from_ref(&*locked), others]), dispute).await?;
+        is_restored = clear_method(tx, (&mut saved, [std::slice::from_ref(&*locked), others]), dispute).await?;
         let customer = CustomerRef { tenant: tenant.clone(), customer: dispute.customer };
         let event = pb::DisputeWon {
             wallet: Some(messages::wallets::wallet(&tenant, &locked.wallet, tx.now())?),
@@ -153,7 +154,12 @@ async fn publish_decision(
         tx.emit("top_up", &id.to_string(), &pb::TopUpChanged { top_up: Some(top_up), paid_owed: None, owed: None }).await?;
     }
     let paid_owed = Some(owed.minus(locked.wallet.owed)?).filter(|_| won);
-    publish_change(tx, locked, dispute, Change { top_up, methods: &saved, paid_owed }).await
+    let rendered = publish_change(tx, locked, dispute, Change { top_up, methods: &saved, paid_owed }).await?;
+    // What waits for the dispute, or for another one, is known once its decision is stored.
+    if dispute.method.is_some() {
+        publish_methods(tx, &CustomerRef { tenant, customer: dispute.customer }, &saved, is_restored).await?;
+    }
+    Ok(rendered)
 }
 
 /// The lots that a dispute has taken credit from, ready to take it again, used up or not.
@@ -211,25 +217,24 @@ async fn give_charge_back(
 }
 
 /// The method may be charged without a person present again, unless another charge of it was taken back; where none can be, it is the
-/// collection method again, and what has stopped for want of one begins anew.
-async fn clear_method(tx: &mut WriteTx, (saved, wallets): (&mut Methods, [&[Locked]; 2]), dispute: &Dispute) -> Result<(), AppError> {
+/// collection method again, and what has stopped for want of one begins anew. Returns whether it is.
+async fn clear_method(tx: &mut WriteTx, (saved, wallets): (&mut Methods, [&[Locked]; 2]), dispute: &Dispute) -> Result<bool, AppError> {
     let tenant = tx.call().tenant.clone();
-    let Some(id) = dispute.method else { return Ok(()) };
+    let Some(id) = dispute.method else { return Ok(false) };
     // What is won stands again by now. A chargeback from before there were disputes counts too.
     if charges::is_any_taken_back(tx.conn(), &tenant, id).await? || top_ups::is_any_taken_back(tx.conn(), &tenant, id).await? {
-        return Ok(());
+        return Ok(false);
     }
-    let Some(mut method) = methods::find(tx.conn(), &tenant, dispute.customer, id).await? else { return Ok(()) };
+    let Some(mut method) = methods::find(tx.conn(), &tenant, dispute.customer, id).await? else { return Ok(false) };
     method.charged_back = false;
     methods::save(tx, dispute.customer, &method).await?;
     let is_restored = saved.stand_again(id, tx.today());
     if is_restored {
         methods::save_pointers(tx, dispute.customer, saved).await?;
     }
-    publish_methods(tx, &CustomerRef { tenant, customer: dispute.customer }, saved, is_restored).await?;
     for wallets in wallets.into_iter().filter(|_| is_restored) {
         // It is the method that had been chosen: what it had finally refused stays refused.
         end_stops(tx, wallets, recharge::Change::MethodAdded).await?;
     }
-    Ok(())
+    Ok(is_restored)
 }

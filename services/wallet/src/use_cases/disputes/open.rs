@@ -140,7 +140,6 @@ async fn open(
         methods::save(tx, customer, &method).await?;
         saved.stop_charging(method.id, tx.today());
         methods::save_pointers(tx, customer, &saved).await?;
-        publish_methods(tx, &CustomerRef { tenant: tenant.clone(), customer }, &saved, false).await?;
     }
     if taken.credit.is_positive() {
         let mut rules = recharges::find(tx.conn(), &tenant, locked.wallet.id).await?;
@@ -155,5 +154,9 @@ async fn open(
     let event = ChargedBack { wallet: Some(after), amount: Some(money(taken.amount)) };
     tx.emit("wallet", &locked.wallet.id.to_string(), &event).await?;
     publish_change(tx, locked, &dispute, Change { top_up, methods: &saved, paid_owed: None }).await?;
+    // What waits for the dispute is known once that is stored.
+    if method.is_some() {
+        publish_methods(tx, &CustomerRef { tenant, customer }, &saved, false).await?;
+    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Publishes a customer's methods.
 
+use super::load;
 use crate::{
     commands::customers::CustomerRef, messages::methods as messages, store::wallets::Locked, use_cases::recharges::end_stops::end_stops,
 };
@@ -8,7 +9,8 @@ use payterms_wallet_domain::{Methods, recharge::Change};
 
 /// Publishes a customer's methods.
 pub async fn publish_methods(tx: &mut WriteTx, customer: &CustomerRef, saved: &Methods, is_replaced: bool) -> Result<(), AppError> {
-    let event = messages::payment_methods_changed(&customer.name(), saved, is_replaced);
+    let waits_for = load::collection_waits_for(tx.conn(), customer, saved, tx.today()).await?;
+    let event = messages::payment_methods_changed(customer, saved, (is_replaced, waits_for));
     tx.emit("payment_methods", &customer.customer.to_string(), &event).await
 }
 

@@ -41,7 +41,7 @@ pub async fn rules_that_charge<C: ConnectionTrait>(
     today: NaiveDate,
 ) -> Result<AutoRecharge, AppError> {
     let saved = methods::of_customer(conn, tenant, wallet.customer).await?;
-    let disputed = disputes::methods_that_may_return(conn, tenant, wallet.customer).await?;
+    let disputed = disputes::that_may_bring_back(conn, tenant, wallet.customer).await?;
     if saved.may_be_charged(&disputed, today) { recharges::find(conn, tenant, wallet.id).await } else { Ok(AutoRecharge::default()) }
 }
 

@@ -17,5 +17,5 @@ pub async fn get_auto_recharge(app: &App, named: &WalletRef) -> Result<GetAutoRe
     let recharge = recharges::find(&conn, &named.tenant, named.wallet).await?;
     let time = (app.db.tenant_zone(&named.tenant).await?, app.db.tenant_now(&named.tenant).await?);
     let figures = RechargeTerms::load(&conn, &named.tenant, &wallet, time).await?.figures(&recharge.rules)?;
-    Ok(GetAutoRechargeResponse { auto_recharge: Some(messages::auto_recharge(&named.name(), &recharge, Some(figures))) })
+    Ok(GetAutoRechargeResponse { auto_recharge: Some(messages::auto_recharge(&named.name(), &recharge, (Some(figures), time.1))) })
 }

@@ -2,7 +2,7 @@
 
 use super::{
     load::{RechargeTerms, claim_due_wallet, instants},
-    save::publish_recharge,
+    save::{publish_recharge, publish_refused_recharge},
 };
 use crate::{app::App, commands::wallets::name_of, store::recharges, use_cases::top_ups::save::begin_top_up};
 use payterms_chassis::{AppError, WriteTx, flow::Lease, jobs::DueRow, kill};
@@ -49,8 +49,8 @@ async fn begin_recharge(
             Ok(Some(lease))
         }
         Err(refusal) => {
-            recharge.refused(&refusal, instants(tx));
-            publish_recharge(tx, wallet, recharge).await?;
+            let is_told = recharge.refused(&refusal, instants(tx));
+            publish_refused_recharge(tx, wallet, recharge, is_told).await?;
             Ok(None)
         }
     }

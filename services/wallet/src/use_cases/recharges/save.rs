@@ -68,6 +68,16 @@ pub async fn publish_recharge(tx: &mut WriteTx, wallet: &Wallet, recharge: &Auto
     publish(tx, wallet, recharge, Because::default()).await
 }
 
+/// The same where one could not be made. `is_told` says whether the customer knows of it already.
+pub(super) async fn publish_refused_recharge(
+    tx: &mut WriteTx,
+    wallet: &Wallet,
+    recharge: &AutoRecharge,
+    is_told: bool,
+) -> Result<(), AppError> {
+    publish(tx, wallet, recharge, Because { is_told, ..Because::default() }).await.map(|_| ())
+}
+
 /// The same after the rules were set. `removed_because` says why a person of the tenant took them away; empty: none did.
 pub async fn publish_new_rules(
     tx: &mut WriteTx,
@@ -75,7 +85,7 @@ pub async fn publish_new_rules(
     recharge: &AutoRecharge,
     removed_because: &str,
 ) -> Result<pb::AutoRecharge, AppError> {
-    publish(tx, wallet, recharge, Because { removed: removed_because, charged: None }).await
+    publish(tx, wallet, recharge, Because { removed: removed_because, ..Because::default() }).await
 }
 
 /// What else an event of the rules says.
@@ -85,6 +95,8 @@ struct Because<'a> {
     removed: &'a str,
     /// What the recharge was charged to that has ended.
     charged: Option<&'a PaymentMethod>,
+    /// Whether the customer knows already why it has stopped.
+    is_told: bool,
 }
 
 async fn publish(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge, because: Because<'_>) -> Result<pb::AutoRecharge, AppError> {
@@ -95,11 +107,12 @@ async fn publish(tx: &mut WriteTx, wallet: &Wallet, recharge: &AutoRecharge, bec
         None => cancel(tx, retry::JOB, &wallet.id.to_string()).await?,
     }
     let terms = RechargeTerms::load(tx.conn(), &tenant, wallet, (tx.time().zone, tx.now())).await?;
-    let rendered = messages::auto_recharge(&name_of(&tenant, wallet), recharge, Some(terms.figures(&recharge.rules)?));
+    let rendered = messages::auto_recharge(&name_of(&tenant, wallet), recharge, (Some(terms.figures(&recharge.rules)?), tx.now()));
     let customer = CustomerRef { tenant: tenant.clone(), customer: wallet.customer }.name();
     let event = pb::AutoRechargeChanged {
         auto_recharge: Some(rendered.clone()),
         removed_because: because.removed.to_owned(),
+        told_before: because.is_told,
         payment_method: because.charged.map(|method| payment_method(&customer, method, &Methods::default())),
     };
     tx.emit("auto_recharge", &wallet.id.to_string(), &event).await?;

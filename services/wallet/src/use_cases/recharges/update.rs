@@ -42,7 +42,10 @@ pub async fn update_auto_recharge(
         must_not_be_postpaid(&wallet)?;
         let loaded = RechargeTerms::load(tx.conn(), &call.tenant, &wallet, (tx.time().zone, tx.now())).await?;
         loaded.settings.must_sell_by_saved()?;
-        let method = loaded.method.as_ref().ok_or_else(no_collection_method)?;
+        let Some(method) = &loaded.method else {
+            new.rules.must_aim_above_threshold()?;
+            return Err(no_collection_method().into());
+        };
         let least = loaded.settings.minimum(method.kind, wallet.currency)?;
         new.rules.must_work(least, |credit| loaded.charge(credit))?;
     }
