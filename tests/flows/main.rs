@@ -150,6 +150,7 @@ mod sources;
 mod standbys;
 mod stories;
 mod stripe;
+mod stripe_disconnected;
 mod taken_back;
 mod tax_numbers;
 mod tls;

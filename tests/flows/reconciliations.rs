@@ -27,6 +27,7 @@ use payterms_testkit::{
 };
 use prost_types::Timestamp;
 use sea_orm::{ConnectionTrait, Statement};
+use std::path::Path;
 use tonic::Status;
 
 on_both!(every_difference_is_named, a_night_reconciles_what_came_after_the_last_one);
@@ -160,6 +161,20 @@ pub(crate) async fn every_difference_is_named(world: &World) {
     assert_eq!(counts(&patient)[3], 4, "a limit of Stripe's is waited for");
 }
 
+/// Lets the night of the tenant fall now, five hours after it was connected.
+async fn night_falls(data: &Path, postgres: Option<&str>) {
+    let (conn, s) = invariants::rows_of("wallet", data, postgres).await;
+    let past = SystemClock.now() - chrono::TimeDelta::hours(5);
+    for update in [
+        format!("UPDATE {s}wallet_settings SET stripe_connected_at = $1 WHERE tenant = 'acme'"),
+        format!("UPDATE {s}due SET due_at = $1 WHERE tenant = 'acme' AND job = 'reconcile_provider'"),
+    ] {
+        let statement = Statement::from_sql_and_values(conn.get_database_backend(), &update, [past.into()]);
+        assert_eq!(conn.execute_raw(statement).await.unwrap().rows_affected(), 1, "{update}");
+    }
+    conn.close().await.unwrap();
+}
+
 async fn a_night_reconciles_what_came_after_the_last_one(world: &World) {
     let (customer, wallet) = world.usual().await;
     let owner = world.someone("OWNER", None);
@@ -168,17 +183,7 @@ async fn a_night_reconciles_what_came_after_the_last_one(world: &World) {
     saved(&world.stripe, &admin, &customer, Card::Good).await;
     bought(&admin, &wallet, 25).await;
     assert_eq!(reconciliations(&owner).await.unwrap(), []);
-    let night_falls = async || {
-        let (conn, s) = world.rows("wallet").await;
-        let past = SystemClock.now() - chrono::TimeDelta::hours(5);
-        let run = async |update: &str| {
-            let statement = Statement::from_sql_and_values(conn.get_database_backend(), update, [past.into()]);
-            assert_eq!(conn.execute_raw(statement).await.unwrap().rows_affected(), 1, "{update}");
-        };
-        run(&format!("UPDATE {s}wallet_settings SET stripe_connected_at = $1 WHERE tenant = 'acme'")).await;
-        run(&format!("UPDATE {s}due SET due_at = $1 WHERE tenant = 'acme' AND job = 'reconcile_provider'")).await;
-        conn.close().await.unwrap();
-    };
+    let night_falls = async || night_falls(world.folder.path(), world.postgres.as_deref()).await;
     night_falls().await;
     let is_done = |all: &Vec<ProviderReconciliation>| all.iter().any(|own| own.state() == provider_reconciliation::State::Completed);
     let listed = until(async || reconciliations(&owner).await, is_done).await;
@@ -220,6 +225,14 @@ async fn a_reconciliation_survives_a_kill(on_postgres: bool) {
     assert_eq!(reconciliations(&owner).await.unwrap().len(), POINTS.len(), "one for each request");
     let found = differences(&owner, State::Open).await;
     assert_eq!(found.len(), 1, "one difference, however often it is found: {found:?}");
+    // A night is taken from the list of what is due together with its intent: it is neither lost nor begun twice.
+    let (data, postgres) = (rig.data().to_owned(), rig.postgres.clone());
+    rig.die_at("provider_reconciliation.after_night", async move { night_falls(&data, postgres.as_deref()).await }).await;
+    let nights = async || Ok(reconciliations(&owner).await?.into_iter().filter(|own| own.nightly).collect::<Vec<_>>());
+    let is_done = |nights: &Vec<ProviderReconciliation>| nights.iter().any(|own| own.state() == provider_reconciliation::State::Completed);
+    let nights = until(nights, is_done).await;
+    assert_eq!((nights.len(), counts(&nights[0])), (1, [1, 1, 0, 1]));
+    invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,7 @@ on_both!(
     a_lost_answer_is_asked_for_at_stripe,
 );
 
-const SETTINGS: &str = "tenants/acme/walletSettings";
+pub(crate) const SETTINGS: &str = "tenants/acme/walletSettings";
 
 pub(crate) fn connection() -> ConnectStripeRequest {
     ConnectStripeRequest {
@@ -43,7 +43,7 @@ pub(crate) fn connection() -> ConnectStripeRequest {
     }
 }
 
-async fn connect(owner: &Session, request: ConnectStripeRequest) -> Result<WalletSettings, Status> {
+pub(crate) async fn connect(owner: &Session, request: ConnectStripeRequest) -> Result<WalletSettings, Status> {
     Ok(owner.settings().connect_stripe(request).await?.into_inner().wallet_settings.unwrap())
 }
 
@@ -188,7 +188,7 @@ pub(crate) async fn another_account_is_refused_once_a_card_is_saved(world: &Worl
     invariants::hold(world).await;
 }
 
-async fn disconnect(owner: &Session) -> Result<WalletSettings, Status> {
+pub(crate) async fn disconnect(owner: &Session) -> Result<WalletSettings, Status> {
     let request = DisconnectStripeRequest { request_id: request_id(), name: SETTINGS.to_owned(), ..Default::default() };
     Ok(owner.settings().disconnect_stripe(request).await?.into_inner().wallet_settings.unwrap())
 }

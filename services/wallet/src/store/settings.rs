@@ -94,6 +94,13 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Wal
     row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
 }
 
+/// The settings of a tenant, kept from changing until the write transaction ends: what begins at a provider does so with the account that
+/// is connected, and a disconnect that comes meanwhile waits, and sees what has begun.
+pub async fn hold<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
+    let row = Entity::find_by_id(tenant.to_string()).lock_shared().one(conn).await?;
+    row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
+}
+
 /// Locks the settings of a tenant. The row is inserted if it is missing, because a missing row cannot be locked.
 pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<WalletSettings, AppError> {
     let keep = OnConflict::column(Column::Tenant).update_column(Column::Tenant).to_owned();

@@ -67,7 +67,7 @@ pub async fn charge_for_payment(
         created_at: now,
         updated_at: now,
     };
-    let settings = settings::find(tx.conn(), &call.tenant).await?;
+    let settings = settings::hold(tx.conn(), &call.tenant).await?;
     if let Err(reason) = usable(app, (chosen.as_ref(), &settings), today) {
         charge.fail(reason.to_owned());
     }

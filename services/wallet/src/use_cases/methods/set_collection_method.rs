@@ -2,7 +2,10 @@
 
 use super::{load::active_method, save::publish_change};
 use crate::{
-    app::App, commands::methods::MethodRef, messages::methods::payment_method, store::methods,
+    app::App,
+    commands::methods::MethodRef,
+    messages::methods::payment_method,
+    store::{methods, settings},
     use_cases::recharges::end_stops::lock_for_change,
 };
 use payterms_chassis::{Answer, AppError, Call};
@@ -12,7 +15,7 @@ use payterms_wallet_domain::recharge::Change;
 /// Makes an unexpired card or a bank account the collection method.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `METHOD_STATE`.
+/// `RESOURCE_NOT_FOUND`, `METHOD_STATE`, `CREDIT_LINE_NOT_ALLOWED`, `STRIPE_NOT_CONNECTED`.
 pub async fn set_collection_method(app: &App, call: &Call, named: &MethodRef) -> Result<Answer<SetCollectionMethodResponse>, AppError> {
     let customer = named.customer.customer;
     let mut tx = app.db.begin(call).await?;
@@ -22,6 +25,7 @@ pub async fn set_collection_method(app: &App, call: &Call, named: &MethodRef) ->
     }
     let method = active_method(&tx, named, &saved).await?;
     method.must_be_collectable(tx.today())?;
+    settings::hold(tx.conn(), &call.tenant).await?.must_be_connected_to(&method.provider)?;
     let before = saved.collection.replace(named.method);
     methods::save_pointers(&tx, customer, &saved).await?;
     let change = saved.is_replaced(before).then_some(Change::MethodReplaced);

@@ -133,7 +133,7 @@ async fn reaches_card(tx: &WriteTx, charge: Option<&Charge>) -> Result<bool, App
     let Some(method) = charge.and_then(|charge| charge.method) else { return Ok(charge.is_some()) };
     let tenant = &tx.call().tenant;
     let Some(method) = methods::get(tx.conn(), tenant, method).await? else { return Ok(true) };
-    Ok(settings::find(tx.conn(), tenant).await?.must_be_connected_to(&method.provider).is_ok())
+    Ok(settings::hold(tx.conn(), tenant).await?.must_be_connected_to(&method.provider).is_ok())
 }
 
 /// The charge to refund, if that much of it is not refunded yet.

@@ -4,7 +4,12 @@ use super::{
     load::{RechargeTerms, claim_due_wallet, instants},
     save::{publish_recharge, publish_refused_recharge},
 };
-use crate::{app::App, commands::wallets::name_of, store::recharges, use_cases::top_ups::save::begin_top_up};
+use crate::{
+    app::App,
+    commands::wallets::name_of,
+    store::{recharges, settings},
+    use_cases::top_ups::save::begin_top_up,
+};
 use payterms_chassis::{AppError, WriteTx, flow::Lease, jobs::DueRow, kill};
 use payterms_kernel::{Refusal, calendar::day_in};
 use payterms_wallet_domain::{
@@ -60,6 +65,8 @@ async fn begin_recharge(
 /// minimum.
 async fn evaluate_rules(tx: &mut WriteTx, wallet: &Wallet, rules: &Rules, wanted: Wanted) -> Result<Result<TopUp, Refusal>, AppError> {
     let (now, zone) = (tx.now(), tx.time().zone);
+    // What is read of them below stays so until the charge is stored.
+    settings::hold(tx.conn(), &tx.call().tenant).await?;
     let loaded = RechargeTerms::load(tx.conn(), &tx.call().tenant, wallet, (zone, now)).await?;
     let Some(method) = &loaded.method else { return Ok(Err(no_collection_method())) };
     let terms = Terms { settings: &loaded.settings, customer: &loaded.customer, method, today: day_in(zone, now) };

@@ -24,7 +24,7 @@ pub const FLOW: &str = "method_setup";
 /// Starts a set-up.
 ///
 /// # Errors
-/// `RESOURCE_NOT_FOUND`, `METHOD_NOT_OFFERED`, `PROFILE_INCOMPLETE`.
+/// `RESOURCE_NOT_FOUND`, `METHOD_NOT_OFFERED`, `STRIPE_NOT_CONNECTED`, `PROFILE_INCOMPLETE`.
 pub async fn start_method_setup(
     app: &App,
     call: &Call,
@@ -37,7 +37,8 @@ pub async fn start_method_setup(
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    let settings = settings::find(tx.conn(), &call.tenant).await?;
+    let settings = settings::hold(tx.conn(), &call.tenant).await?;
+    settings.must_be_connected_to(&settings.provider)?;
     if !app.provider(&settings.provider)?.takes(*kind) {
         let message = "The tenant's payment provider does not save this kind of method.";
         return Err(Refusal::precondition("METHOD_NOT_OFFERED", message).with("provider", &settings.provider).into());

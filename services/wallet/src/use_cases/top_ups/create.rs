@@ -38,7 +38,7 @@ pub async fn create_top_up(app: &App, call: &Call, command: &CreateTopUp) -> Res
     }
     let tenant = &call.tenant;
     let customer_id = command.wallet.customer;
-    let settings = settings::find(tx.conn(), tenant).await?;
+    let settings = settings::hold(tx.conn(), tenant).await?;
     let customer = customers::find(tx.conn(), tenant, customer_id).await?.ok_or_else(Refusal::not_found)?;
     let id = match command.method {
         Some(id) => id,

@@ -67,7 +67,7 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
 async fn must_reach_provider(tx: &WriteTx, top_up: &TopUp) -> Result<(), AppError> {
     let tenant = &tx.call().tenant;
     let Some(method) = methods::get(tx.conn(), tenant, top_up.method).await? else { return Ok(()) };
-    Ok(settings::find(tx.conn(), tenant).await?.must_be_connected_to(&method.provider)?)
+    Ok(settings::hold(tx.conn(), tenant).await?.must_be_connected_to(&method.provider)?)
 }
 
 /// Drives the flow to its close.
