@@ -119,6 +119,7 @@ mod printable;
 mod production;
 mod provider_contract;
 mod provider_faults;
+mod provider_localstripe;
 mod purchases;
 mod purchases_races;
 mod reads;

@@ -96,11 +96,17 @@ pub(crate) async fn wallet_of(folder: &TempDir, database: Database, clock: Arc<d
 }
 
 pub(crate) async fn with_stripe(database: Database, late: TimeDelta) -> Option<Bench> {
-    let (folder, stripe) = (tempfile::tempdir().unwrap(), StripeServer::start().await);
+    let stripe = StripeServer::start().await;
+    Some(Bench { stripe: Some(stripe.clone()), ..at_stripe(&stripe.url(), database, late).await? })
+}
+
+/// The adapter of Stripe for what answers at an address.
+pub(crate) async fn at_stripe(url: &str, database: Database, late: TimeDelta) -> Option<Bench> {
+    let folder = tempfile::tempdir().unwrap();
     let db = wallet_of(&folder, database, Arc::new(Later(late))).await?;
     let key = folder.path().join("webhooks.key");
     std::fs::write(&key, [9; 32]).unwrap();
-    let provider = Stripe::new(Client::new(&stripe.url()).unwrap(), db.clone(), Seal::read(&key).unwrap());
+    let provider = Stripe::new(Client::new(url).unwrap(), db.clone(), Seal::read(&key).unwrap());
     let tenant: TenantId = "acme".parse().unwrap();
     let (sealed_key, sealed_webhook_secret) = provider.seal_secrets(&tenant, there::KEY, there::WEBHOOK_SECRET).unwrap();
     let connection = StripeConnection {
@@ -119,7 +125,7 @@ pub(crate) async fn with_stripe(database: Database, late: TimeDelta) -> Option<B
     settings::save(tx.conn(), &tenant, &own).await.unwrap();
     tx.commit_rows().await.unwrap();
     let (now, simulator, stop) = (SystemClock.now(), String::new(), CancellationToken::new());
-    Some(Bench { provider: Box::new(provider), tenant, now, stripe: Some(stripe), simulator, db: Some(db), folder, stop })
+    Some(Bench { provider: Box::new(provider), tenant, now, stripe: None, simulator, db: Some(db), folder, stop })
 }
 
 impl Bench {

@@ -55,7 +55,7 @@ fn failed(intent: &IntentMessage) -> Charged {
 /// The outcome of an intent that has one; `None` for one that is cancelled.
 fn settled(intent: &IntentMessage, now: DateTime<Utc>) -> Result<Option<Charged>, Unknown> {
     match intent.status.as_str() {
-        "succeeded" if intent.amount_received == intent.amount => Ok(Some(Charged::Succeeded)),
+        "succeeded" if intent.taken() == intent.amount => Ok(Some(Charged::Succeeded)),
         "processing" => Ok(Some(Charged::Processing(now + ASK_AGAIN))),
         "canceled" => Ok(None),
         other => Err(Unknown(format!("an intent that is {other:?}"))),

@@ -195,6 +195,6 @@ fn record_of(place: &Place, source: Option<Source>) -> Result<Option<Record>, Un
 }
 
 fn charge_of(place: &Place, intent: &IntentMessage) -> Result<Record, Unknown> {
-    let amount = minor_units::to_money(&intent.currency, intent.amount_received)?;
+    let amount = minor_units::to_money(&intent.currency, intent.taken())?;
     Ok(Record { place: place.clone(), amount, outcome: None })
 }

@@ -59,8 +59,9 @@ pub(super) struct IntentMessage {
     pub(super) id: String,
     pub(super) status: String,
     pub(super) amount: i64,
+    /// What was captured of it; what is left out is the whole amount.
     #[serde(default)]
-    pub(super) amount_received: i64,
+    pub(super) amount_received: Option<i64>,
     pub(super) currency: String,
     #[serde(default)]
     pub(super) metadata: HashMap<String, String>,
@@ -68,6 +69,13 @@ pub(super) struct IntentMessage {
     pub(super) last_payment_error: Option<Failure>,
     #[serde(default)]
     pub(super) cancellation_reason: Option<String>,
+}
+
+impl IntentMessage {
+    /// What it took, once it has succeeded.
+    pub(super) fn taken(&self) -> i64 {
+        self.amount_received.unwrap_or(self.amount)
+    }
 }
 
 /// A Checkout Session that was just made.
