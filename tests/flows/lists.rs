@@ -231,7 +231,7 @@ async fn a_page_token_is_good_for_its_filter_and_order_alone(world: &World) {
 
 async fn a_stranger_sees_in_two_calls_why_an_invoice_is_not_paid(world: &World) {
     let desk = desk(world, Some("tok_declined")).await;
-    advance(world, DUE + DAY).await;
+    advance(world, DUE + DAY + 2 * 3_600).await;
     let staff = world.someone("STAFF", None);
     let find = list("tenants/acme/customers/-", &format!("number = \"{}\"", desk.invoice.number), "");
     let explained = || async {
