@@ -89,9 +89,9 @@ impl MigrationTrait for Step {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let conn = manager.get_connection();
-        let own: &[&str] = if manager.get_database_backend() == DbBackend::Postgres { self.postgres } else { &[] };
+        let texts: &[&str] = if manager.get_database_backend() == DbBackend::Postgres { self.postgres } else { &[] };
         let postgres = manager.get_database_backend() == DbBackend::Postgres;
-        for statement in own.iter().chain(self.statements) {
+        for statement in texts.iter().chain(self.statements) {
             indexes::check(self.name, statement)?;
             conn.execute_unprepared(&types(statement, postgres)).await?;
         }

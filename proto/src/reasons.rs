@@ -70,7 +70,10 @@ fn docs(file: &FileDescriptorProto, reasons: &EnumDescriptorProto) -> Vec<Reason
     let doc = |(place, name): (i32, &str)| {
         // Enum 0 of the file, value number `place`.
         let comment = locations.iter().find(|location| location.path == [5, 0, 2, place]);
-        read(name.trim_start_matches("ERROR_REASON_"), comment.and_then(|own| own.leading_comments.as_deref()).unwrap_or_default())
+        read(
+            name.trim_start_matches("ERROR_REASON_"),
+            comment.and_then(|location| location.leading_comments.as_deref()).unwrap_or_default(),
+        )
     };
     (0..).zip(reasons.value.iter().map(|value| value.name())).skip(1).map(doc).collect()
 }
@@ -84,7 +87,7 @@ fn read(name: &str, comment: &str) -> ReasonDoc {
         let end = starts.iter().skip(index + 1).find_map(|(next, _)| *next).unwrap_or(words.len());
         words.get(start + length..end).unwrap_or_default().trim().to_owned()
     };
-    let list = |text: &str| text.trim_end_matches('.').split(", ").filter(|own| !own.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let list = |text: &str| text.trim_end_matches('.').split(", ").filter(|text| !text.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let first = starts.iter().find_map(|(start, _)| *start).unwrap_or(words.len());
     let code = part(0);
     let elsewhere = code.strip_prefix("none: ").map(|rest| rest.trim_end_matches('.').to_owned());
@@ -106,12 +109,12 @@ impl ReasonDoc {
     #[must_use]
     pub fn undocumented(&self, code: &str, keys: &[&str], others: &[&str], has_delay: bool) -> Vec<String> {
         let mut wrong = Vec::new();
-        if !self.codes.iter().any(|own| own == code) {
+        if !self.codes.iter().any(|text| text == code) {
             wrong.push(format!("{}: the code {code}", self.name));
         }
         let known = |key: &str| {
             let of_others = others.iter().filter_map(|other| documented(other));
-            self.metadata.iter().chain(of_others.flat_map(|other| &other.metadata)).any(|own| own == key)
+            self.metadata.iter().chain(of_others.flat_map(|other| &other.metadata)).any(|text| text == key)
         };
         wrong.extend(keys.iter().filter(|key| !known(key)).map(|key| format!("{}: the metadata {key}", self.name)));
         if has_delay && !self.retry.starts_with(AFTER_THE_DELAY) {

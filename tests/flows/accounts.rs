@@ -62,8 +62,13 @@ async fn an_overview_gathers_what_the_services_know(world: &World) {
         assert_eq!(seen.wallets[0].balance.as_ref().unwrap().available, amount("USD", 37, 0));
         assert_eq!((seen.expiring_lots.len(), seen.expiring_lots[0].remaining.clone()), (1, amount("USD", 2, 0)));
         assert_eq!((seen.payment_methods.len(), seen.payment_methods[0].last_four.as_str()), (1, "4242"));
-        let open: Vec<_> = seen.outstanding.iter().map(|own| (own.open.clone(), own.past_due.clone(), own.invoice_count)).collect();
-        let services: Vec<_> = seen.metered_services.iter().map(|own| (own.product.as_str(), own.state())).collect();
+        let open: Vec<_> = seen
+            .outstanding
+            .iter()
+            .map(|outstanding| (outstanding.open.clone(), outstanding.past_due.clone(), outstanding.invoice_count))
+            .collect();
+        let services: Vec<_> =
+            seen.metered_services.iter().map(|metered_service| (metered_service.product.as_str(), metered_service.state())).collect();
         assert_eq!(services, [("maps", metered_service::State::Active)]);
         assert_eq!(open, [(amount("AUD", 7, 0), amount("AUD", 0, 0), 1), (amount("USD", 100, 0), amount("USD", 0, 0), 1)]);
     }

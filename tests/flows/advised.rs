@@ -42,8 +42,8 @@ pub(crate) struct Advised {
 pub(crate) async fn advised(world: &World) -> Advised {
     let desk = desk(world, Programme::default()).await;
     let (shown, _) = linked_to(world, &desk, "bank_large").await;
-    let own = queue(&desk.reviewer, &[State::Open]).await.remove(0);
-    Advised { desk, own, line: shown.credit_line }
+    let advised_limit = queue(&desk.reviewer, &[State::Open]).await.remove(0);
+    Advised { desk, own: advised_limit, line: shown.credit_line }
 }
 
 async fn queue(who: &Session, states: &[State]) -> Vec<AdvisedLimit> {
@@ -85,13 +85,16 @@ impl Advised {
 
 pub(crate) async fn an_advised_limit_is_granted_in_one_step(world: &World) {
     let advised = advised(world).await;
-    let (desk, own) = (&advised.desk, &advised.own);
-    assert_eq!((own.state(), own.offered_limit.clone(), own.advised_limit.clone()), (State::Open, usd(10_000), usd(22_500)));
-    assert!(own.name.starts_with(&format!("{}/advisedLimits/", advised.line)));
-    assert_eq!(own.expire_time.as_ref().map(|at| at.seconds), own.create_time.as_ref().map(|at| at.seconds + 45 * DAY));
+    let (desk, advised_limit) = (&advised.desk, &advised.own);
+    assert_eq!(
+        (advised_limit.state(), advised_limit.offered_limit.clone(), advised_limit.advised_limit.clone()),
+        (State::Open, usd(10_000), usd(22_500))
+    );
+    assert!(advised_limit.name.starts_with(&format!("{}/advisedLimits/", advised.line)));
+    assert_eq!(advised_limit.expire_time.as_ref().map(|at| at.seconds), advised_limit.create_time.as_ref().map(|at| at.seconds + 45 * DAY));
     let mail = mails_of(&desk.owner, MailKind::LineOffered, 1).await.remove(0);
-    let told = text(&desk.owner, &mail).await;
-    assert!(told.contains("up to 10,000.00") && told.contains("higher limit for you, up to 22,500.00"), "{told}");
+    let this_text = text(&desk.owner, &mail).await;
+    assert!(this_text.contains("up to 10,000.00") && this_text.contains("higher limit for you, up to 22,500.00"), "{this_text}");
     assert_eq!(activate(&desk.admin, &advised.line).await.unwrap().state(), credit_line::State::Active);
     let request = advised.request(Some(20_000));
     let first = desk.reviewer.lines().decide_advised_limit(request.clone()).await.unwrap().into_inner();
@@ -103,10 +106,13 @@ pub(crate) async fn an_advised_limit_is_granted_in_one_step(world: &World) {
     assert_eq!(advised.credit_line().await, line);
     let history = ListLineHistoryRequest { parent: advised.line.clone(), ..ListLineHistoryRequest::default() };
     let history = desk.owner.lines().list_line_history(history).await.unwrap().into_inner().entries;
-    assert_eq!(history.last().map(|own| (own.verb.as_str(), own.limit.clone())), Some(("RAISE_LIMIT", usd(20_000))));
+    assert_eq!(
+        history.last().map(|line_history_entry| (line_history_entry.verb.as_str(), line_history_entry.limit.clone())),
+        Some(("RAISE_LIMIT", usd(20_000)))
+    );
     let mail = mails_of(&desk.owner, MailKind::IncreaseGranted, 1).await.remove(0);
-    let told = text(&desk.owner, &mail).await;
-    assert!(told.contains("20,000.00") && told.contains("We looked at your year."), "{told}");
+    let this_text = text(&desk.owner, &mail).await;
+    assert!(this_text.contains("20,000.00") && this_text.contains("We looked at your year."), "{this_text}");
     assert_eq!(reason(&advised.decide(&desk.reviewer, None).await.unwrap_err()), "ADVISED_LIMIT_STATE");
     assert_eq!(queue(&desk.reviewer, &[State::Open]).await, Vec::new(), "the queue is empty");
     assert_eq!(queue(&desk.reviewer, &[]).await.len(), 1);
@@ -129,9 +135,9 @@ async fn a_refused_increase_is_mailed_with_its_reasons(world: &World) {
     assert_eq!((decided.state(), decided.granted_limit.clone(), decided.reasons.len()), (State::Refused, None, 2));
     assert_eq!((answer.credit_line, advised.credit_line().await), (Some(before.clone()), before), "the line stays as it was");
     let mail = mails_of(&desk.owner, MailKind::IncreaseRefused, 1).await.remove(0);
-    let told = text(&desk.owner, &mail).await;
-    assert!(told.contains("stays 10,000.00") && told.contains("22,500.00"), "{told}");
-    assert!(told.contains("- Much of it is from one season.\n- Little history."), "{told}");
+    let this_text = text(&desk.owner, &mail).await;
+    assert!(this_text.contains("stays 10,000.00") && this_text.contains("22,500.00"), "{this_text}");
+    assert!(this_text.contains("- Much of it is from one season.\n- Little history."), "{this_text}");
     let seen = advised.read(&desk.admin).await;
     assert_eq!((seen.decider.as_str(), seen.reasons.clone()), ("", decided.reasons.clone()), "customers see why, not who");
     assert!(!decided.decider.is_empty());
@@ -193,11 +199,11 @@ async fn it_lapses_with_its_line(world: &World) {
     // A line that nobody activates in 30 days.
     let again = async || {
         let (shown, _) = linked_to(world, desk, "bank_large").await;
-        let own = queue(&desk.reviewer, &[State::Open]).await.remove(0);
-        (own, shown.credit_line)
+        let advised_limit = queue(&desk.reviewer, &[State::Open]).await.remove(0);
+        (advised_limit, shown.credit_line)
     };
-    let read = async |own: &AdvisedLimit| {
-        let request = GetAdvisedLimitRequest { name: own.name.clone() };
+    let read = async |advised_limit: &AdvisedLimit| {
+        let request = GetAdvisedLimitRequest { name: advised_limit.name.clone() };
         desk.reviewer.lines().get_advised_limit(request).await.unwrap().into_inner().advised_limit.unwrap().state()
     };
     let (expired, _) = again().await;

@@ -62,17 +62,17 @@ fn units(money: Option<&Money>) -> i64 {
 /// A row as numbers: customer, currency, open, the five parts, how many invoices.
 type Row = (String, String, [i64; 6], i32);
 
-fn row(own: &Ageing) -> Row {
+fn row(this_ageing: &Ageing) -> Row {
     let parts = [
-        &own.open,
-        &own.current,
-        &own.past_due_1_to_30_days,
-        &own.past_due_31_to_60_days,
-        &own.past_due_61_to_90_days,
-        &own.past_due_over_90_days,
+        &this_ageing.open,
+        &this_ageing.current,
+        &this_ageing.past_due_1_to_30_days,
+        &this_ageing.past_due_31_to_60_days,
+        &this_ageing.past_due_61_to_90_days,
+        &this_ageing.past_due_over_90_days,
     ];
-    let currency = own.open.as_ref().unwrap().currency_code.clone();
-    (own.customer.clone(), currency, parts.map(|money| units(money.as_ref())), own.invoice_count)
+    let currency = this_ageing.open.as_ref().unwrap().currency_code.clone();
+    (this_ageing.customer.clone(), currency, parts.map(|money| units(money.as_ref())), this_ageing.invoice_count)
 }
 
 /// An invoice of the model: what was open of it from which day on.
@@ -95,19 +95,19 @@ impl Modelled {
 /// What the model says of a day.
 fn expected(invoices: &[Modelled], day: NaiveDate) -> Vec<Row> {
     let mut rows: BTreeMap<(String, String), ([i64; 6], i32)> = BTreeMap::new();
-    for own in invoices {
-        let open = own.open.range(..=day).last().map_or(0, |(_, open)| *open);
+    for modelled in invoices {
+        let open = modelled.open.range(..=day).last().map_or(0, |(_, open)| *open);
         if open == 0 {
             continue;
         }
-        let part = match (day - own.due).num_days() {
+        let part = match (day - modelled.due).num_days() {
             ..=0 => 1,
             1..=30 => 2,
             31..=60 => 3,
             61..=90 => 4,
             _ => 5,
         };
-        let (sums, count) = rows.entry((own.customer.clone(), own.currency.to_owned())).or_default();
+        let (sums, count) = rows.entry((modelled.customer.clone(), modelled.currency.to_owned())).or_default();
         sums[0] += open;
         sums[part] += open;
         *count += 1;
@@ -150,40 +150,40 @@ impl History<'_> {
         let verb = self.random.random_range(0..5);
         let owner = self.owner.clone();
         let part = self.random.random_range(1..=self.invoices[place].now().max(1));
-        let own = &mut self.invoices[place];
-        let (open, money) = (own.now(), |units: i64| amount(own.currency, units, 0));
+        let modelled = &mut self.invoices[place];
+        let (open, money) = (modelled.now(), |units: i64| amount(modelled.currency, units, 0));
         match verb {
             0 | 1 if open > 0 => {
                 let pay = RecordOutsidePaymentRequest {
                     request_id: request_id(),
-                    parent: own.customer.clone(),
-                    invoices: vec![InvoiceToPay { invoice: own.name.clone(), amount: None }],
+                    parent: modelled.customer.clone(),
+                    invoices: vec![InvoiceToPay { invoice: modelled.name.clone(), amount: None }],
                     amount: money(part),
                     reference: "Cash".into(),
                     receive_date: None,
                     ..Default::default()
                 };
                 let paid = owner.payments().record_outside_payment(pay).await.unwrap().into_inner().payment.unwrap();
-                own.payments.push((paid.name, part));
-                own.open.insert(today, open - part);
+                modelled.payments.push((paid.name, part));
+                modelled.open.insert(today, open - part);
             }
             2 if open > 0 => {
-                let (parent, explanation) = (own.name.clone(), "Discount".to_owned());
+                let (parent, explanation) = (modelled.name.clone(), "Discount".to_owned());
                 let note = CreateCreditNoteRequest { request_id: request_id(), parent, amount: money(part), explanation };
                 owner.invoices().create_credit_note(note).await.unwrap();
-                own.open.insert(today, open - part);
+                modelled.open.insert(today, open - part);
             }
-            3 if open > 0 && own.payments.is_empty() => {
-                let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: own.name.clone(), ..Default::default() };
+            3 if open > 0 && modelled.payments.is_empty() => {
+                let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: modelled.name.clone(), ..Default::default() };
                 owner.invoices().write_off_invoice(write_off).await.unwrap();
-                own.open.insert(today, 0);
-                own.written_off = true;
+                modelled.open.insert(today, 0);
+                modelled.written_off = true;
             }
-            4 if !own.payments.is_empty() && !own.written_off => {
-                let (payment, paid) = own.payments.pop().unwrap();
-                let back = UnapplyPaymentRequest { request_id: request_id(), payment, invoice: own.name.clone(), amount: None };
+            4 if !modelled.payments.is_empty() && !modelled.written_off => {
+                let (payment, paid) = modelled.payments.pop().unwrap();
+                let back = UnapplyPaymentRequest { request_id: request_id(), payment, invoice: modelled.name.clone(), amount: None };
                 owner.refunds().unapply_payment(back).await.unwrap();
-                own.open.insert(today, open + paid);
+                modelled.open.insert(today, open + paid);
             }
             _ => {}
         }
@@ -261,8 +261,8 @@ async fn ageing_shows_members_their_own_and_nothing_of_tomorrow(world: &World) {
     assert_eq!(ageing(&owner, EVERYONE, None).await.len(), 2);
     assert_eq!(ageing(&owner, &customers[1], None).await.len(), 1);
     let member = world.someone("MEMBER", Some(&customers[0]));
-    let own = ageing(&member, EVERYONE, None).await;
-    assert_eq!(own.iter().map(|own| &own.customer).collect::<Vec<_>>(), [&customers[0]]);
+    let ageings = ageing(&member, EVERYONE, None).await;
+    assert_eq!(ageings.iter().map(|ageing| &ageing.customer).collect::<Vec<_>>(), [&customers[0]]);
     let other = ListAgeingRequest { parent: customers[1].clone(), ..Default::default() };
     assert_eq!(member.invoices().list_ageing(other).await.unwrap_err().code(), Code::NotFound);
     let tomorrow = ListAgeingRequest { parent: EVERYONE.into(), as_of: Some(date("2026-01-02".parse().unwrap())), ..Default::default() };

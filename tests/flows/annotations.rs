@@ -69,7 +69,7 @@ fn resource(message: &MessageDescriptor) -> Option<(String, String)> {
 }
 
 fn conditional(message: &str) -> BTreeSet<String> {
-    CONDITIONAL.iter().filter(|(own, ..)| *own == message).map(|(_, field, _)| (*field).to_owned()).collect()
+    CONDITIONAL.iter().filter(|(text, ..)| *text == message).map(|(_, field, _)| (*field).to_owned()).collect()
 }
 
 /// Every way in: the gateway as the widest caller, or the service itself as a peer.
@@ -98,7 +98,7 @@ impl<'a> Doors<'a> {
     async fn told(&self, method: &MethodDescriptor, message: &DynamicMessage) -> Vec<FieldViolation> {
         let path = path(method);
         let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
-        let roles = self.access.cells().find(|(own, _)| *own == path).unwrap().1;
+        let roles = self.access.cells().find(|(text, _)| *text == path).unwrap().1;
         let widest = roles.iter().filter(|(role, _)| *role != "PEER").max_by_key(|(_, grant)| **grant);
         let (channel, token) = if let Some((role, _)) = widest {
             (&self.gateway, self.world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap())
@@ -178,8 +178,8 @@ async fn a_field_is_required_where_and_only_where_its_service_asks_for_it() {
     let mut wrong = Vec::new();
     for method in methods().into_iter().filter(|method| !method.is_client_streaming()) {
         let input = method.input();
-        let told = doors.told(&method, &DynamicMessage::new(input.clone())).await;
-        let asked: BTreeSet<_> = told.iter().filter_map(|one| below("", one)).map(str::to_owned).collect();
+        let field_violations = doors.told(&method, &DynamicMessage::new(input.clone())).await;
+        let asked: BTreeSet<_> = field_violations.iter().filter_map(|one| below("", one)).map(str::to_owned).collect();
         let required: BTreeSet<_> = input
             .fields()
             .filter(|field| has(field, Behaviour::Required))
@@ -196,15 +196,15 @@ async fn a_field_is_required_where_and_only_where_its_service_asks_for_it() {
             for other in input.fields().filter(|other| other.number() != field.number()) {
                 all_else.set_field(&other, stand_in(&other));
             }
-            let told = doors.told(&method, &all_else).await;
-            if !told.iter().any(|one| below("", one) == Some(field.name())) {
-                wrong.push(format!("{}: {} may be left out: {told:?}", method.full_name(), field.name()));
+            let field_violations = doors.told(&method, &all_else).await;
+            if !field_violations.iter().any(|one| below("", one) == Some(field.name())) {
+                wrong.push(format!("{}: {} may be left out: {field_violations:?}", method.full_name(), field.name()));
             }
         }
         for (place, kind, request) in inner(&input) {
-            let told = doors.told(&method, &request).await;
+            let field_violations = doors.told(&method, &request).await;
             let asked = within.entry(kind.full_name().to_owned()).or_insert_with(|| (kind, BTreeSet::new()));
-            asked.1.extend(told.iter().filter_map(|one| below(&place, one)).map(str::to_owned));
+            asked.1.extend(field_violations.iter().filter_map(|one| below(&place, one)).map(str::to_owned));
         }
     }
     for (name, (message, asked)) in within.iter().filter(|(_, (message, _))| !message.name().ends_with("Request")) {
@@ -248,8 +248,8 @@ async fn a_name_has_the_pattern_of_its_resource() {
         );
         for (place, kind, _) in places {
             for field in kind.fields().filter(|field| field.kind() == Kind::String) {
-                let own = has(&field, Behaviour::Identifier).then(|| resource(&kind).unwrap().0);
-                let named = own.unwrap_or_else(|| reference(&field));
+                let text = has(&field, Behaviour::Identifier).then(|| resource(&kind).unwrap().0);
+                let named = text.unwrap_or_else(|| reference(&field));
                 if named.is_empty() || named == "*" {
                     continue;
                 }
@@ -271,8 +271,8 @@ async fn a_name_has_the_pattern_of_its_resource() {
                     );
                     format!("{place}.{}", field.name())
                 };
-                let told = doors.told(&method, &request).await;
-                let about = told.iter().find(|one| one.field == at || one.field == format!("{at}[0]"));
+                let field_violations = doors.told(&method, &request).await;
+                let about = field_violations.iter().find(|one| one.field == at || one.field == format!("{at}[0]"));
                 match about.filter(|one| one.reason == "RESOURCE_NAME_INVALID") {
                     Some(one) => {
                         compared += 1;
@@ -284,7 +284,7 @@ async fn a_name_has_the_pattern_of_its_resource() {
                     }
                     // Where a resource is made, its name and what only the service sets are not read.
                     None if !place.is_empty() => {}
-                    None => wrong.push(format!("{} {at}: takes x: {told:?}", method.full_name())),
+                    None => wrong.push(format!("{} {at}: takes x: {field_violations:?}", method.full_name())),
                 }
             }
         }
@@ -308,8 +308,8 @@ async fn a_mask_takes_what_is_the_callers_to_change() {
         paths.set_field_by_name("paths", Value::List(vec![Value::String("nothing".into())]));
         let mut request = DynamicMessage::new(input.clone());
         request.set_field(&mask, Value::Message(paths));
-        let told = doors.told(&method, &request).await;
-        let sentence = told.iter().find(|one| one.reason == "FIELD_MASK_INVALID").unwrap().description.clone();
+        let field_violations = doors.told(&method, &request).await;
+        let sentence = field_violations.iter().find(|one| one.reason == "FIELD_MASK_INVALID").unwrap().description.clone();
         let taken: BTreeSet<_> =
             sentence.split("Use some of ").nth(1).unwrap().trim_end_matches('.').split(", ").map(str::to_owned).collect();
         let kind = input.fields().find_map(|field| field.kind().as_message().filter(|kind| resource(kind).is_some()).cloned()).unwrap();

@@ -55,7 +55,7 @@ pub(crate) async fn get(session: &Session, payment: &Payment) -> Payment {
 
 pub(crate) async fn cancel(session: &Session, payment: &Payment) -> Result<Payment, Status> {
     let request = CancelPaymentRequest { request_id: request_id(), name: payment.name.clone(), ..Default::default() };
-    session.payments().cancel_payment(request).await.map(|own| own.into_inner().payment.unwrap())
+    session.payments().cancel_payment(request).await.map(|answer| answer.into_inner().payment.unwrap())
 }
 
 async fn one_line_ends_a_transfer_that_was_announced_for_several_invoices(world: &World) {
@@ -84,16 +84,16 @@ async fn one_line_ends_a_transfer_that_was_announced_for_several_invoices(world:
 async fn an_announced_transfer_waits_and_pays_what_comes(world: &World) {
     let Till { customer, owner, admin, invoice: first, .. } = &till(world, 0).await;
     let other = issued(owner, draft(customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
-    for (own, came, state, open) in [(first, "80.00", State::Partial, 20), (&other, "55.00", State::Succeeded, 0)] {
-        let waiting = announce(admin, own).await;
+    for (this_invoice, came, state, open) in [(first, "80.00", State::Partial, 20), (&other, "55.00", State::Succeeded, 0)] {
+        let waiting = announce(admin, this_invoice).await;
         assert_eq!((waiting.state(), waiting.tenders[0].announced), (State::Processing, true));
-        let reserved = read(owner, &own.name).await.unwrap();
-        assert_eq!((reserved.state(), reserved.pending == own.total), (invoice::State::Open, true));
-        let told = import(owner, camt_in("USD", &[(came, &own.number, &request_id())])).await.unwrap();
-        let line = told.bank_lines[0].name.clone();
-        let ended = crate::rig::until(async || Ok(get(admin, &waiting).await), |own| own.state() != State::Processing).await;
+        let reserved = read(owner, &this_invoice.name).await.unwrap();
+        assert_eq!((reserved.state(), reserved.pending == this_invoice.total), (invoice::State::Open, true));
+        let answer = import(owner, camt_in("USD", &[(came, &this_invoice.number, &request_id())])).await.unwrap();
+        let line = answer.bank_lines[0].name.clone();
+        let ended = crate::rig::until(async || Ok(get(admin, &waiting).await), |payment| payment.state() != State::Processing).await;
         assert_eq!((ended.state(), ended.tenders[0].bank_line.clone(), ended.tenders[0].announced), (state, line, false), "{came}");
-        let after = read(owner, &own.name).await.unwrap();
+        let after = read(owner, &this_invoice.name).await.unwrap();
         assert_eq!((after.open, after.pending), (amount("USD", open, 0), amount("USD", 0, 0)), "{came}");
         assert_eq!(reason(&cancel(admin, &ended).await.unwrap_err()), "PAYMENT_STATE");
     }
@@ -116,7 +116,7 @@ pub(crate) async fn it_is_cancelled_or_lapses_and_nothing_is_collected_meanwhile
     let waiting = announce(&desk.admin, &other).await;
     let gone = cancel(&desk.admin, &waiting).await.unwrap();
     assert_eq!(
-        (gone.state(), cancel(&desk.owner, &gone).await.map_err(|own| reason(&own))),
+        (gone.state(), cancel(&desk.owner, &gone).await.map_err(|status| reason(&status))),
         (State::Cancelled, Err("PAYMENT_STATE".into()))
     );
     assert_eq!(read(&desk.owner, &other.name).await.unwrap().pending, amount("USD", 0, 0));
@@ -162,8 +162,8 @@ pub(crate) async fn one_that_came_to_nothing_makes_the_next_put_nothing_off(worl
     for invoice in [&desk.invoice, &plain] {
         let second = announce(&desk.admin, invoice).await;
         assert_eq!((second.state(), second.allocations[0].amount.clone()), (State::Processing, amount("USD", 0, 0)));
-        let told = pending_facts(&desk.admin, invoice).await;
-        assert!(told.len() == 1 && told[0].contains("neither reminders nor collection"), "{told:?}");
+        let texts = pending_facts(&desk.admin, invoice).await;
+        assert!(texts.len() == 1 && texts[0].contains("neither reminders nor collection"), "{texts:?}");
         assert_eq!(read(&desk.owner, &invoice.name).await.unwrap().pending, amount("USD", 0, 0));
         let third = CreatePaymentRequest {
             request_id: request_id(),
@@ -185,12 +185,12 @@ pub(crate) async fn one_that_came_to_nothing_makes_the_next_put_nothing_off(worl
     advance(world, START + 31 * DAY).await;
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), invoice::State::Paid, "its card paid");
     let confirmed = text(&desk.owner, &mails_of(&desk.owner, MailKind::PaymentReceived, 1).await.remove(0)).await;
-    let told = format!("A bank transfer is announced for {}. Please do not make it any more", desk.invoice.number);
-    assert!(confirmed.contains(&told), "{confirmed}");
+    let this_text = format!("A bank transfer is announced for {}. Please do not make it any more", desk.invoice.number);
+    assert!(confirmed.contains(&this_text), "{confirmed}");
     advance(world, START + 40 * DAY).await;
     mails_of(&desk.owner, MailKind::Reminder, 3).await;
-    for own in again {
-        assert_eq!(get(&desk.admin, &own).await.state(), State::Cancelled, "each has lapsed after its thirty days");
+    for payment in again {
+        assert_eq!(get(&desk.admin, &payment).await.state(), State::Cancelled, "each has lapsed after its thirty days");
     }
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -199,12 +199,12 @@ pub(crate) async fn one_that_came_to_nothing_makes_the_next_put_nothing_off(worl
 async fn what_is_announced_again_pays_when_it_comes(world: &World) {
     let Till { owner, admin, customer, invoice: first, .. } = &till(world, 0).await;
     let other = issued(owner, draft(customer, "USD", vec![line("More", amount("USD", 50, 0))])).await;
-    for (own, came, state, open) in [(first, "80.00", State::Partial, 20), (&other, "55.00", State::Succeeded, 0)] {
-        cancel(admin, &announce(admin, own).await).await.unwrap();
-        let again = announce(admin, own).await;
-        import(owner, camt_in("USD", &[(came, &own.number, &request_id())])).await.unwrap();
-        let ended = crate::rig::until(async || Ok(get(admin, &again).await), |own| own.state() != State::Processing).await;
-        let after = read(owner, &own.name).await.unwrap();
+    for (invoice, came, state, open) in [(first, "80.00", State::Partial, 20), (&other, "55.00", State::Succeeded, 0)] {
+        cancel(admin, &announce(admin, invoice).await).await.unwrap();
+        let again = announce(admin, invoice).await;
+        import(owner, camt_in("USD", &[(came, &invoice.number, &request_id())])).await.unwrap();
+        let ended = crate::rig::until(async || Ok(get(admin, &again).await), |payment| payment.state() != State::Processing).await;
+        let after = read(owner, &invoice.name).await.unwrap();
         assert_eq!((ended.state(), after.open, after.pending), (state, amount("USD", open, 0), amount("USD", 0, 0)), "{came}");
     }
     invariants::hold(world).await;
@@ -223,10 +223,10 @@ async fn what_was_paid_outside_is_recorded_and_given_back_there(world: &World) {
         receive_date: None,
         ..Default::default()
     };
-    let told = record(70);
-    let payment = staff.payments().record_outside_payment(told.clone()).await.unwrap().into_inner().payment.unwrap();
+    let request = record(70);
+    let payment = staff.payments().record_outside_payment(request.clone()).await.unwrap().into_inner().payment.unwrap();
     assert_eq!((payment.state(), payment.reference.as_str(), payment.tenders[0].outside), (State::Succeeded, "Till receipt 4711", true));
-    let again = staff.payments().record_outside_payment(told).await.unwrap().into_inner().payment.unwrap();
+    let again = staff.payments().record_outside_payment(request).await.unwrap().into_inner().payment.unwrap();
     assert_eq!(again, payment, "recorded once");
     let more = staff.payments().record_outside_payment(record(31)).await.unwrap_err();
     assert_eq!(reason(&more), "OVERPAYMENT_NOT_ALLOWED");

@@ -121,7 +121,7 @@ pub(crate) async fn a_key_calls_in_its_roles_and_is_shown_once(world: &World) {
         }
     }
     // When it was used is noted soon, and is no change.
-    let used = until(|| get(&owner, &key), |own| own.last_use_time.is_some()).await;
+    let used = until(|| get(&owner, &key), |api_key| api_key.last_use_time.is_some()).await;
     assert_eq!((used.update_time, used.secrets.clone()), (key.update_time, key.secrets.clone()));
     let list = ListApiKeysRequest { parent: "tenants/acme".to_owned(), ..ListApiKeysRequest::default() };
     assert_eq!(owner.api_keys().list_api_keys(list).await.unwrap().into_inner().api_keys, [used]);
@@ -142,7 +142,7 @@ pub(crate) async fn a_key_is_held_to_its_methods_and_to_people(world: &World) {
     let (_, wallet) = world.usual().await;
     let owner = world.someone("OWNER", None);
     let with = |methods: &[&str]| CreateApiKeyRequest {
-        methods: methods.iter().map(|own| (*own).to_owned()).collect(),
+        methods: methods.iter().map(|text| (*text).to_owned()).collect(),
         ..wanted(&[Role::Staff, Role::Owner, Role::Staff])
     };
     for (patterns, allowed) in [
@@ -283,7 +283,7 @@ async fn a_gateway_believes_for_a_while(on_postgres: bool) {
     comes_to(&fresh, "TOKEN_INVALID").await;
     // A flood of wrong keys is held up, and a good key is not.
     let strangers: Vec<_> = (0..120).map(|_| session(&payterms_chassis::api_key::make(true))).collect();
-    let flood = futures::future::join_all(strangers.iter().map(|own| lists(own, ALL))).await;
+    let flood = futures::future::join_all(strangers.iter().map(|session| lists(session, ALL))).await;
     let mut reasons = BTreeMap::<String, usize>::new();
     for refused in flood {
         *reasons.entry(reason(&refused.unwrap_err())).or_default() += 1;

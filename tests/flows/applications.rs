@@ -48,11 +48,11 @@ pub(crate) struct Desk {
     pub reviewer: Session,
 }
 
-pub(crate) async fn desk(world: &World, own: Programme) -> Desk {
+pub(crate) async fn desk(world: &World, this_programme: Programme) -> Desk {
     world.tenant("acme").await;
     start(world, "acme", "seed").await;
     let customer = world.customer("acme", "GB").await;
-    let programme = programme(&world.someone("OWNER", None), own).await;
+    let programme = programme(&world.someone("OWNER", None), this_programme).await;
     desk_of(world, customer, programme).await
 }
 
@@ -97,7 +97,12 @@ pub(crate) fn mapping() -> CsvMapping {
 
 /// What a decision knows of a feature.
 pub(crate) fn known(advice: &Decision, feature: Feature) -> Option<String> {
-    advice.features.iter().find(|own| own.feature() == feature).and_then(|own| own.value.clone()).map(|own| own.value)
+    advice
+        .features
+        .iter()
+        .find(|feature_value| feature_value.feature() == feature)
+        .and_then(|feature_value| feature_value.value.clone())
+        .map(|number| number.value)
 }
 
 impl Desk {
@@ -185,8 +190,8 @@ async fn an_uploaded_statement_is_decided_by_a_person(world: &World) {
     let known = |feature: Feature| known(&advice, feature);
     assert_eq!((known(Feature::MonthlyInflow), known(Feature::MonthsOfHistory)), (Some("40000".into()), Some("12".into())));
     assert_eq!(known(Feature::PayerConcentration), Some("1".into()));
-    let told: Vec<_> = advice.reasons.iter().map(|own| own.code.as_str()).collect();
-    assert_eq!((advice.outcome(), told.first().copied()), (Outcome::Refer, Some("ONE_PAYER")));
+    let texts: Vec<_> = advice.reasons.iter().map(|principal_reason| principal_reason.code.as_str()).collect();
+    assert_eq!((advice.outcome(), texts.first().copied()), (Outcome::Refer, Some("ONE_PAYER")));
     let replay = ReplayDecisionRequest { name: started.name.clone() };
     let replayed = desk.reviewer.applications().replay_decision(replay).await.unwrap().into_inner();
     assert!(replayed.identical, "the same bytes for ever");
@@ -236,12 +241,18 @@ async fn a_refusal_is_waited_out(world: &World) {
 }
 
 pub(crate) async fn who_may_apply_is_told_with_every_reason(world: &World) {
-    let own = Programme { tiers: vec!["gold".into()], ..Programme::default() };
-    let desk = desk(world, own).await;
+    let programme = Programme { tiers: vec!["gold".into()], ..Programme::default() };
+    let desk = desk(world, programme).await;
     let refused = desk.start().await.unwrap_err();
-    let told: Vec<_> =
-        refused.get_error_details().precondition_failure().unwrap().violations.iter().map(|own| own.r#type.clone()).collect();
-    assert_eq!((reason(&refused), told), ("NOT_ELIGIBLE".to_owned(), vec!["TIER_NOT_ELIGIBLE".to_owned()]));
+    let texts: Vec<_> = refused
+        .get_error_details()
+        .precondition_failure()
+        .unwrap()
+        .violations
+        .iter()
+        .map(|precondition_violation| precondition_violation.r#type.clone())
+        .collect();
+    assert_eq!((reason(&refused), texts), ("NOT_ELIGIBLE".to_owned(), vec!["TIER_NOT_ELIGIBLE".to_owned()]));
     let invite = InviteCustomerRequest {
         request_id: request_id(),
         name: desk.programme.name.clone(),
@@ -289,16 +300,17 @@ pub(crate) async fn nobody_decides_their_own_and_one_person_at_a_time(world: &Wo
     };
     let (applicant, decider) = (same("BILLING_MANAGER", Some(&desk.customer)), same("ADMIN", None));
     let desk = Desk { admin: applicant, ..desk };
-    let own = desk.submitted().await;
-    let refused = desk.claim(&decider, &own).await.unwrap_err();
+    let text = desk.submitted().await;
+    let refused = desk.claim(&decider, &text).await.unwrap_err();
     assert_eq!((reason(&refused), refused.code()), ("SEPARATION_OF_DUTIES".to_owned(), Code::PermissionDenied));
 }
 
 pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(world: &World) {
     let desk = desk(world, Programme::default()).await;
     let name = desk.submitted().await;
-    let own = Policy { title: "Ours".into(), ..Policy::default() };
-    let create = CreatePolicyRequest { request_id: request_id(), parent: "tenants/acme".into(), policy: Some(own), ..Default::default() };
+    let policy = Policy { title: "Ours".into(), ..Policy::default() };
+    let create =
+        CreatePolicyRequest { request_id: request_id(), parent: "tenants/acme".into(), policy: Some(policy), ..Default::default() };
     let draft = desk.owner.policies().create_policy(create).await.unwrap().into_inner().policy.unwrap();
     assert_eq!((draft.state(), draft.number), (policy::State::Draft, 0));
     let standard = GetPolicyRequest { name: desk.programme.policy.clone() };
@@ -324,14 +336,14 @@ pub(crate) async fn a_policy_is_published_once_its_cases_pass_and_never_changes(
     let update = UpdatePolicyRequest { request_id: request_id(), policy: Some(strict.clone()), ..Default::default() };
     desk.owner.policies().update_policy(update).await.unwrap();
     let tried = desk.owner.policies().test_policy(TestPolicyRequest { name: draft.name.clone() }).await.unwrap().into_inner().cases;
-    assert_eq!(tried.iter().filter(|own| !own.passed).count(), 2, "both that approve");
+    assert_eq!(tried.iter().filter(|tried_case| !tried_case.passed).count(), 2, "both that approve");
     let publish = || PublishPolicyRequest { request_id: request_id(), name: draft.name.clone(), ..Default::default() };
     assert_eq!(reason(&desk.owner.policies().publish_policy(publish()).await.unwrap_err()), "POLICY_CASES_FAILED");
     // A larger share of the inflow; one payer is no matter, nor is a file that does not say what came back.
     let mut ours = draft.clone();
     let terms = ours.terms.as_mut().unwrap();
-    terms.rules.retain(|own| !["ONE_PAYER", "RETURNS_UNKNOWN"].contains(&own.code.as_str()));
-    ours.cases.retain(|own| own.title != "The files do not say what came back");
+    terms.rules.retain(|policy_rule| !["ONE_PAYER", "RETURNS_UNKNOWN"].contains(&policy_rule.code.as_str()));
+    ours.cases.retain(|policy_case| policy_case.title != "The files do not say what came back");
     let terms = ours.terms.as_mut().unwrap();
     terms.share_of_inflow = Some(Decimal { value: "0.16".into() });
     ours.cases[0].limit = usd(6_400);

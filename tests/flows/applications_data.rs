@@ -80,7 +80,7 @@ async fn what_several_files_tell_is_put_together(world: &World) {
     let read = desk.read(&desk.reviewer, &name).await;
     let data = read.bank_data.unwrap();
     assert_eq!((data.account_count, data.ignored_count, data.until_date), (2, 1, date(12, 31)));
-    let gaps: Vec<_> = data.gaps.iter().map(|own| (own.from_date, own.to_date)).collect();
+    let gaps: Vec<_> = data.gaps.iter().map(|bank_gap| (bank_gap.from_date, bank_gap.to_date)).collect();
     assert_eq!(gaps, [(date(7, 1), date(7, 31))]);
     let advice = read.advice.unwrap();
     let told = |feature: Feature| known(&advice, feature).unwrap_or_default();
@@ -95,11 +95,11 @@ async fn what_several_files_tell_is_put_together(world: &World) {
 impl Desk {
     /// A file is refused, with a reason that the applicant can act on, and nothing has changed.
     async fn refuses(&self, before: &CreditApplication, file: Vec<u8>, csv: Option<CsvMapping>) {
-        let told = String::from_utf8_lossy(file.get(..60).unwrap_or(&file)).into_owned();
-        let refused = self.send(&before.name, file, csv).await.expect_err(&told);
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "BANK_FILE_INVALID"), "{told}: {refused:?}");
-        assert!(refused.message().len() < 400, "{told}: {}", refused.message());
-        assert_eq!(&self.read(&self.reviewer, &before.name).await, before, "{told}");
+        let text = String::from_utf8_lossy(file.get(..60).unwrap_or(&file)).into_owned();
+        let refused = self.send(&before.name, file, csv).await.expect_err(&text);
+        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "BANK_FILE_INVALID"), "{text}: {refused:?}");
+        assert!(refused.message().len() < 400, "{text}: {}", refused.message());
+        assert_eq!(&self.read(&self.reviewer, &before.name).await, before, "{text}");
     }
 }
 
@@ -164,7 +164,7 @@ async fn hostile_xml_files_change_nothing(world: &World) {
     let name = desk.start().await.unwrap().name;
     let before = desk.read(&desk.reviewer, &name).await;
     let whole = camt("GB94BARC10201530093459", &entry("2025-01-07", "1.00", "CRDT", "Initech"));
-    let laugh = |own: i32| format!("<!ENTITY l{own} \"{}\">", format!("&l{};", own - 1).repeat(10));
+    let laugh = |number: i32| format!("<!ENTITY l{number} \"{}\">", format!("&l{};", number - 1).repeat(10));
     let laughs = (1..10).map(laugh).collect::<Vec<_>>().concat();
     let named = camt("GB94BARC10201530093459", &entry("2025-01-07", "1.00", "CRDT", "&l9;"));
     let mut files = vec![
@@ -185,13 +185,13 @@ async fn hostile_xml_files_change_nothing(world: &World) {
         whole.replacen("<Amt Ccy=\"USD\">1.00</Amt>", "<Amt Ccy=\"EUR\">1.00</Amt>", 1),
         whole.replace("<CdtDbtInd>CRDT</CdtDbtInd><Sts>", "<CdtDbtInd>BOTH</CdtDbtInd><Sts>"),
     ];
-    files.extend(["NaN", "1e400", "--1", "-1.00", "1,00", "", "99999999999999999999", "1.0000001"].map(|own| whole.replace("1.00", own)));
+    files.extend(["NaN", "1e400", "--1", "-1.00", "1,00", "", "99999999999999999999", "1.0000001"].map(|text| whole.replace("1.00", text)));
     // Cut anywhere.
     files.extend((1..whole.len()).step_by(37).map(|end| whole[..end].to_owned()));
     for file in files {
         desk.refuses(&before, file.into_bytes(), None).await;
     }
-    desk.refuses(&before, whole.replace("Initech", "\u{0}").bytes().map(|own| if own == 0 { 0xFF } else { own }).collect(), None).await;
+    desk.refuses(&before, whole.replace("Initech", "\u{0}").bytes().map(|byte| if byte == 0 { 0xFF } else { byte }).collect(), None).await;
     let read = desk.send(&name, whole.into_bytes(), None).await.unwrap();
     assert_eq!((read.files[0].account_count, read.files[0].booking_count), (1, 1), "the same file without harm");
     invariants::hold(world).await;
@@ -231,8 +231,8 @@ async fn amounts_and_times_beyond_all_bounds_are_decided_on(world: &World) {
     };
     let ever = |day: i32, year: i32| Some(Date { year, month: day, day });
     for (sign, account) in [("", "one"), ("", "another"), ("-", "a third")] {
-        let own = CsvMapping { account: account.into(), from_date: ever(1, 1), to_date: ever(12, 9999), ..mapping() };
-        desk.send(&name, rows(sign), Some(own)).await.unwrap();
+        let csv_mapping = CsvMapping { account: account.into(), from_date: ever(1, 1), to_date: ever(12, 9999), ..mapping() };
+        desk.send(&name, rows(sign), Some(csv_mapping)).await.unwrap();
     }
     assert_eq!(desk.submit(&name).await.unwrap().state(), State::InReview);
     let advice = desk.read(&desk.reviewer, &name).await.advice.unwrap();
@@ -274,10 +274,10 @@ async fn a_withdrawal_counts_once_it_was_submitted(world: &World) {
     let name = desk.submitted().await;
     let back = desk.withdraw(&name).await;
     let until = START + 30 * DAY;
-    assert_eq!((back.state(), back.reapply_time.map(|own| own.seconds)), (State::Withdrawn, Some(until)));
+    assert_eq!((back.state(), back.reapply_time.map(|timestamp| timestamp.seconds)), (State::Withdrawn, Some(until)));
     let refused = desk.start().await.unwrap_err();
-    let told = refused.get_error_details().error_info().unwrap().metadata["until"].clone();
-    assert_eq!((reason(&refused).as_str(), told.as_str()), ("COOL_DOWN_ACTIVE", "2026-01-31T00:00:00+00:00"));
+    let text = refused.get_error_details().error_info().unwrap().metadata["until"].clone();
+    assert_eq!((reason(&refused).as_str(), text.as_str()), ("COOL_DOWN_ACTIVE", "2026-01-31T00:00:00+00:00"));
     advance(world, until - 1).await;
     assert_eq!(reason(&desk.start().await.unwrap_err()), "COOL_DOWN_ACTIVE");
     advance(world, until).await;

@@ -124,8 +124,9 @@ async fn what_the_customer_has_done_here_is_known(world: &World) {
     // Late: one paid late, in USD and EUR one past due each, and the one whose plan was breached. The plan that was kept to
     // the day makes none late.
     assert_eq!(record(&advice), ["4", "360", "145", "1", "1"]);
-    let told: Vec<_> = advice.rules.iter().filter(|own| own.matched).map(|own| own.code.as_str()).collect();
-    assert_eq!(told, ["PLAN_BREACHED", "PAYS_LATE", "ONE_PAYER", "STATEMENTS_OLD", "RETURNS_UNKNOWN"]);
+    let texts: Vec<_> =
+        advice.rules.iter().filter(|rule_outcome| rule_outcome.matched).map(|rule_outcome| rule_outcome.code.as_str()).collect();
+    assert_eq!(texts, ["PLAN_BREACHED", "PAYS_LATE", "ONE_PAYER", "STATEMENTS_OLD", "RETURNS_UNKNOWN"]);
     // A year on, what was issued in January does not count, but what is open of it does.
     advance(world, START + 400 * DAY).await;
     assert_eq!(record(&desk.again(&name).await), ["1", "0", "145", "1", "1"]);
@@ -154,8 +155,8 @@ async fn what_was_there_before_is_known_once_it_is_told_again(world: &World) {
     assert_eq!(record(&advice), ["0", "0", "0", "0", "0"]);
     let operator = world.someone("OPERATOR", None);
     for (service, aggregate, count) in [("invoicing", "invoice", 9), ("plans", "plan", 2)] {
-        let told = operator.operations(service).republish(republish(aggregate)).await.unwrap().into_inner();
-        assert_eq!((told.snapshot_count, told.next_page_token.as_str()), (count, ""));
+        let answer = operator.operations(service).republish(republish(aggregate)).await.unwrap().into_inner();
+        assert_eq!((answer.snapshot_count, answer.next_page_token.as_str()), (count, ""));
     }
     advance(world, MIDNIGHT + 64 * DAY + 2).await;
     // An invoice says by which day what is paid of it was paid.
@@ -223,7 +224,7 @@ async fn an_open_dispute_is_held_against_nobody_and_a_lost_one_is(world: &World)
     advance(world, MIDNIGHT + 40 * DAY).await;
     for (invoice, units) in bills.iter().zip(["10", "20", "30"]) {
         take_back(&simulator, &charge_of(&simulator, units).await).await;
-        until_invoice(&desk.owner, invoice, |own| !own.disputed_by.is_empty()).await;
+        until_invoice(&desk.owner, invoice, |invoice| !invoice.disputed_by.is_empty()).await;
     }
     advance(world, MIDNIGHT + 41 * DAY).await;
     let name = desk.submitted().await;
@@ -231,7 +232,7 @@ async fn an_open_dispute_is_held_against_nobody_and_a_lost_one_is(world: &World)
     assert_eq!(record(&first), ["0", "0", "60", "0", "0"], "nothing that is disputed is late");
     for (invoice, (units, outcome)) in bills.iter().zip([("10", "lost"), ("20", "won")]) {
         decide(&simulator, &charge_of(&simulator, units).await, outcome).await;
-        until_invoice(&desk.owner, invoice, |own| own.disputed_by.is_empty()).await;
+        until_invoice(&desk.owner, invoice, |invoice| invoice.disputed_by.is_empty()).await;
     }
     advance(world, MIDNIGHT + 44 * DAY).await;
     assert_eq!(record(&desk.again(&name).await), ["1", "20", "40", "0", "0"], "the lost one, from the second day after its mail");

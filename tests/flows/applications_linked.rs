@@ -60,17 +60,17 @@ async fn a_linked_account_is_decided_by_the_policy(world: &World) {
     let request = LinkBankAccountRequest { request_id: request_id(), name: started.name.clone() };
     let made = desk.admin.applications().link_bank_account(request.clone()).await.unwrap().into_inner();
     let again = desk.admin.applications().link_bank_account(request).await.unwrap();
-    assert_eq!(again.metadata().get("idempotent-replayed").map(|own| own.to_str().unwrap()), Some("true"));
+    assert_eq!(again.metadata().get("idempotent-replayed").map(|metadata_value| metadata_value.to_str().unwrap()), Some("true"));
     assert_eq!(again.into_inner(), made);
-    let own = made.bank_link.unwrap();
-    assert_eq!((own.state(), made.credit_application.unwrap().state()), (bank_link::State::Pending, State::AwaitingBankData));
+    let bank_link = made.bank_link.unwrap();
+    assert_eq!((bank_link.state(), made.credit_application.unwrap().state()), (bank_link::State::Pending, State::AwaitingBankData));
     assert_eq!(desk.read(&desk.reviewer, &started.name).await.links[0].url, "", "the page is the customer's");
-    assert_eq!(reason(&confirm(&desk, &own).await.unwrap_err()), "BANK_LINK_PENDING");
+    assert_eq!(reason(&confirm(&desk, &bank_link).await.unwrap_err()), "BANK_LINK_PENDING");
     assert_eq!(reason(&desk.submit(&started.name).await.unwrap_err()), "BANK_DATA_REQUIRED");
-    shop::sign_in(world.suite.gateway, &own.url, "bank_steady").await.unwrap();
-    let ready = confirm(&desk, &own).await.unwrap();
+    shop::sign_in(world.suite.gateway, &bank_link.url, "bank_steady").await.unwrap();
+    let ready = confirm(&desk, &bank_link).await.unwrap();
     assert_eq!((ready.links[0].state(), ready.links[0].institution.as_str()), (bank_link::State::Linked, "Steady Bank"));
-    assert_eq!(confirm(&desk, &own).await.unwrap().links, ready.links, "again changes nothing");
+    assert_eq!(confirm(&desk, &bank_link).await.unwrap().links, ready.links, "again changes nothing");
     let (conn, credit) = world.rows("credit").await;
     let sealed = format!("SELECT token FROM {credit}bank_links");
     let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), sealed)).await.unwrap().unwrap();
@@ -84,7 +84,7 @@ async fn a_linked_account_is_decided_by_the_policy(world: &World) {
     assert!(approved.files[0].linked && approved.files[0].booking_count > 50);
     let advice = approved.advice.clone().unwrap();
     assert_eq!((advice.outcome(), advice.limit.clone()), (Outcome::Approve, approved.limit.clone()));
-    assert!(approved.limit.as_ref().is_some_and(|own| (1..=50_000).contains(&own.units)));
+    assert!(approved.limit.as_ref().is_some_and(|amount| (1..=50_000).contains(&amount.units)));
     let line = GetCreditLineRequest { name: approved.credit_line.clone() };
     let line = desk.admin.lines().get_credit_line(line).await.unwrap().into_inner().credit_line.unwrap();
     assert_eq!((line.state(), line.limit, line.application), (credit_line::State::Offered, approved.limit, started.name.clone()));
@@ -100,13 +100,13 @@ async fn a_linked_account_is_decided_by_the_policy(world: &World) {
 
 async fn a_policy_that_declines_tells_why_and_the_cool_down_runs(world: &World) {
     let desk = desk(world, Programme::default()).await;
-    let own = linked(world, &desk, "bank_overdrawn").await;
-    let declined = desk.submit(&own.name).await.unwrap();
+    let credit_application = linked(world, &desk, "bank_overdrawn").await;
+    let declined = desk.submit(&credit_application.name).await.unwrap();
     assert_eq!(declined.state(), State::Declined);
-    let told: Vec<_> = declined.reasons.iter().map(|own| own.code.clone()).collect();
-    assert!(told.contains(&"DAYS_NEGATIVE".to_owned()) && told.len() <= 4, "{told:?}");
+    let texts: Vec<_> = declined.reasons.iter().map(|principal_reason| principal_reason.code.clone()).collect();
+    assert!(texts.contains(&"DAYS_NEGATIVE".to_owned()) && texts.len() <= 4, "{texts:?}");
     assert!(declined.advice.unwrap().would_pass.is_empty(), "what would have passed is the tenant's");
-    assert!(!desk.read(&desk.reviewer, &own.name).await.advice.unwrap().would_pass.is_empty());
+    assert!(!desk.read(&desk.reviewer, &credit_application.name).await.advice.unwrap().would_pass.is_empty());
     mails_of(&desk.owner, MailKind::CreditDeclined, 1).await;
     assert_eq!(reason(&desk.start().await.unwrap_err()), "COOL_DOWN_ACTIVE");
     credit_agrees(world).await;
@@ -115,37 +115,41 @@ async fn a_policy_that_declines_tells_why_and_the_cool_down_runs(world: &World) 
 
 async fn what_the_policy_refers_goes_to_a_person(world: &World) {
     let desk = desk(world, Programme::default()).await;
-    let own = linked(world, &desk, "bank_one_payer").await;
-    let referred = desk.submit(&own.name).await.unwrap();
+    let credit_application = linked(world, &desk, "bank_one_payer").await;
+    let referred = desk.submit(&credit_application.name).await.unwrap();
     assert_eq!((referred.state(), referred.advice.is_none()), (State::InReview, true));
-    desk.claim(&desk.reviewer, &own.name).await.unwrap();
-    let approved = desk.decide(&own.name, Some(2_000)).await.unwrap();
+    desk.claim(&desk.reviewer, &credit_application.name).await.unwrap();
+    let approved = desk.decide(&credit_application.name, Some(2_000)).await.unwrap();
     assert_eq!(approved.state(), State::Approved);
-    let advice = desk.read(&desk.reviewer, &own.name).await.advice.unwrap();
+    let advice = desk.read(&desk.reviewer, &credit_application.name).await.advice.unwrap();
     assert_eq!(advice.outcome(), Outcome::Refer, "the policy's answer is kept beside the person's");
     invariants::hold(world).await;
 }
 
 async fn a_bank_that_does_not_tell_leaves_the_application_as_it_was(world: &World) {
     let desk = desk(world, Programme::default()).await;
-    let own = linked(world, &desk, "bank_login_required").await;
-    assert_eq!(reason(&desk.submit(&own.name).await.unwrap_err()), "BANK_LINK_BROKEN");
-    let given_back = desk.read(&desk.admin, &own.name).await;
+    let credit_application = linked(world, &desk, "bank_login_required").await;
+    assert_eq!(reason(&desk.submit(&credit_application.name).await.unwrap_err()), "BANK_LINK_BROKEN");
+    let given_back = desk.read(&desk.admin, &credit_application.name).await;
     assert_eq!((given_back.state(), given_back.links[0].state()), (State::AwaitingBankData, bank_link::State::Broken));
-    assert_eq!(reason(&confirm(&desk, &own.links[0]).await.unwrap_err()), "BANK_LINK_BROKEN");
-    let euro = link(&desk, &own.name).await.unwrap();
+    assert_eq!(reason(&confirm(&desk, &credit_application.links[0]).await.unwrap_err()), "BANK_LINK_BROKEN");
+    let euro = link(&desk, &credit_application.name).await.unwrap();
     shop::sign_in(world.suite.gateway, &euro.url, "bank_euro").await.unwrap();
     confirm(&desk, &euro).await.unwrap();
-    assert_eq!(reason(&desk.submit(&own.name).await.unwrap_err()), "BANK_DATA_REQUIRED", "nothing in the programme's currency");
+    assert_eq!(
+        reason(&desk.submit(&credit_application.name).await.unwrap_err()),
+        "BANK_DATA_REQUIRED",
+        "nothing in the programme's currency"
+    );
     // One that collects for a while, and one whose first answer is lost: both are asked again.
     for bank in ["bank_slow", "bank_lost_answer"] {
-        let more = link(&desk, &own.name).await.unwrap();
+        let more = link(&desk, &credit_application.name).await.unwrap();
         shop::sign_in(world.suite.gateway, &more.url, bank).await.unwrap();
         confirm(&desk, &more).await.unwrap();
     }
-    let approved = desk.submit(&own.name).await.unwrap();
+    let approved = desk.submit(&credit_application.name).await.unwrap();
     assert_eq!((approved.state(), approved.bank_data.unwrap().account_count), (State::Approved, 2));
-    assert_eq!(reason(&link(&desk, &own.name).await.unwrap_err()), "APPLICATION_STATE");
+    assert_eq!(reason(&link(&desk, &credit_application.name).await.unwrap_err()), "APPLICATION_STATE");
     invariants::hold(world).await;
 }
 

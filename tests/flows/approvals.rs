@@ -45,7 +45,7 @@ async fn write_off(session: &Session, name: &str) -> Result<(), Status> {
 async fn propose(session: &Session, invoice: &str) -> Result<Approval, Status> {
     let request =
         ProposeWriteOffRequest { request_id: request_id(), invoice: invoice.into(), explanation: "Bankrupt".into(), ..Default::default() };
-    session.approvals().propose_write_off(request).await.map(|own| own.into_inner().approval.unwrap())
+    session.approvals().propose_write_off(request).await.map(|answer| answer.into_inner().approval.unwrap())
 }
 
 async fn decide(session: &Session, name: &str, approve: bool) -> Result<Approval, Status> {
@@ -56,7 +56,7 @@ async fn decide(session: &Session, name: &str, approve: bool) -> Result<Approval
         explanation: "Looked at".into(),
         ..Default::default()
     };
-    session.approvals().decide_approval(request).await.map(|own| own.into_inner().approval.unwrap())
+    session.approvals().decide_approval(request).await.map(|answer| answer.into_inner().approval.unwrap())
 }
 
 pub(crate) async fn above_the_limit_a_second_person_decides(world: &World) {
@@ -118,9 +118,9 @@ pub(crate) async fn a_refund_above_the_limit_is_proposed_and_given_back(world: &
     assert_eq!((proposed.kind(), proposed.amount.clone()), (Kind::CreditNote, amount("USD", 60, 0)));
     decide(&admin, &proposed.name, true).await.unwrap();
     let list = ListRefundsRequest { parent: name.clone(), ..Default::default() };
-    let refunds = async || till.owner.refunds().list_refunds(list.clone()).await.map(|own| own.into_inner().refunds);
-    let ended = until(refunds, |all| all.len() == 2 && all.iter().all(|own| own.state() == refund::State::Succeeded)).await;
-    assert_eq!(ended.iter().map(|own| own.amount.as_ref().unwrap().units).sum::<i64>(), 80);
+    let refunds = async || till.owner.refunds().list_refunds(list.clone()).await.map(|answer| answer.into_inner().refunds);
+    let ended = until(refunds, |all| all.len() == 2 && all.iter().all(|refund| refund.state() == refund::State::Succeeded)).await;
+    assert_eq!(ended.iter().map(|refund| refund.amount.as_ref().unwrap().units).sum::<i64>(), 80);
     let after = read(&till.owner, &name).await.unwrap();
     assert_eq!((after.credited, after.paid), (amount("USD", 80, 0), amount("USD", 20, 0)));
     // All that is taken back of one payment counts together, beside its credit notes.
@@ -153,7 +153,7 @@ async fn nobody_decides_their_own(world: &World) {
             explanation: "Goodwill".into(),
             ..Default::default()
         };
-        till.owner.approvals().propose_credit_note(ask).await.map(|own| own.into_inner().approval.unwrap())
+        till.owner.approvals().propose_credit_note(ask).await.map(|answer| answer.into_inner().approval.unwrap())
     };
     let thirty = note(30).await.unwrap();
     assert_eq!(reason(&note(30).await.unwrap_err()), "APPROVAL_WAITS");
@@ -167,13 +167,16 @@ async fn nobody_decides_their_own(world: &World) {
     // What a written-off invoice cannot take any more nobody is asked for.
     let list = ListApprovalsRequest { parent: "tenants/acme".into(), state: State::Superseded.into(), ..Default::default() };
     let ended = till.owner.approvals().list_approvals(list).await.unwrap().into_inner().approvals;
-    assert_eq!(ended.iter().map(|own| &own.name).collect::<Vec<_>>(), [&forty.name, &thirty.name]);
-    assert!(ended.iter().all(|own| own.decided_by.is_empty() && own.superseded_sentence.contains("is written off")), "{ended:?}");
+    assert_eq!(ended.iter().map(|approval| &approval.name).collect::<Vec<_>>(), [&forty.name, &thirty.name]);
+    assert!(
+        ended.iter().all(|approval| approval.decided_by.is_empty() && approval.superseded_sentence.contains("is written off")),
+        "{ended:?}"
+    );
     let late = decide(&world.someone("ADMIN", None), &forty.name, true).await.unwrap_err();
     assert!(reason(&late) == "APPROVAL_STATE" && late.message().ends_with("What was open of the invoice is written off."), "{late:?}");
     let explain = ExplainInvoiceRequest { name: till.invoice.name.clone() };
-    let told = till.owner.invoices().explain_invoice(explain).await.unwrap().into_inner();
-    assert!(told.facts.iter().chain(&told.next).all(|fact| !fact.sentence.contains("DecideApproval")), "{told:?}");
+    let this_answer = till.owner.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    assert!(this_answer.facts.iter().chain(&this_answer.next).all(|fact| !fact.sentence.contains("DecideApproval")), "{this_answer:?}");
     invariants::books_agree(world).await;
 }
 

@@ -86,7 +86,7 @@ async fn a_scan_goes_to_a_person_without_features_of_the_bank(world: &World) {
     let sent = request(&name, &content);
     let first = desk.admin.applications().upload_bank_statement(sent.clone()).await.unwrap().into_inner();
     let again = desk.admin.applications().upload_bank_statement(sent).await.unwrap();
-    assert_eq!(again.metadata().get("idempotent-replayed").map(|own| own.to_str().unwrap()), Some("true"));
+    assert_eq!(again.metadata().get("idempotent-replayed").map(|metadata_value| metadata_value.to_str().unwrap()), Some("true"));
     assert_eq!(again.into_inner(), first, "the same request gives the same answer");
     let taken = first.credit_application.unwrap();
     let file = &taken.files[0];
@@ -104,8 +104,8 @@ async fn a_scan_goes_to_a_person_without_features_of_the_bank(world: &World) {
     assert_eq!(known(&advice, Feature::PaidLate).as_deref(), Some("0"), "what the tenant knows itself is known");
     assert_ne!(advice.outcome(), Outcome::Approve);
     assert_eq!(seen.bank_data.unwrap().account_count, 0);
-    let (own, bytes) = download(&desk.reviewer, &name, &file.sha256).await.unwrap();
-    assert_eq!(&own, file);
+    let (bank_file, bytes) = download(&desk.reviewer, &name, &file.sha256).await.unwrap();
+    assert_eq!(&bank_file, file);
     assert!(bytes == content, "the bytes come back as they were sent");
     desk.claim(&desk.reviewer, &name).await.unwrap();
     assert_eq!(desk.decide(&name, Some(2_000)).await.unwrap().state(), State::Approved);
@@ -115,10 +115,10 @@ async fn a_scan_goes_to_a_person_without_features_of_the_bank(world: &World) {
 
 async fn a_scan_beside_read_data_is_for_a_person_too(world: &World) {
     let desk = desk(world, Programme { cool_down_days: 1, ..Programme::default() }).await;
-    let own = linked(world, &desk, "bank_steady").await;
-    attach(&desk, &own.name, &scan(b"\x89PNG\r\n\x1a\n", 5_000, "a picture")).await.unwrap();
-    assert_eq!(desk.submit(&own.name).await.unwrap().state(), State::InReview, "the policy would approve the account alone");
-    let advice = desk.read(&desk.reviewer, &own.name).await.advice.unwrap();
+    let credit_application = linked(world, &desk, "bank_steady").await;
+    attach(&desk, &credit_application.name, &scan(b"\x89PNG\r\n\x1a\n", 5_000, "a picture")).await.unwrap();
+    assert_eq!(desk.submit(&credit_application.name).await.unwrap().state(), State::InReview, "the policy would approve the account alone");
+    let advice = desk.read(&desk.reviewer, &credit_application.name).await.advice.unwrap();
     assert_eq!(advice.outcome(), Outcome::Approve, "the features are those of what was read");
     assert!(known(&advice, Feature::MonthlyInflow).is_some());
     // More is asked for, and a statement and a photograph come.
@@ -127,7 +127,12 @@ async fn a_scan_beside_read_data_is_for_a_person_too(world: &World) {
     let files = other.read(&other.reviewer, &name).await.files;
     let (file, bytes) = download(&other.reviewer, &name, &files[0].sha256).await.unwrap();
     assert_eq!((file.kind(), file.format.as_str(), bytes), (Kind::Statement, "CSV", statement(40_000, 38_000)), "read ones too");
-    let absent = download(&desk.reviewer, &own.name, &own.files.first().map_or_else(|| "0".repeat(64), |own| own.sha256.clone())).await;
+    let absent = download(
+        &desk.reviewer,
+        &credit_application.name,
+        &credit_application.files.first().map_or_else(|| "0".repeat(64), |bank_file| bank_file.sha256.clone()),
+    )
+    .await;
     assert_eq!(reason(&absent.unwrap_err()), "RESOURCE_NOT_FOUND", "nothing of a linked account is a file");
     invariants::hold(world).await;
 }
@@ -225,7 +230,7 @@ async fn nowhere_in_plain(conn: &DatabaseConnection, credit: &str, bytes: &[u8])
         let select = format!("SELECT {column} AS bytes FROM {credit}{table}");
         for row in conn.query_all_raw(Statement::from_string(conn.get_database_backend(), select)).await.unwrap() {
             let kept: Vec<u8> = row.try_get::<Option<Vec<u8>>>("", "bytes").unwrap().unwrap_or_default();
-            assert!(!kept.windows(bytes.len()).any(|own| own == bytes), "{table} holds it");
+            assert!(!kept.windows(bytes.len()).any(|each| each == bytes), "{table} holds it");
             assert!(table != "bank_file_parts" || kept.len() <= (1 << 20) + 28, "a part is no larger than it is to be");
             looked_at += usize::from(table == "bank_file_parts");
         }

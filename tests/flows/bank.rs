@@ -64,11 +64,11 @@ pub(crate) async fn import(session: &Session, file: Vec<u8>) -> Result<ImportBan
 /// The line once its payment has ended.
 pub(crate) async fn paid(session: &Session, name: &str) -> (BankLine, Payment) {
     let get = async || {
-        session.bank().get_bank_line(GetBankLineRequest { name: name.into() }).await.map(|own| own.into_inner().bank_line.unwrap())
+        session.bank().get_bank_line(GetBankLineRequest { name: name.into() }).await.map(|answer| answer.into_inner().bank_line.unwrap())
     };
     let line = until(get, |line| !line.payment.is_empty()).await;
     let get = GetPaymentRequest { name: line.payment.clone() };
-    let read = async || session.payments().get_payment(get.clone()).await.map(|own| own.into_inner().payment.unwrap());
+    let read = async || session.payments().get_payment(get.clone()).await.map(|answer| answer.into_inner().payment.unwrap());
     (line, until(read, |payment| payment.state() == payment::State::Succeeded).await)
 }
 
@@ -80,10 +80,10 @@ async fn lines_pay_what_they_name_in_part_in_full_and_beyond(world: &World) {
     let till = till(world, 0).await;
     let number = till.invoice.number.replace('-', " ").to_lowercase();
     let file = camt(&[("60.00", &format!("rent {number} part one"), "A1"), ("75.50", "thank you", "A2")]);
-    let told = import(&till.owner, file).await.unwrap();
-    let states: Vec<_> = told.bank_lines.iter().map(|line| (line.state(), line.invoice.clone())).collect();
+    let answer = import(&till.owner, file).await.unwrap();
+    let states: Vec<_> = answer.bank_lines.iter().map(|line| (line.state(), line.invoice.clone())).collect();
     assert_eq!(states, [(State::Matched, till.invoice.name.clone()), (State::Unmatched, String::new())]);
-    let (first, payment) = paid(&till.owner, &told.bank_lines[0].name).await;
+    let (first, payment) = paid(&till.owner, &answer.bank_lines[0].name).await;
     assert_eq!((payment.tenders[0].bank_line.clone(), payment.surplus.clone()), (first.name, amount("USD", 0, 0)));
     let short = read(&till.owner, &till.invoice.name).await.unwrap();
     assert_eq!((short.state(), short.open), (invoice::State::Open, amount("USD", 40, 0)), "it stays open for the rest");
@@ -97,13 +97,13 @@ async fn lines_pay_what_they_name_in_part_in_full_and_beyond(world: &World) {
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().state(), invoice::State::Paid);
     assert_eq!(till.available().await, amount("USD", 9, 0));
     assert_eq!(count_of(&named_sources(&till.admin, &till.wallet).await, Kind::Surplus), surplus.len());
-    let mut told = Vec::new();
+    let mut texts = Vec::new();
     for mail in mails_of(&till.owner, MailKind::PaymentReceived, 3).await {
-        told.push(text(&till.owner, &mail).await.replace('\u{a0}', " "));
+        texts.push(text(&till.owner, &mail).await.replace('\u{a0}', " "));
     }
     let beyond =
-        |units: &i64| told.iter().any(|words| words.contains(&format!("Beyond what was invoiced: {units}.00 USD, which is credit")));
-    assert!(surplus.iter().all(beyond) && told.iter().any(|words| words.contains("payment of 5.00 USD")), "{told:?}");
+        |units: &i64| texts.iter().any(|words| words.contains(&format!("Beyond what was invoiced: {units}.00 USD, which is credit")));
+    assert!(surplus.iter().all(beyond) && texts.iter().any(|words| words.contains("payment of 5.00 USD")), "{texts:?}");
     let booked = invariants::booked(world).await;
     assert!(booked.contains(&("BANK_CLEARING".to_owned(), -109)), "{booked:?}");
     invariants::hold(world).await;
@@ -115,12 +115,12 @@ async fn a_file_that_comes_twice_is_taken_in_once(world: &World) {
     let file = camt(&[("30.00", &till.invoice.number, "B1"), ("20.00", &till.invoice.number, "B2"), ("20.00", &till.invoice.number, "B2")]);
     let (one, two) = tokio::join!(import(&till.owner, file.clone()), import(&till.owner, file.clone()));
     let (one, two) = (one.unwrap(), two.unwrap());
-    let counts = |told: &ImportBankStatementResponse| (told.bank_lines.len(), told.duplicate_count);
+    let counts = |answer: &ImportBankStatementResponse| (answer.bank_lines.len(), answer.duplicate_count);
     let mut both = [counts(&one), counts(&two)];
     both.sort_unstable();
     assert_eq!(both, [(0, 3), (3, 0)], "two equal entries of a file are two; files at once are one after the other");
-    for own in one.bank_lines.iter().chain(&two.bank_lines) {
-        paid(&till.owner, &own.name).await;
+    for bank_line in one.bank_lines.iter().chain(&two.bank_lines) {
+        paid(&till.owner, &bank_line.name).await;
     }
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().paid, amount("USD", 70, 0));
     invariants::books_agree(world).await;
@@ -129,7 +129,7 @@ async fn a_file_that_comes_twice_is_taken_in_once(world: &World) {
 async fn what_names_nothing_is_matched_by_hand(world: &World) {
     let till = till(world, 0).await;
     let other = issued(&till.owner, draft(&till.customer, "AUD", vec![line("Other", amount("AUD", 9, 0))])).await;
-    let told = import(&till.owner, camt(&[("100.00", "thank you", "C1"), ("9.00", &other.number, "C2")])).await.unwrap();
+    let answer = import(&till.owner, camt(&[("100.00", "thank you", "C1"), ("9.00", &other.number, "C2")])).await.unwrap();
     let list = ListBankLinesRequest { parent: "tenants/acme".into(), state: State::Unmatched.into(), ..Default::default() };
     let staff = world.someone("STAFF", None);
     let open = staff.bank().list_bank_lines(list.clone()).await.unwrap().into_inner().bank_lines;
@@ -142,7 +142,7 @@ async fn what_names_nothing_is_matched_by_hand(world: &World) {
         returned_line: String::new(),
         ..Default::default()
     };
-    let line = &told.bank_lines[0].name;
+    let line = &answer.bank_lines[0].name;
     let wrong = staff.bank().match_bank_line(to(line, &other.name)).await.unwrap_err();
     assert_eq!(reason(&wrong), "CURRENCY_MISMATCH");
     let matched = staff.bank().match_bank_line(to(line, &till.invoice.name)).await.unwrap().into_inner().bank_line.unwrap();
@@ -160,8 +160,8 @@ async fn what_names_nothing_is_matched_by_hand(world: &World) {
 async fn what_arrived_is_given_back_as_credit(world: &World) {
     let till = till(world, 0).await;
     let invoice = another(&till, 80).await;
-    let told = import(&till.owner, camt(&[("80.00", &invoice.number, "D1")])).await.unwrap();
-    paid(&till.owner, &told.bank_lines[0].name).await;
+    let answer = import(&till.owner, camt(&[("80.00", &invoice.number, "D1")])).await.unwrap();
+    paid(&till.owner, &answer.bank_lines[0].name).await;
     let note = |units: i64| CreateCreditNoteRequest {
         request_id: request_id(),
         parent: invoice.name.clone(),

@@ -54,15 +54,15 @@ fn file(account: u64, number: usize, period: Option<(u32, u32)>, entries: &[Entr
         write!(text, "<FrToDt>{stated}</FrToDt>").unwrap();
     }
     write!(text, "<Acct><Id><Othr><Id>ACCOUNT{account}</Id></Othr></Id><Ccy>USD</Ccy></Acct>").unwrap();
-    for own in entries {
-        let side = if own.amount < 0 { "DBIT</CdtDbtInd><RvslInd>true</RvslInd>" } else { "CRDT</CdtDbtInd>" };
-        let amount = own.amount.abs() / 100;
+    for entry in entries {
+        let side = if entry.amount < 0 { "DBIT</CdtDbtInd><RvslInd>true</RvslInd>" } else { "CRDT</CdtDbtInd>" };
+        let amount = entry.amount.abs() / 100;
         write!(
             text,
             "<Ntry><Amt Ccy=\"USD\">{amount}.00</Amt><CdtDbtInd>{side}<Sts>BOOK</Sts><BookgDt><Dt>2026-02-0{}</Dt></BookgDt>\
              <AcctSvcrRef>{}</AcctSvcrRef><NtryDtls><TxDtls><RltdPties><Dbtr><Nm>{}</Nm></Dbtr></RltdPties><RmtInf><Ustrd>{}</Ustrd>\
              </RmtInf></TxDtls></NtryDtls></Ntry>",
-            own.day, own.reference, own.payer, own.text
+            entry.day, entry.reference, entry.payer, entry.text
         )
         .unwrap();
     }
@@ -73,7 +73,7 @@ fn file(account: u64, number: usize, period: Option<(u32, u32)>, entries: &[Entr
 /// How often each day and amount occurs.
 fn counts<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> BTreeMap<(u32, i64), usize> {
     let mut counts = BTreeMap::new();
-    entries.into_iter().for_each(|own| *counts.entry((own.day, i64::from(own.amount))).or_default() += 1);
+    entries.into_iter().for_each(|entry| *counts.entry((entry.day, i64::from(entry.amount))).or_default() += 1);
     counts
 }
 
@@ -106,8 +106,8 @@ async fn files_that_are_cut_at_days_hold_the_same_lines(world: &World) {
         let mut windows: Vec<_> = (0..4).map(|_| window(&mut random)).collect();
         windows.push((1, DAYS));
         for (number, (from, to)) in windows.into_iter().enumerate() {
-            let own: Vec<_> = entries.iter().filter(|own| (from..=to).contains(&own.day)).cloned().collect();
-            lines.extend(lines_of(&owner, file(account, number, Some((from, to)), &own), &own).await);
+            let these_entries: Vec<_> = entries.iter().filter(|entry| (from..=to).contains(&entry.day)).cloned().collect();
+            lines.extend(lines_of(&owner, file(account, number, Some((from, to)), &these_entries), &these_entries).await);
         }
         assert!(lines.iter().all(|line| line.state() != State::SuspectedDuplicate), "month {account}: {lines:#?}");
         assert_eq!(counts_of_lines(&lines), counts(&entries), "month {account}: {entries:#?}");

@@ -51,9 +51,12 @@ async fn an_account_is_saved_with_its_mandate_and_buys_credit_when_it_settles(wo
     assert!(shop::save(&admin, world.suite.gateway, &customer, (Kind::BankDebit, "tok_visa")).await.is_err(), "no card on this page");
     let saved = account(world, &admin, &customer, "tok_bank").await;
     let list = ListPaymentMethodsRequest { parent: customer.clone(), ..Default::default() };
-    let own = admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods.remove(0);
-    assert_eq!((own.kind(), own.last_four.as_str(), own.expire_year), (Kind::BankDebit, "3000", 0));
-    assert!(own.mandate_reference.starts_with("MD-") && own.collection_method && own.purchase_default, "{own:?}");
+    let payment_method = admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods.remove(0);
+    assert_eq!((payment_method.kind(), payment_method.last_four.as_str(), payment_method.expire_year), (Kind::BankDebit, "3000", 0));
+    assert!(
+        payment_method.mandate_reference.starts_with("MD-") && payment_method.collection_method && payment_method.purchase_default,
+        "{payment_method:?}"
+    );
     let ask = async || admin.top_ups().create_top_up(buy(&wallet, &saved, amount("USD", 50, 0))).await;
     assert_eq!(reason(&ask().await.unwrap_err()), "METHOD_NOT_OFFERED");
     let kinds = vec![Kind::Card.into(), Kind::BankDebit.into()];
@@ -145,21 +148,21 @@ async fn a_card_charged_back_while_a_debit_waits_is_taken_in_when_it_ends(world:
     assert_eq!(begun.state(), payment::State::Processing);
     let simulator = &world.suite.simulator;
     let list: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
-    let charge = list.iter().find(|own| own["amount"] == "40").unwrap()["id"].as_str().unwrap().to_owned();
+    let charge = list.iter().find(|value| value["amount"] == "40").unwrap()["id"].as_str().unwrap().to_owned();
     take_back(simulator, &charge).await;
     let paid = async || read(&desk.owner, &desk.invoice.name).await.unwrap();
     advance(world, START + DAY).await;
     assert_eq!((paid().await.open, paid().await.pending), (amount("USD", 100, 0), amount("USD", 100, 0)), "nothing has ended yet");
     advance(world, START + 3 * DAY).await;
-    let own = paid().await;
+    let invoice = paid().await;
     assert_eq!(
-        (own.state(), own.open, own.paid),
+        (invoice.state(), invoice.open, invoice.paid),
         (invoice::State::Open, amount("USD", 40, 0), amount("USD", 60, 0)),
         "once, when it ended"
     );
     let get = GetPaymentRequest { name: begun.name };
     let ended = desk.admin.payments().get_payment(get).await.unwrap().into_inner().payment.unwrap();
-    let taken: Vec<_> = ended.tenders.iter().map(|own| own.charged_back.clone().unwrap().units).collect();
+    let taken: Vec<_> = ended.tenders.iter().map(|payment_tender| payment_tender.charged_back.clone().unwrap().units).collect();
     assert_eq!((ended.state(), taken), (payment::State::Succeeded, vec![40, 0]));
     advance(world, START + 5 * DAY).await;
     assert_eq!(paid().await.open, amount("USD", 40, 0));

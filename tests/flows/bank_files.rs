@@ -51,12 +51,12 @@ const PLAIN: Entry<'static> = Entry { amount: "10.00", day: "2026-02-02", payer:
 /// A statement, with the days that it covers where they are stated.
 fn statement(period: Option<(&str, &str)>, entries: &[Entry<'_>]) -> Vec<u8> {
     let period = period.map(|(from, to)| format!("<FrToDt><FrDtTm>{from}T00:00:00</FrDtTm><ToDtTm>{to}T23:59:59</ToDtTm></FrToDt>"));
-    let entry = |own: &Entry<'_>| {
+    let entry = |entry: &Entry<'_>| {
         format!(
             "<Ntry><Amt Ccy=\"USD\">{}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>{}</Dt></BookgDt>\
              <AcctSvcrRef>{}</AcctSvcrRef><NtryDtls><TxDtls><RltdPties><Dbtr><Nm>{}</Nm></Dbtr></RltdPties>\
              <RmtInf><Ustrd>{}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>",
-            own.amount, own.day, own.reference, own.payer, own.text
+            entry.amount, entry.day, entry.reference, entry.payer, entry.text
         )
     };
     let entries: String = entries.iter().map(entry).collect();
@@ -91,9 +91,9 @@ async fn files_of_banks_become_the_lines_of_their_bookings(world: &World) {
         let (mut file, mut invoices) = (file.to_owned(), Vec::new());
         for number in numbers {
             let invoice = another(&till, 100).await;
-            let own = if number.starts_with("INV") { invoice.number.as_str() } else { &invoice.number[7..] };
+            let this_text = if number.starts_with("INV") { invoice.number.as_str() } else { &invoice.number[7..] };
             assert!(file.contains(number), "{number}");
-            file = file.replace(number, own);
+            file = file.replace(number, this_text);
             invoices.push(invoice);
         }
         let answer = import(&till.owner, file.clone().into_bytes()).await.unwrap();
@@ -147,7 +147,7 @@ async fn what_is_not_taken_in_is_listed_with_its_reason(world: &World) {
     let file = format!("<Document><BkToCstmrStmt><Stmt>{account}{}</Stmt></BkToCstmrStmt></Document>", entries.concat());
     let answer = import(&till.owner, file.into_bytes()).await.unwrap();
     assert_eq!((counts(&answer), answer.finding_count, answer.format.as_str()), ((1, 0, 4), 4, "CAMT_053"), "{answer:?}");
-    let listed: Vec<_> = answer.findings.iter().map(|own| (own.place.as_str(), own.kind.as_str())).collect();
+    let listed: Vec<_> = answer.findings.iter().map(|bank_finding| (bank_finding.place.as_str(), bank_finding.kind.as_str())).collect();
     let expected = [
         ("statement 1, entry 1", "OUTGOING"),
         ("statement 1, entry 2", "NOT_BOOKED"),
@@ -155,7 +155,7 @@ async fn what_is_not_taken_in_is_listed_with_its_reason(world: &World) {
         ("statement 1, entry 5", "RETURNED"),
     ];
     assert_eq!(listed, expected);
-    assert!(answer.findings.iter().all(|own| !own.message.is_empty()));
+    assert!(answer.findings.iter().all(|bank_finding| !bank_finding.message.is_empty()));
 }
 
 async fn files_that_overlap_add_what_is_new(world: &World) {

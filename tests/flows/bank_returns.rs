@@ -267,7 +267,7 @@ async fn killed(point: &'static str, on_postgres: bool) {
     rig.die_at(point, async move { import(&caller, sent).await }).await;
     let list = payterms_proto::invoicing::v1::ListBankLinesRequest { parent: "tenants/acme".into(), ..Default::default() };
     let lines = async || owner.bank().list_bank_lines(list.clone()).await.map(|answer| answer.into_inner().bank_lines);
-    until(lines, |lines| lines.iter().any(|own| own.name == line && own.state() == State::Returned)).await;
+    until(lines, |lines| lines.iter().any(|bank_line| bank_line.name == line && bank_line.state() == State::Returned)).await;
     let again = retry(async || import(&owner, file.clone()).await).await;
     assert_eq!((again.bank_lines.len(), again.duplicate_count), (0, 1), "{point}");
     assert_eq!(read(&owner, &invoice.name).await.unwrap().open, amount("USD", 100, 0), "{point}");

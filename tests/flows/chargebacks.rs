@@ -40,7 +40,7 @@ on_both!(
 /// The simulator's ids of what it charged the tenant, oldest first by key.
 pub(crate) async fn charges(simulator: &str) -> Vec<String> {
     let found: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
-    found.iter().map(|own| own["id"].as_str().unwrap().to_owned()).collect()
+    found.iter().map(|value| value["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The issuer takes a charge back, and the provider tells of it.
@@ -74,11 +74,11 @@ async fn a_top_up_is_reversed_and_may_leave_the_balance_negative(world: &World) 
     let charge = charges(&simulator).await.remove(0);
     take_back(&simulator, &charge).await;
     let get = GetTopUpRequest { name: bought.name.clone() };
-    let read = async || till.admin.top_ups().get_top_up(get.clone()).await.map(|own| own.into_inner().top_up.unwrap());
-    until(read, |own| own.state() == top_up::State::ChargedBack).await;
+    let read = async || till.admin.top_ups().get_top_up(get.clone()).await.map(|answer| answer.into_inner().top_up.unwrap());
+    until(read, |top_up| top_up.state() == top_up::State::ChargedBack).await;
     assert_eq!(posted(&till.admin, &till.wallet).await, amount("USD", -30, 0));
-    let own = methods(&till.admin, &till.customer).await;
-    let find = |name: &str| own.iter().find(|own| own.name == name).unwrap();
+    let payment_methods = methods(&till.admin, &till.customer).await;
+    let find = |name: &str| payment_methods.iter().find(|payment_method| payment_method.name == name).unwrap();
     assert!(find(&visa).charged_back && !find(&visa).collection_method);
     assert!(find(&other).collection_method, "the newest other that qualifies");
     let back = SetCollectionMethodRequest { request_id: request_id(), name: visa, ..Default::default() };
@@ -86,7 +86,7 @@ async fn a_top_up_is_reversed_and_may_leave_the_balance_negative(world: &World) 
     take_back(&simulator, &charge).await;
     let list = ListEntriesRequest { parent: till.wallet.clone(), ..Default::default() };
     let entries = till.admin.wallets().list_entries(list).await.unwrap().into_inner().entries;
-    assert_eq!(entries.iter().filter(|own| own.kind() == entry::Kind::Chargeback).count(), 2, "20 of its lot, 30 owed; once");
+    assert_eq!(entries.iter().filter(|entry| entry.kind() == entry::Kind::Chargeback).count(), 2, "20 of its lot, 30 owed; once");
     let booked = invariants::booked(world).await;
     assert!(booked.iter().all(|(account, units)| account != "PROVIDER_CLEARING" || *units == 0), "{booked:?}");
     invariants::hold(world).await;
@@ -99,8 +99,11 @@ impl Till {
 
     async fn after_chargeback(&self, payment: &Payment) -> Payment {
         let get = GetPaymentRequest { name: payment.name.clone() };
-        let read = async || self.admin.payments().get_payment(get.clone()).await.map(|own| own.into_inner().payment.unwrap());
-        until(read, |own| own.tenders.iter().any(|own| own.charged_back.as_ref().is_some_and(|own| own.units > 0))).await
+        let read = async || self.admin.payments().get_payment(get.clone()).await.map(|answer| answer.into_inner().payment.unwrap());
+        until(read, |payment| {
+            payment.tenders.iter().any(|payment_tender| payment_tender.charged_back.as_ref().is_some_and(|amount| amount.units > 0))
+        })
+        .await
     }
 }
 
@@ -111,9 +114,9 @@ async fn a_payment_reopens_its_invoice_and_its_surplus_is_gone(world: &World) {
     let payment = till.pays(till.request(vec![credit(amount("USD", 30, 0)), by("", amount("USD", 120, 0))])).await;
     assert_eq!((payment.surplus.clone(), till.available().await), (amount("USD", 50, 0), amount("USD", 50, 0)));
     take_back(&simulator, &charges(&simulator).await[0]).await;
-    let told = till.after_chargeback(&payment).await;
-    let taken: Vec<_> = told.tenders.iter().map(|own| own.charged_back.as_ref().unwrap().units).collect();
-    assert_eq!((taken, told.surplus), (vec![0, 120], amount("USD", 0, 0)));
+    let this_payment = till.after_chargeback(&payment).await;
+    let taken: Vec<_> = this_payment.tenders.iter().map(|payment_tender| payment_tender.charged_back.as_ref().unwrap().units).collect();
+    assert_eq!((taken, this_payment.surplus), (vec![0, 120], amount("USD", 0, 0)));
     let open = read(&till.owner, &till.invoice.name).await.unwrap();
     assert_eq!((open.state(), open.open, open.paid), (State::Open, amount("USD", 70, 0), amount("USD", 30, 0)));
     assert_eq!(till.available().await, amount("USD", 0, 0));
@@ -168,8 +171,8 @@ pub(crate) async fn a_refund_that_comes_after_it_gives_nothing_back(world: &Worl
     let charged = peer.settlements().charge_for_payment(charge.clone()).await.unwrap().into_inner().charge.unwrap();
     take_back(&simulator, &charges(&simulator).await[0]).await;
     let get = GetChargeRequest { name: charged.name };
-    let read = async || peer.settlements().get_charge(get.clone()).await.map(|own| own.into_inner().charge.unwrap());
-    until(read, |own| own.state() == charge::State::ChargedBack).await;
+    let read = async || peer.settlements().get_charge(get.clone()).await.map(|answer| answer.into_inner().charge.unwrap());
+    until(read, |charge| charge.state() == charge::State::ChargedBack).await;
     for to_credit in [false, true] {
         let refund = RefundPaymentRequest {
             request_id: request_id(),
@@ -212,32 +215,32 @@ async fn waits_for_a_refund(world: &World, token: &str, (ends, taken, notes): (t
     let (caller, request) = (owner.clone(), RefundTopUpRequest { request_id: request_id(), name, credit, explanation });
     let refunding = tokio::spawn(async move { caller.top_ups().refund_top_up(request).await });
     let list = ListTopUpRefundsRequest { parent: bought.name.clone(), ..Default::default() };
-    let refunds = async || owner.top_ups().list_top_up_refunds(list.clone()).await.map(|own| own.into_inner().top_up_refunds);
-    let refund = until(refunds, |own| own.len() == 1).await.remove(0);
+    let refunds = async || owner.top_ups().list_top_up_refunds(list.clone()).await.map(|answer| answer.into_inner().top_up_refunds);
+    let refund = until(refunds, |top_up_refunds| top_up_refunds.len() == 1).await.remove(0);
     let simulator = &world.suite.simulator;
     let told = async |what: &str| -> Vec<serde_json::Value> {
         reqwest::get(format!("{simulator}/v1/acme/{what}")).await.unwrap().json().await.unwrap()
     };
-    until(async || Ok(told("refunds").await), |own| own.len() == 1).await;
+    until(async || Ok(told("refunds").await), |values| values.len() == 1).await;
     take_back(simulator, &charges(simulator).await[0]).await;
     let get = GetTopUpRequest { name: bought.name };
-    let read = async || admin.top_ups().get_top_up(get.clone()).await.map(|own| own.into_inner().top_up.unwrap());
+    let read = async || admin.top_ups().get_top_up(get.clone()).await.map(|answer| answer.into_inner().top_up.unwrap());
     let waiting = read().await.unwrap();
     let still = owner.top_ups().get_top_up_refund(GetTopUpRefundRequest { name: refund.name }).await.unwrap().into_inner();
     assert_eq!(still.top_up_refund.unwrap().state(), top_up_refund::State::Processing, "the provider has not answered yet");
     assert_eq!(waiting.state(), top_up::State::Succeeded, "nothing is taken before the refund has ended");
     let ended = refunding.await.unwrap().unwrap().into_inner().top_up_refund.unwrap();
     assert_eq!(ended.state(), ends);
-    until(read, |own| own.state() == top_up::State::ChargedBack).await;
+    until(read, |top_up| top_up.state() == top_up::State::ChargedBack).await;
     assert_eq!(posted(&admin, &wallet).await, amount("USD", -10, 0), "what is spent is owed");
     let chargeback = told("chargebacks").await.remove(0);
     assert_eq!(chargeback["amount"].as_str().unwrap(), taken.to_string());
     let booked = invariants::booked(world).await;
-    let at = |account: &str| booked.iter().find(|own| own.0 == account).map_or(0, |own| own.1);
+    let at = |account: &str| booked.iter().find(|pair| pair.0 == account).map_or(0, |pair| pair.1);
     assert_eq!((at("PROVIDER_CLEARING"), at("TAX_PAYABLE")), (0, 0), "{booked:?}");
     let corrected = async || Ok(receipts_of(&owner, &customer, 1).await.remove(0));
     // One note for the refund that succeeded, one for the dispute: together they take off what was bought.
-    let receipt = until(corrected, |own| own.credit_notes.len() == notes + 1).await;
+    let receipt = until(corrected, |receipt| receipt.credit_notes.len() == notes + 1).await;
     let noted: Vec<_> = receipt.credit_notes.iter().map(|note| (note.amount.clone().unwrap().units, note.dispute.is_empty())).collect();
     assert!(noted.contains(&(taken, false)) && noted.iter().map(|(units, _)| units).sum::<i64>() == 55, "{receipt:?}");
     invariants::hold(world).await;
@@ -278,7 +281,7 @@ async fn killed(point: &'static str, on_postgres: bool) {
     // Providers tell again what was not taken in.
     take_back(&simulator, &charge).await;
     let owner = rig.someone("OWNER", None);
-    let open = until(async || read(&owner, &invoice.name).await, |own| own.state() == State::Open).await;
+    let open = until(async || read(&owner, &invoice.name).await, |invoice| invoice.state() == State::Open).await;
     assert_eq!(open.open, invoice.total, "{point}");
     invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
     invariants::books_agree_in(rig.data(), rig.postgres.as_deref()).await;

@@ -78,8 +78,8 @@ fn protos() -> PathBuf {
 /// where one of the programs is not to be had; in CI they must be.
 fn generated(folder: &Path) -> Option<PathBuf> {
     let programs = Path::new(&node_modules()?).join(".bin");
-    let own = ["buf", "protoc-gen-es"].map(|program| programs.join(program).display().to_string());
-    let all = own.iter().map(String::as_str).chain(["protoc", "protoc-gen-go", "protoc-gen-go-grpc", "grpc_java_plugin"]);
+    let texts = ["buf", "protoc-gen-es"].map(|program| programs.join(program).display().to_string());
+    let all = texts.iter().map(String::as_str).chain(["protoc", "protoc-gen-go", "protoc-gen-go-grpc", "grpc_java_plugin"]);
     let there: Vec<_> = all.map(|program| has(program, "--version")).collect();
     if there.contains(&false) {
         return None;

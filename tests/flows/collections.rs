@@ -74,8 +74,8 @@ impl Desk {
     }
 
     async fn collection(&self) -> (State, i32, Option<i64>, String) {
-        let own = self.invoice().await.collection.unwrap();
-        (own.state(), own.failed_attempt_count, own.next_attempt_time.map(|at| at.seconds), own.failure_reason)
+        let collection = self.invoice().await.collection.unwrap();
+        (collection.state(), collection.failed_attempt_count, collection.next_attempt_time.map(|at| at.seconds), collection.failure_reason)
     }
 
     /// What the invoice's explanation says, topic by topic.

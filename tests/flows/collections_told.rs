@@ -43,12 +43,12 @@ async fn who_is_collected_from_is_asked_for_no_transfer(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     with_details(world).await;
     let by_hand = invoice(&desk, 50, false).await;
-    let own = invoice(&desk, 70, true).await;
+    let this_invoice = invoice(&desk, 70, true).await;
     let issue = mails_of(&desk.owner, MailKind::InvoiceIssued, 3).await;
-    let of = |all: &[payterms_proto::invoicing::v1::Mail], own: &Invoice| {
-        all.iter().find(|mail| mail.subject.contains(&own.number)).unwrap().clone()
+    let of = |all: &[payterms_proto::invoicing::v1::Mail], invoice: &Invoice| {
+        all.iter().find(|mail| mail.subject.contains(&invoice.number)).unwrap().clone()
     };
-    let words = text(&desk.owner, &of(&issue, &own)).await;
+    let words = text(&desk.owner, &of(&issue, &this_invoice)).await;
     assert!(
         words.contains("We will collect the amount on 31 January 2026 from your card ending in 4242.") && !words.contains(DETAILS),
         "{words}"
@@ -56,7 +56,7 @@ async fn who_is_collected_from_is_asked_for_no_transfer(world: &World) {
     remind(world, &[-3]).await;
     advance(world, DUE - 3 * DAY + 60).await;
     let reminders = mails_of(&desk.owner, MailKind::Reminder, 3).await;
-    let words = text(&desk.owner, &of(&reminders, &own)).await;
+    let words = text(&desk.owner, &of(&reminders, &this_invoice)).await;
     assert!(words.contains("We will collect it on 31 January 2026 from your card ending in 4242: you need to do nothing."), "{words}");
     assert!(!words.contains(DETAILS) && words.contains("70.00\u{a0}USD"), "{words}");
     let words = text(&desk.owner, &of(&reminders, &by_hand)).await;
@@ -96,22 +96,22 @@ async fn who_is_collected_from_is_asked_for_no_transfer(world: &World) {
 async fn a_failed_try_says_when_the_next_is_and_from_what(world: &World) {
     let desk = desk(world, Some("tok_declined")).await;
     with_details(world).await;
-    let own = invoice(&desk, 70, true).await;
+    let this_invoice = invoice(&desk, 70, true).await;
     advance(world, DUE + 60).await;
     let all = mails_of(&desk.owner, MailKind::CollectionFailed, 2).await;
-    let first = text(&desk.owner, all.iter().find(|mail| mail.subject.contains(&own.number)).unwrap()).await;
+    let first = text(&desk.owner, all.iter().find(|mail| mail.subject.contains(&this_invoice.number)).unwrap()).await;
     assert!(first.contains("We will try again on 1 February 2026, from your card ending in") && !first.contains(DETAILS), "{first}");
     remind(world, &[2]).await;
     advance(world, DUE + 2 * DAY + 60).await;
     let all = mails_of(&desk.owner, MailKind::Reminder, 2).await;
-    let late = text(&desk.owner, all.iter().find(|mail| mail.subject.contains(&own.number)).unwrap()).await;
+    let late = text(&desk.owner, all.iter().find(|mail| mail.subject.contains(&this_invoice.number)).unwrap()).await;
     assert!(
         late.contains("are still open.") && late.contains("We will collect it on 3 February 2026") && !late.contains(DETAILS),
         "{late}"
     );
     advance(world, DUE + 9 * DAY).await;
     let all = mails_of(&desk.owner, MailKind::CollectionFailed, 10).await;
-    let last = text(&desk.owner, all.iter().find(|mail| mail.subject.contains(&own.number)).unwrap()).await;
+    let last = text(&desk.owner, all.iter().find(|mail| mail.subject.contains(&this_invoice.number)).unwrap()).await;
     assert!(last.contains("We will not try again by ourselves") && last.contains(DETAILS), "{last}");
     all_holds(world).await;
 }
@@ -127,7 +127,7 @@ async fn what_is_transferred_all_the_same_becomes_credit(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     with_details(world).await;
     advance(world, DUE + 60).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Paid).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
     // Made on the day before, it is booked before the charge, or after it.
     let line = arrives(&desk, ("100.00", "2026-01-30"), &desk.invoice).await;
     let (line, payment) = paid(&desk.owner, &line.name).await;
@@ -148,7 +148,7 @@ async fn a_transfer_that_arrives_before_lowers_the_charge(world: &World) {
     let line = arrives(&desk, ("40.00", "2026-01-30"), &desk.invoice).await;
     paid(&desk.owner, &line.name).await;
     advance(world, DUE + 60).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Paid).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
     crate::disputes_of_parts::charge_of(&world.suite.simulator, "60").await;
     all_holds(world).await;
 }
@@ -179,6 +179,6 @@ async fn the_mail_of_the_month_has_figures_of_one_instant_and_comes_before_the_c
     assert!(words.contains("30.00\u{a0}USD open, collected on 1 February 2026 from your card ending in 4242"), "{words}");
     assert!(!words.contains("Past due") && !words.contains(DETAILS), "{words}");
     advance(world, turn + 2 * 3_600).await;
-    until_invoice(&desk.owner, &first, |own| own.state() == State::Paid).await;
+    until_invoice(&desk.owner, &first, |invoice| invoice.state() == State::Paid).await;
     all_holds(world).await;
 }

@@ -37,45 +37,48 @@ async fn disputed_top_up(world: &World, desk: &Desk) -> (String, Dispute) {
     desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("USD", 50, 0))).await.unwrap();
     let charge = charge_of(&world.suite.simulator, "50").await;
     take_back(&world.suite.simulator, &charge).await;
-    let own = disputed(&desk.admin, dispute::State::Open).await;
+    let dispute = disputed(&desk.admin, dispute::State::Open).await;
     let opened = text(&desk.owner, &mails_of(&desk.owner, MailKind::DisputeOpened, 1).await.remove(0)).await;
     assert!(opened.contains("What would be charged waits, and is not late meanwhile."), "{opened}");
-    (charge, own)
+    (charge, dispute)
 }
 
 async fn explained(session: &Session, invoice: &Invoice) -> Vec<String> {
     let explain = ExplainInvoiceRequest { name: invoice.name.clone() };
-    let told = session.invoices().explain_invoice(explain).await.unwrap().into_inner();
-    let next = told.next.map(|next| format!("Next: {}", next.sentence));
-    told.facts.into_iter().map(|fact| fact.sentence).chain(next).collect()
+    let answer = session.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    let next = answer.next.map(|next| format!("Next: {}", next.sentence));
+    answer.facts.into_iter().map(|fact| fact.sentence).chain(next).collect()
 }
 
 /// An invoice of 100.00, due on 31 January, that waits for the dispute of a purchase on 10 February.
 async fn waiting(world: &World) -> (Desk, String, Dispute) {
     let desk = desk(world, Some("tok_visa")).await;
     remind(world, &[3]).await;
-    let (charge, own) = disputed_top_up(world, &desk).await;
+    let (charge, dispute) = disputed_top_up(world, &desk).await;
     let before = explained(&desk.admin, &desk.invoice).await.join("\n");
     assert!(before.contains("to be collected on 2026-01-31; while a charge of the only payment method"), "{before}");
     advance(world, DUE + 10 * DAY).await;
     let waits = read(&desk.owner, &desk.invoice.name).await.unwrap();
     let block = waits.block.clone().unwrap();
-    assert_eq!((block.reason(), block.owner.as_str(), waits.disputed_by.as_str()), (Reason::Disputed, own.name.as_str(), ""));
+    assert_eq!((block.reason(), block.owner.as_str(), waits.disputed_by.as_str()), (Reason::Disputed, dispute.name.as_str(), ""));
     let collection = waits.collection.clone().unwrap();
     assert_eq!((collection.state(), collection.failed_attempt_count, next_attempt(&waits)), (collection::State::Scheduled, 0, None));
     for kind in [MailKind::CollectionFailed, MailKind::Reminder, MailKind::CollectionPlanned] {
         assert!(mails(&desk.owner, kind).await.is_empty(), "{kind:?}");
     }
-    let told = explained(&desk.admin, &desk.invoice).await.join("\n");
-    assert!(told.contains("while the dispute is open it is not late") && told.contains("The end of the dispute, or another"), "{told}");
-    assert!(!told.contains("past due by") && !told.contains("WinDispute"), "{told}");
-    let told = explained(&desk.owner, &desk.invoice).await.join("\n");
-    assert!(told.contains("WinDispute or LoseDispute"), "{told}");
+    let this_text = explained(&desk.admin, &desk.invoice).await.join("\n");
+    assert!(
+        this_text.contains("while the dispute is open it is not late") && this_text.contains("The end of the dispute, or another"),
+        "{this_text}"
+    );
+    assert!(!this_text.contains("past due by") && !this_text.contains("WinDispute"), "{this_text}");
+    let this_text = explained(&desk.owner, &desk.invoice).await.join("\n");
+    assert!(this_text.contains("WinDispute or LoseDispute"), "{this_text}");
     // The month's mail says the same.
     let january = mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0);
     let words = text(&desk.owner, &january).await;
     assert!(words.contains("100.00\u{a0}USD open, held until a dispute is decided") && !words.contains("Past due"), "{words}");
-    (desk, charge, own)
+    (desk, charge, dispute)
 }
 
 /// The provider decides, on 10 February.
@@ -92,13 +95,13 @@ async fn planned(desk: &Desk) -> String {
 async fn an_invoice_waits_until_the_only_card_stands_again(world: &World) {
     let (desk, charge, _) = waiting(world).await;
     decided(world, &desk, (&charge, "won"), dispute::State::Won).await;
-    let own = until_invoice(&desk.owner, &desk.invoice, |own| own.block.is_none()).await;
-    assert_eq!(next_attempt(&own), Some(DUE + 11 * DAY), "the next day");
+    let invoice = until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_none()).await;
+    assert_eq!(next_attempt(&invoice), Some(DUE + 11 * DAY), "the next day");
     let words = planned(&desk).await;
     let said = ["We will collect it on 11 February 2026 from your card ending in 4242", &desk.invoice.number, "100.00\u{a0}USD"];
     assert!(said.iter().all(|part| words.contains(part)), "{words}");
     advance(world, DUE + 11 * DAY).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Paid).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
     assert!(mails(&desk.owner, MailKind::CollectionFailed).await.is_empty() && mails(&desk.owner, MailKind::Reminder).await.is_empty());
     all_holds(world).await;
 }
@@ -106,8 +109,8 @@ async fn an_invoice_waits_until_the_only_card_stands_again(world: &World) {
 async fn an_invoice_that_waited_in_vain_is_tried_after_notice(world: &World) {
     let (desk, charge, _) = waiting(world).await;
     decided(world, &desk, (&charge, "lost"), dispute::State::Lost).await;
-    let own = until_invoice(&desk.owner, &desk.invoice, |own| own.block.is_none()).await;
-    assert_eq!(next_attempt(&own), Some(DUE + 12 * DAY), "the second day after the mail");
+    let invoice = until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_none()).await;
+    assert_eq!(next_attempt(&invoice), Some(DUE + 12 * DAY), "the second day after the mail");
     let words = planned(&desk).await;
     assert!(words.contains("is to be collected on 12 February 2026, but no saved payment method can be used"), "{words}");
     advance(world, DUE + 12 * DAY - 1).await;
@@ -122,15 +125,15 @@ async fn an_invoice_that_waited_in_vain_is_tried_after_notice(world: &World) {
 }
 
 async fn an_invoice_that_waits_is_collected_from_another_card(world: &World) {
-    let (desk, _, own) = waiting(world).await;
+    let (desk, _, dispute) = waiting(world).await;
     card(world, &desk.admin, &desk.customer, "tok_mastercard").await;
     advance(world, DUE + 10 * DAY + 60).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.block.is_none()).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_none()).await;
     let words = planned(&desk).await;
     assert!(words.contains("on 11 February 2026 from your card ending in 4444"), "{words}");
     advance(world, DUE + 11 * DAY).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Paid).await;
-    assert_eq!(disputed(&desk.admin, dispute::State::Open).await.name, own.name, "the dispute is open still");
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
+    assert_eq!(disputed(&desk.admin, dispute::State::Open).await.name, dispute.name, "the dispute is open still");
     all_holds(world).await;
 }
 
@@ -146,9 +149,9 @@ async fn waiting_plan(world: &World) -> (Desk, String, String) {
     for kind in [MailKind::InstalmentFailed, MailKind::InstalmentDue, MailKind::PlanLate, MailKind::PlanBreached, MailKind::Reminder] {
         assert!(mails(&desk.owner, kind).await.is_empty(), "{kind:?}");
     }
-    let told = explained(&desk.admin, &desk.invoice).await.join("\n");
-    assert!(told.contains("no instalment of the payment plan is collected or late"), "{told}");
-    assert!(told.contains("Next: The dispute is decided by the provider: what waits is collected on the next day"), "{told}");
+    let text = explained(&desk.admin, &desk.invoice).await.join("\n");
+    assert!(text.contains("no instalment of the payment plan is collected or late"), "{text}");
+    assert!(text.contains("Next: The dispute is decided by the provider: what waits is collected on the next day"), "{text}");
     (desk, plan.name, charge)
 }
 
@@ -162,7 +165,7 @@ async fn instalments_wait_until_the_only_card_stands_again(world: &World) {
     let paid = plans::knows(&desk.admin, &plan, &plans::usd(33, 33)).await;
     assert_eq!((paid.state(), paid.breach_count), (PlanState::Active, 0));
     advance(world, plans::MIDNIGHT + 100 * DAY).await;
-    until(async || Ok(plans::plan(&desk.admin, &plan).await), |own| own.state() == PlanState::Completed).await;
+    until(async || Ok(plans::plan(&desk.admin, &plan).await), |plan| plan.state() == PlanState::Completed).await;
     assert!(mails(&desk.owner, MailKind::InstalmentFailed).await.is_empty() && mails(&desk.owner, MailKind::PlanLate).await.is_empty());
     plans_agree(world).await;
     all_holds(world).await;

@@ -299,10 +299,13 @@ async fn an_instalment_does_not_fail_by_a_broken_line(on_postgres: bool) {
         line.heals().await;
         retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
         let ready = async || owner.clock().get_test_clock(GetTestClockRequest { name: clock.clone() }).await;
-        becomes("the clock", ready, |own| own.get_ref().test_clock.as_ref().is_some_and(|own| own.state() == test_clock::State::Ready))
-            .await;
+        becomes("the clock", ready, |answer| {
+            answer.get_ref().test_clock.as_ref().is_some_and(|test_clock| test_clock.state() == test_clock::State::Ready)
+        })
+        .await;
         let known = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
-        becomes("the plan", known, |own| own.get_ref().plan.as_ref().is_some_and(|own| own.state() == plan::State::Completed)).await;
+        becomes("the plan", known, |answer| answer.get_ref().plan.as_ref().is_some_and(|plan| plan.state() == plan::State::Completed))
+            .await;
         assert!(mails(&owner, MailKind::InstalmentFailed).await.is_empty(), "{fault:?}: nobody is mailed");
     }
     assert_eq!(services.rig().charges().await, vec!["100"; faults.len()], "each once");

@@ -42,13 +42,13 @@ async fn run(conn: &DatabaseConnection, statements: &[&str]) {
 pub async fn health<const N: usize>(at: SocketAddr, names: [&str; N]) -> [i32; N] {
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{at}")).unwrap().connect_lazy();
     let mut client = HealthClient::new(channel);
-    let mut told = [0; N];
-    for (told, name) in told.iter_mut().zip(names) {
+    let mut numbers = [0; N];
+    for (number, name) in numbers.iter_mut().zip(names) {
         let mut request = tonic::Request::new(HealthCheckRequest { service: name.to_owned() });
         request.set_timeout(Duration::from_secs(2));
-        *told = client.check(request).await.map_or(0, |answer| answer.into_inner().status);
+        *number = client.check(request).await.map_or(0, |answer| answer.into_inner().status);
     }
-    told
+    numbers
 }
 
 /// `payterms-migrate`, as a person runs it.
@@ -133,8 +133,8 @@ async fn a_role_reads_nothing_of_other_services_and_others_read_nothing() {
     for service in payterms_migrations::SERVICES {
         let role = postgres::session(format!("postgres://payterms_{service}@{place}")).await;
         query(&role, "SELECT set_config('payterms.tenants', 'acme', false)").await.unwrap();
-        let own = query(&role, "SELECT FROM tenant_states UNION ALL SELECT FROM seaql_migrations").await.unwrap();
-        assert!(own.len() > 1, "{service} reads its own tables");
+        let these_rows = query(&role, "SELECT FROM tenant_states UNION ALL SELECT FROM seaql_migrations").await.unwrap();
+        assert!(these_rows.len() > 1, "{service} reads its own tables");
         for (schema, table) in tables.iter().filter(|(schema, _)| schema != service) {
             let error = query(&role, &format!("SELECT FROM {schema}.{table}")).await.unwrap_err().to_string();
             assert!(error.contains("permission denied for schema"), "{service} and {schema}.{table}: {error}");
@@ -278,7 +278,7 @@ async fn a_service_that_waits_for_its_schema_says_so_and_begins_when_it_is_there
     payterms_migrations::migrate_postgres(&owner, "wallet").await.unwrap();
     owner.close().await.unwrap();
     until(readiness, |(status, _)| *status == 200).await;
-    until(async || Ok(health(at, waiting).await), |told| *told == [SERVING; 4]).await;
-    until(async || Ok(health(probes, waiting).await), |told| *told == [SERVING; 4]).await;
+    until(async || Ok(health(at, waiting).await), |numbers| *numbers == [SERVING; 4]).await;
+    until(async || Ok(health(probes, waiting).await), |numbers| *numbers == [SERVING; 4]).await;
     world.end().await;
 }

@@ -124,7 +124,7 @@ async fn seller(world: &World) -> (Session, String) {
 }
 
 fn taxes(invoice: &Invoice) -> Vec<(Option<Money>, Option<Money>)> {
-    invoice.taxes.iter().map(|own| (own.net.clone(), own.tax.clone())).collect()
+    invoice.taxes.iter().map(|tax_amount| (tax_amount.net.clone(), tax_amount.tax.clone())).collect()
 }
 
 pub(crate) async fn discounts_become_lines_before_tax_when_a_draft_is_issued(world: &World) {
@@ -134,7 +134,7 @@ pub(crate) async fn discounts_become_lines_before_tax_when_a_draft_is_issued(wor
         discount: percent("10"),
         ..line("Licences", Some(Money { currency_code: "EUR".into(), units: 3, nanos: 335_000_000 }))
     };
-    let loyalty = off(amount("EUR", 1, 50)).map(|own| Discount { description: "Loyalty".into(), ..own });
+    let loyalty = off(amount("EUR", 1, 50)).map(|discount| Discount { description: "Loyalty".into(), ..discount });
     let books = InvoiceLine { discount: loyalty, ..of_category("books", line("Books", amount("EUR", 51, 50))) };
     let lines = vec![line("Hosting", amount("EUR", 96, 0)), three, line("Rebate", amount("EUR", -5, 0)), books];
     let made = created(&owner, draft(&customer, "EUR", lines)).await;
@@ -149,12 +149,15 @@ pub(crate) async fn discounts_become_lines_before_tax_when_a_draft_is_issued(wor
     assert_eq!(lowered.discount.as_ref().unwrap().taken_off, amount("EUR", 10, 0));
     let invoice = finalize_as_read(&owner, &lowered).await.unwrap();
     assert_eq!((taxes(&invoice).as_slice(), invoice.total.clone()), (expected.as_slice(), lowered.total.clone()), "as the draft showed it");
-    let added: Vec<_> = invoice.lines[4..].iter().map(|own| (own.description.replace('\u{a0}', " "), own.amount.clone())).collect();
+    let added: Vec<_> = invoice.lines[4..]
+        .iter()
+        .map(|invoice_line| (invoice_line.description.replace('\u{a0}', " "), invoice_line.amount.clone()))
+        .collect();
     assert_eq!(
         added,
         [("Discount (tax 20 %)".to_owned(), amount("EUR", -6, -67)), ("Discount (tax 5.5 %)".to_owned(), amount("EUR", -3, -33))]
     );
-    assert!(invoice.lines[4..].iter().all(|own| own.is_invoice_discount) && !invoice.lines[0].is_invoice_discount);
+    assert!(invoice.lines[4..].iter().all(|invoice_line| invoice_line.is_invoice_discount) && !invoice.lines[0].is_invoice_discount);
     assert_eq!(read(&owner, &invoice.name).await.unwrap(), invoice);
     // With prices that include tax a discount includes it too; taken off again, it leaves the draft as it was.
     let mut inclusive = discounted(draft(&customer, "EUR", vec![line("Plan", amount("EUR", 120, 0))]), percent("10"));
@@ -168,9 +171,12 @@ pub(crate) async fn discounts_become_lines_before_tax_when_a_draft_is_issued(wor
     let mask = Some(FieldMask { paths: vec!["locale".into()] });
     let french = UpdateCustomerRequest { request_id: request_id(), customer: Some(french), update_mask: mask, ..Default::default() };
     owner.customers().update_customer(french).await.unwrap();
-    let own = issued(&owner, discounted(draft(&customer, "EUR", vec![line("Forfait", amount("EUR", 80, 0))]), percent("12.5"))).await;
-    assert_eq!((own.lines[1].description.replace('\u{a0}', " ").as_str(), own.net.clone()), ("Remise 12,5 %", amount("EUR", 70, 0)));
-    let get = GetDocumentRequest { name: own.name };
+    let invoice = issued(&owner, discounted(draft(&customer, "EUR", vec![line("Forfait", amount("EUR", 80, 0))]), percent("12.5"))).await;
+    assert_eq!(
+        (invoice.lines[1].description.replace('\u{a0}', " ").as_str(), invoice.net.clone()),
+        ("Remise 12,5 %", amount("EUR", 70, 0))
+    );
+    let get = GetDocumentRequest { name: invoice.name };
     assert!(owner.documents().get_document(get).await.unwrap().into_inner().document.unwrap().content.starts_with(b"%PDF"));
     invariants::hold(world).await;
 }
@@ -199,12 +205,12 @@ async fn credit_notes_over_discounts_stay_in_proportion(world: &World) {
     owner.invoices().create_credit_note(rest).await.unwrap();
     let list = ListCreditNotesRequest { parent: invoice.name.clone(), ..Default::default() };
     let notes = owner.invoices().list_credit_notes(list).await.unwrap().into_inner().credit_notes;
-    let cents = |money: &Option<Money>| money.as_ref().map_or(0, |own| own.units * 100 + i64::from(own.nanos) / 10_000_000);
+    let cents = |money: &Option<Money>| money.as_ref().map_or(0, |amount| amount.units * 100 + i64::from(amount.nanos) / 10_000_000);
     assert_eq!((notes.len(), invoice.taxes.len()), (3, 3));
-    for own in &invoice.taxes {
-        let parts = notes.iter().flat_map(|note| &note.taxes).filter(|part| part.rate_percent == own.rate_percent);
+    for tax_amount in &invoice.taxes {
+        let parts = notes.iter().flat_map(|note| &note.taxes).filter(|part| part.rate_percent == tax_amount.rate_percent);
         let (net, tax) = parts.fold((0, 0), |(net, tax), part| (net + cents(&part.net), tax + cents(&part.tax)));
-        assert_eq!((net, tax), (cents(&own.net), cents(&own.tax)), "{:?}", own.rate_percent);
+        assert_eq!((net, tax), (cents(&tax_amount.net), cents(&tax_amount.tax)), "{:?}", tax_amount.rate_percent);
     }
     assert_eq!(read(&owner, &invoice.name).await.unwrap().state(), State::Void);
     invariants::hold(world).await;
@@ -288,8 +294,9 @@ pub(crate) async fn an_invoice_over_nothing_is_paid_when_it_is_issued(world: &Wo
     assert_eq!((later.state(), later.revision), (State::Paid, free.revision), "neither collected nor reminded");
     let list = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
     let statements = desk.admin.statements().list_statements(list).await.unwrap().into_inner().statements;
-    let own = statements.iter().find(|own| own.issued == amount("EUR", 0, 0)).expect("a document of its month is on its statement");
-    assert_eq!(own.closing, amount("EUR", 0, 0));
+    let statement =
+        statements.iter().find(|statement| statement.issued == amount("EUR", 0, 0)).expect("a document of its month is on its statement");
+    assert_eq!(statement.closing, amount("EUR", 0, 0));
     let mails = mails_of(&desk.owner, MailKind::Statement, 1).await;
     let words = text(&desk.owner, &mails[0]).await;
     let listed = format!("{}: 0.00\u{a0}EUR, nothing to pay", free.number);

@@ -63,12 +63,12 @@ async fn paid_and_disputed(world: &World) -> (Till, Payment, String) {
     let payment = pay_by(&till.admin, &till.customer, &till.invoice, &visa).await;
     let charge = charges(&simulator).await.remove(0);
     take_part(&simulator, &charge, 30).await;
-    until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Open).await;
+    until_invoice(&till.owner, &till.invoice, |invoice| invoice.state() == State::Open).await;
     (till, payment, charge)
 }
 
 fn parts(refund: &Refund) -> Vec<(i64, Destination)> {
-    refund.parts.iter().map(|own| (own.amount.as_ref().unwrap().units, own.destination())).collect()
+    refund.parts.iter().map(|refund_part| (refund_part.amount.as_ref().unwrap().units, refund_part.destination())).collect()
 }
 
 /// 70.00 are not disputed: taken off the invoice they are credit, and the customer pays 100.00 once, also where the dispute is lost.
@@ -85,7 +85,7 @@ async fn an_unapplied_rest_of_a_disputed_charge_is_credit(world: &World) {
     assert_eq!((answer.invoice.unwrap().open, till.available().await), (amount("USD", 100, 0), amount("USD", 70, 0)));
     decide(&world.suite.simulator, &charge, "lost").await;
     disputed(&till.owner, dispute::State::Lost).await;
-    let open = until_invoice(&till.owner, &till.invoice, |own| own.block.is_none()).await;
+    let open = until_invoice(&till.owner, &till.invoice, |invoice| invoice.block.is_none()).await;
     assert_eq!((open.open, open.paid, till.available().await), (amount("USD", 100, 0), amount("USD", 0, 0), amount("USD", 70, 0)));
     all_holds(world).await;
 }
@@ -106,7 +106,7 @@ async fn a_credit_note_gives_the_rest_of_a_disputed_charge_back(world: &World) {
     assert!(booked.iter().all(|(account, units)| account != "INVOICE_SETTLEMENT" || *units == 0), "{booked:?}");
     decide(&world.suite.simulator, &charge, "won").await;
     disputed(&till.owner, dispute::State::Won).await;
-    let credit = until(async || Ok(till.available().await), |own| *own == amount("USD", 100, 0)).await;
+    let credit = until(async || Ok(till.available().await), |each| *each == amount("USD", 100, 0)).await;
     assert_eq!(credit, amount("USD", 100, 0));
     until(async || Ok(invariants::open_flows(world).await), Vec::is_empty).await;
     all_holds(world).await;
@@ -131,8 +131,8 @@ async fn a_refund_on_its_way_moves_what_the_issuer_left(world: &World) {
     let provided = charges(&simulator).await.remove(0);
     take_part(&simulator, &provided, 60).await;
     let get = GetChargeRequest { name: charged.name };
-    let read = async || peer.settlements().get_charge(get.clone()).await.map(|own| own.into_inner().charge.unwrap());
-    until(read, |own| own.state() == charge::State::ChargedBack).await;
+    let read = async || peer.settlements().get_charge(get.clone()).await.map(|answer| answer.into_inner().charge.unwrap());
+    until(read, |charge| charge.state() == charge::State::ChargedBack).await;
     let refund = |units: i64, to_credit: bool| RefundPaymentRequest {
         request_id: request_id(),
         parent: till.customer.clone(),
@@ -177,7 +177,7 @@ async fn a_surplus_that_is_settled_after_the_dispute_comes_back_with_it(world: &
     let open = disputed(&desk.owner, dispute::State::Open).await;
     assert_eq!((open.from_invoices.clone(), open.from_credit.clone()), (amount("USD", 120, 0), amount("USD", 0, 0)));
     advance(world, START + 5 * DAY).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.block.is_some()).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_some()).await;
     assert_eq!(available(&desk.admin, &wallet).await, amount("USD", 10, 0), "what the debit paid beyond the invoice");
     let known = read_dispute(&desk.admin, &open.name).await;
     assert_eq!(
@@ -186,7 +186,7 @@ async fn a_surplus_that_is_settled_after_the_dispute_comes_back_with_it(world: &
     );
     decide(&simulator, &charge, "won").await;
     disputed(&desk.owner, dispute::State::Won).await;
-    let paid = until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Paid).await;
+    let paid = until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
     assert_eq!((paid.paid, available(&desk.admin, &wallet).await), (amount("USD", 100, 0), amount("USD", 30, 0)));
     all_holds(world).await;
 }
@@ -222,7 +222,7 @@ async fn a_disputed_top_up_loses_its_own_lot_first(world: &World) {
     disputed(&owner, dispute::State::Open).await;
     decide(&simulator, &charge, "lost").await;
     disputed(&owner, dispute::State::Lost).await;
-    let left: Vec<_> = lots(&admin, &wallet).await.into_iter().filter(|own| own.remaining != amount("USD", 0, 0)).collect();
+    let left: Vec<_> = lots(&admin, &wallet).await.into_iter().filter(|lot| lot.remaining != amount("USD", 0, 0)).collect();
     assert!(left.len() == 1 && left[0].expire_time.is_none() && left[0].remaining == amount("USD", 100, 0), "{left:?}");
     all_holds(world).await;
 }
@@ -276,7 +276,7 @@ async fn a_method_of_an_old_chargeback_stays_blocked(world: &World) {
     disputed(&owner, dispute::State::Open).await;
     decide(&simulator, &second, "won").await;
     disputed(&owner, dispute::State::Won).await;
-    assert!(methods(&admin, &customer).await.iter().all(|own| own.charged_back), "the first chargeback stands");
+    assert!(methods(&admin, &customer).await.iter().all(|payment_method| payment_method.charged_back), "the first chargeback stands");
     assert_eq!(list(&owner, &customer, "").await.len(), 1);
     invariants::hold(world).await;
 }
@@ -291,19 +291,19 @@ async fn a_lost_instalment_is_collected_though_no_other_falls_due(world: &World)
     let charge = charges(&simulator).await.remove(0);
     advance(world, plans::MIDNIGHT + 35 * DAY).await;
     take_back(&simulator, &charge).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| !own.disputed_by.is_empty()).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| !invoice.disputed_by.is_empty()).await;
     plans::knows(&desk.admin, &plan.name, &plans::usd(100, 0)).await;
     advance(world, plans::MIDNIGHT + 40 * DAY).await;
     decide(&simulator, &charge, "lost").await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.disputed_by.is_empty()).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.disputed_by.is_empty()).await;
     until(async || Ok(invariants::open_flows(world).await), Vec::is_empty).await;
     advance(world, plans::MIDNIGHT + 41 * DAY).await;
     assert_eq!(charges(&simulator).await.len(), 1, "not before the second day");
     advance(world, plans::MIDNIGHT + 42 * DAY).await;
     assert_eq!(charges(&simulator).await.len(), 2, "the other card pays it");
     advance(world, plans::MIDNIGHT + 55 * DAY).await;
-    let own = plans::plan(&desk.admin, &plan.name).await;
-    assert_eq!((own.state(), own.breach_count, own.open.clone()), (PlanState::Active, 0, amount("USD", 66, 66)));
+    let this_plan = plans::plan(&desk.admin, &plan.name).await;
+    assert_eq!((this_plan.state(), this_plan.breach_count, this_plan.open.clone()), (PlanState::Active, 0, amount("USD", 66, 66)));
     plans_agree(world).await;
     all_holds(world).await;
 }
@@ -325,7 +325,7 @@ async fn a_chargeback_is_asked_for_again_where_the_provider_tells_once(world: &W
     let refunding = tokio::spawn(async move { caller.top_ups().refund_top_up(request).await });
     let refunds =
         async || -> Vec<serde_json::Value> { reqwest::get(format!("{simulator}/v1/acme/refunds")).await.unwrap().json().await.unwrap() };
-    until(async || Ok(refunds().await), |own| own.len() == 1).await;
+    until(async || Ok(refunds().await), |values| values.len() == 1).await;
     let charge = charges(&simulator).await.remove(0);
     let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback?once=true");
     assert!(reqwest::Client::new().post(page).send().await.unwrap().status().is_success());
@@ -334,40 +334,40 @@ async fn a_chargeback_is_asked_for_again_where_the_provider_tells_once(world: &W
     until(undelivered, |left| left == "0").await;
     assert!(list(&owner, &customer, "").await.is_empty(), "the one notification came too early");
     advance(world, START + 3_600).await;
-    let own = disputed(&owner, dispute::State::Open).await;
-    assert_eq!((own.amount.clone(), posted(&admin, &wallet).await), (amount("USD", 30, 0), amount("USD", 0, 0)));
+    let dispute = disputed(&owner, dispute::State::Open).await;
+    assert_eq!((dispute.amount.clone(), posted(&admin, &wallet).await), (amount("USD", 30, 0), amount("USD", 0, 0)));
     all_holds(world).await;
 }
 
 /// A person has lost it; the provider says that it is won. Nothing changes, and the tenant is told once.
 async fn the_tenant_is_told_where_the_provider_decides_otherwise(world: &World) {
     let (till, _, charge) = paid_and_disputed(world).await;
-    let own = disputed(&till.owner, dispute::State::Open).await;
+    let dispute = disputed(&till.owner, dispute::State::Open).await;
     let lose = LoseDisputeRequest {
         request_id: request_id(),
-        name: own.name.clone(),
+        name: dispute.name.clone(),
         explanation: "We sent no proof in time.".into(),
         ..Default::default()
     };
     till.owner.disputes().lose_dispute(lose).await.unwrap();
-    until_invoice(&till.owner, &till.invoice, |own| own.block.is_none()).await;
+    until_invoice(&till.owner, &till.invoice, |invoice| invoice.block.is_none()).await;
     mails_of(&till.owner, MailKind::DisputeReported, 2).await;
     for _ in 0..2 {
         decide(&world.suite.simulator, &charge, "won").await;
     }
     let all = mails_of(&till.owner, MailKind::DisputeReported, 3).await;
-    let mut told = Vec::new();
+    let mut texts = Vec::new();
     for mail in &all {
-        told.push(text(&till.owner, mail).await);
+        texts.push(text(&till.owner, mail).await);
     }
-    let otherwise: Vec<_> = told.iter().filter(|words| words.contains("A person of yours had recorded that it is lost")).collect();
-    assert_eq!(otherwise.len(), 1, "{told:?}");
-    for named in ["is won.", "We sent no proof in time.", &own.name, &own.payment, &charge] {
+    let otherwise: Vec<_> = texts.iter().filter(|words| words.contains("A person of yours had recorded that it is lost")).collect();
+    assert_eq!(otherwise.len(), 1, "{texts:?}");
+    for named in ["is won.", "We sent no proof in time.", &dispute.name, &dispute.payment, &charge] {
         assert!(otherwise[0].contains(named), "{named}: {otherwise:?}");
     }
     let subjects: std::collections::HashSet<_> = all.iter().map(|mail| mail.subject.split(':').next()).collect();
     assert_eq!(subjects.len(), 3, "{subjects:?}");
-    let known = read_dispute(&till.admin, &own.name).await;
+    let known = read_dispute(&till.admin, &dispute.name).await;
     assert_eq!((known.state(), known.provider_outcome()), (dispute::State::Lost, dispute::State::Won));
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().open, amount("USD", 30, 0));
     invariants::hold(world).await;

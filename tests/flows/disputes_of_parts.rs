@@ -38,7 +38,7 @@ pub(crate) async fn take_part(simulator: &str, charge: &str, units: i64) {
 /// The charge of so much.
 pub(crate) async fn charge_of(simulator: &str, units: &str) -> String {
     let found: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
-    let own = found.iter().find(|own| own["amount"] == units).unwrap_or_else(|| panic!("no charge of {units}: {found:?}"));
+    let own = found.iter().find(|value| value["amount"] == units).unwrap_or_else(|| panic!("no charge of {units}: {found:?}"));
     own["id"].as_str().unwrap().to_owned()
 }
 
@@ -49,21 +49,21 @@ async fn a_part_is_open_and_the_rest_stays_paid(world: &World) {
     pay_by(&till.admin, &till.customer, &till.invoice, &visa).await;
     let charge = charges(&simulator).await.remove(0);
     take_part(&simulator, &charge, 40).await;
-    let open = until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Open).await;
+    let open = until_invoice(&till.owner, &till.invoice, |invoice| invoice.state() == State::Open).await;
     assert_eq!((open.open.clone(), open.paid.clone()), (amount("USD", 40, 0), amount("USD", 60, 0)));
-    let own = disputed(&till.owner, dispute::State::Open).await;
-    assert_eq!((own.amount.clone(), own.from_invoices.clone()), (amount("USD", 40, 0), amount("USD", 40, 0)));
+    let dispute = disputed(&till.owner, dispute::State::Open).await;
+    assert_eq!((dispute.amount.clone(), dispute.from_invoices.clone()), (amount("USD", 40, 0), amount("USD", 40, 0)));
     let opened = mails_of(&till.owner, MailKind::DisputeOpened, 1).await.remove(0);
     assert_eq!(opened.subject, "40.00 USD of your payment of 100.00 USD are disputed");
     let report = mails_of(&till.owner, MailKind::DisputeReported, 1).await.remove(0);
     assert!(report.subject.starts_with("Dispute opened: 40.00 USD of a payment of 100.00 USD by"), "{}", report.subject);
     // Nothing is collected by itself here, and the explanation says so throughout.
     let explain = ExplainInvoiceRequest { name: till.invoice.name.clone() };
-    let told = till.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
-    assert!(told.next.as_ref().unwrap().sentence.ends_with("or what is open is the customer's to pay."), "{told:?}");
-    assert!(told.facts.iter().all(|fact| !fact.sentence.contains("tenants/")), "{told:?}");
+    let answer = till.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    assert!(answer.next.as_ref().unwrap().sentence.ends_with("or what is open is the customer's to pay."), "{answer:?}");
+    assert!(answer.facts.iter().all(|fact| !fact.sentence.contains("tenants/")), "{answer:?}");
     decide(&simulator, &charge, "won").await;
-    let paid = until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Paid).await;
+    let paid = until_invoice(&till.owner, &till.invoice, |invoice| invoice.state() == State::Paid).await;
     assert_eq!((paid.paid, paid.block, paid.disputed_by.as_str()), (amount("USD", 100, 0), None, ""));
     assert_eq!(till.available().await, amount("USD", 0, 0), "nothing was paid twice");
     all_holds(world).await;
@@ -80,12 +80,12 @@ async fn a_part_that_is_lost_is_collected_and_no_more(world: &World) {
     take_part(&simulator, &charge, 40).await;
     disputed(&desk.owner, dispute::State::Open).await;
     decide(&simulator, &charge, "lost").await;
-    let open = until_invoice(&desk.owner, &desk.invoice, |own| own.block.is_none() && own.state() == State::Open).await;
+    let open = until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_none() && invoice.state() == State::Open).await;
     assert_eq!((open.open.clone(), next_attempt(&open)), (amount("USD", 40, 0), Some(DUE + 3 * DAY)));
     let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::DisputeLost, 1).await.remove(0)).await;
     assert!(words.contains("40.00\u{a0}USD of your payment of 100.00\u{a0}USD"), "{words}");
     advance(world, DUE + 3 * DAY).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Paid).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
     charge_of(&simulator, "40").await;
     assert_eq!(charges(&simulator).await.len(), 2);
     all_holds(world).await;
@@ -102,17 +102,17 @@ async fn several_disputes_over_one_invoice_hand_the_block_on(world: &World) {
     let (sixty, forty) = (charge_of(&simulator, "60").await, charge_of(&simulator, "40").await);
     take_back(&simulator, &sixty).await;
     let first = disputed(&till.owner, dispute::State::Open).await;
-    until_invoice(&till.owner, &till.invoice, |own| own.disputed_by == first.name).await;
+    until_invoice(&till.owner, &till.invoice, |invoice| invoice.disputed_by == first.name).await;
     take_part(&simulator, &forty, 30).await;
     let both = until(async || Ok(list(&till.owner, &till.customer, "state = OPEN").await), |found| found.len() == 2).await;
-    let second = both.into_iter().find(|own| own.name != first.name).unwrap();
-    let open = until_invoice(&till.owner, &till.invoice, |own| own.open == amount("USD", 90, 0)).await;
+    let second = both.into_iter().find(|dispute| dispute.name != first.name).unwrap();
+    let open = until_invoice(&till.owner, &till.invoice, |invoice| invoice.open == amount("USD", 90, 0)).await;
     assert_eq!((open.disputed_by.as_str(), open.block.unwrap().owner.as_str()), (first.name.as_str(), first.name.as_str()));
     decide(&simulator, &sixty, "won").await;
-    let open = until_invoice(&till.owner, &till.invoice, |own| own.open == amount("USD", 30, 0)).await;
+    let open = until_invoice(&till.owner, &till.invoice, |invoice| invoice.open == amount("USD", 30, 0)).await;
     assert_eq!((open.disputed_by.as_str(), open.block.unwrap().owner.as_str()), (second.name.as_str(), second.name.as_str()));
     decide(&simulator, &forty, "lost").await;
-    let open = until_invoice(&till.owner, &till.invoice, |own| own.block.is_none()).await;
+    let open = until_invoice(&till.owner, &till.invoice, |invoice| invoice.block.is_none()).await;
     assert_eq!((open.state(), open.open, open.paid), (State::Open, amount("USD", 30, 0), amount("USD", 70, 0)));
     // The card whose dispute was won may pay the rest.
     let point = SetCollectionMethodRequest { request_id: request_id(), name: visa.clone(), ..Default::default() };
@@ -140,12 +140,12 @@ async fn a_part_of_a_taxed_top_up_goes_with_its_tax_and_comes_back_with_it(world
     assert_eq!((open.from_credit.clone(), open.from_tax.clone()), (amount("USD", 20, 0), amount("USD", 2, 0)));
     assert_eq!(posted(&admin, &wallet).await, amount("USD", 30, 0));
     let credited = async || Ok(receipts_of(&owner, &customer, 1).await.remove(0));
-    let receipt = until(credited, |own| own.credit_notes.len() == 1).await;
+    let receipt = until(credited, |receipt| receipt.credit_notes.len() == 1).await;
     assert_eq!(receipt.credit_notes[0].amount, amount("USD", 22, 0));
     decide(&simulator, &charge, "won").await;
     disputed(&owner, dispute::State::Won).await;
     assert_eq!(posted(&admin, &wallet).await, amount("USD", 50, 0));
-    let again = receipts_of(&owner, &customer, 2).await.into_iter().find(|own| own.name != receipt.name).unwrap();
+    let again = receipts_of(&owner, &customer, 2).await.into_iter().find(|each| each.name != receipt.name).unwrap();
     assert_eq!((again.amount.clone(), again.tax.as_ref().unwrap().tax.clone()), (amount("USD", 22, 0), amount("USD", 2, 0)));
     let get = GetTopUpRequest { name: bought.name };
     assert_eq!(admin.top_ups().get_top_up(get).await.unwrap().into_inner().top_up.unwrap().state(), top_up::State::Succeeded);
@@ -161,7 +161,7 @@ async fn what_was_credited_meanwhile_is_not_owed_again(world: &World) {
     let charge = charges(&simulator).await.remove(0);
     take_back(&simulator, &charge).await;
     disputed(&till.owner, dispute::State::Open).await;
-    until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Open).await;
+    until_invoice(&till.owner, &till.invoice, |invoice| invoice.state() == State::Open).await;
     let note = CreateCreditNoteRequest {
         request_id: request_id(),
         parent: till.invoice.name.clone(),
@@ -171,9 +171,9 @@ async fn what_was_credited_meanwhile_is_not_owed_again(world: &World) {
     till.owner.invoices().create_credit_note(note).await.unwrap();
     assert_eq!(read(&till.owner, &till.invoice.name).await.unwrap().open, amount("USD", 75, 0));
     decide(&simulator, &charge, "won").await;
-    let paid = until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Paid).await;
+    let paid = until_invoice(&till.owner, &till.invoice, |invoice| invoice.state() == State::Paid).await;
     assert_eq!((paid.paid, paid.credited), (amount("USD", 75, 0), amount("USD", 25, 0)));
-    let credit = until(async || Ok(till.available().await), |own| *own == amount("USD", 25, 0)).await;
+    let credit = until(async || Ok(till.available().await), |each| *each == amount("USD", 25, 0)).await;
     assert_eq!(credit, amount("USD", 25, 0));
     all_holds(world).await;
 }
@@ -191,7 +191,7 @@ async fn after_a_won_dispute_the_same_charge_may_be_disputed_again(world: &World
     };
     let count = async |state: dispute::State, expected: usize| {
         let all = async || Ok(list(&till.owner, "tenants/acme/customers/-", "").await);
-        until(all, |found| found.iter().filter(|own| own.state() == state).count() == expected).await
+        until(all, |found| found.iter().filter(|dispute| dispute.state() == state).count() == expected).await
     };
     let (paid, bought) = (charge_of(&simulator, "100").await, charge_of(&simulator, "50").await);
     for charge in [&paid, &bought] {
@@ -200,10 +200,10 @@ async fn after_a_won_dispute_the_same_charge_may_be_disputed_again(world: &World
         decide(&simulator, charge, "won").await;
         count(dispute::State::Open, 0).await;
     }
-    until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Paid).await;
+    until_invoice(&till.owner, &till.invoice, |invoice| invoice.state() == State::Paid).await;
     assert_eq!(till.available().await, amount("USD", 50, 0));
     again(&paid, 45).await;
-    let open = until_invoice(&till.owner, &till.invoice, |own| own.state() == State::Open).await;
+    let open = until_invoice(&till.owner, &till.invoice, |invoice| invoice.state() == State::Open).await;
     assert_eq!((open.open.clone(), open.block.is_some()), (amount("USD", 45, 0), true));
     again(&bought, 20).await;
     count(dispute::State::Open, 2).await;
@@ -216,7 +216,7 @@ async fn after_a_won_dispute_the_same_charge_may_be_disputed_again(world: &World
     decide(&simulator, &bought, "won").await;
     count(dispute::State::Won, 3).await;
     count(dispute::State::Lost, 1).await;
-    let lost = until_invoice(&till.owner, &till.invoice, |own| own.block.is_none()).await;
+    let lost = until_invoice(&till.owner, &till.invoice, |invoice| invoice.block.is_none()).await;
     assert_eq!((lost.open, till.available().await), (amount("USD", 45, 0), amount("USD", 50, 0)));
     mails_of(&till.owner, MailKind::DisputeOpened, 4).await;
     all_holds(world).await;

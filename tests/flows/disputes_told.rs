@@ -47,7 +47,7 @@ async fn mails_of_a_disputed_instalment_say_its_plan_and_its_day(world: &World) 
     advance(world, plans::MIDNIGHT + 31 * DAY).await;
     let charge = charges(&simulator).await.remove(0);
     take_back(&simulator, &charge).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| !own.disputed_by.is_empty()).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| !invoice.disputed_by.is_empty()).await;
     let of = format!("Of invoice {}, ", desk.invoice.number);
     let opened = newest(&desk.owner, MailKind::DisputeOpened, 1).await;
     assert!(opened.contains(&format!("{of}33.34\u{a0}USD is open again, in its payment plan.\n")), "{opened}");
@@ -63,12 +63,12 @@ async fn mails_of_a_disputed_instalment_say_its_plan_and_its_day(world: &World) 
     assert!(won.contains(left), "{won}");
     plans::knows(&desk.admin, &plan.name, &plans::usd(66, 66)).await;
     advance(world, plans::MIDNIGHT + 100 * DAY).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Paid).await;
-    until(async || Ok(plans::plan(&desk.admin, &plan.name).await), |own| own.state() == PlanState::Completed).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
+    until(async || Ok(plans::plan(&desk.admin, &plan.name).await), |plan| plan.state() == PlanState::Completed).await;
     // Who reads only one of the two mails is told by either that nothing is collected or late.
-    let last = charges(&simulator).await.into_iter().find(|own| *own != charge).unwrap();
+    let last = charges(&simulator).await.into_iter().find(|text| *text != charge).unwrap();
     take_back(&simulator, &last).await;
-    until(async || Ok(plans::plan(&desk.admin, &plan.name).await), |own| own.state() == PlanState::Active).await;
+    until(async || Ok(plans::plan(&desk.admin, &plan.name).await), |plan| plan.state() == PlanState::Active).await;
     let reopened = newest(&desk.owner, MailKind::PlanReopened, 1).await;
     assert!(reopened.contains("is disputed. Your payment plan, which was paid, is open again: 33.33\u{a0}USD are left."), "{reopened}");
     for words in [reopened, newest(&desk.owner, MailKind::DisputeOpened, 2).await] {
@@ -144,14 +144,14 @@ async fn what_is_lost_by_hand_says_what_another_card_pays(world: &World) {
         ),
     ] {
         pay_by(&desk.admin, &desk.customer, invoice, &visa).await;
-        until_invoice(&desk.owner, invoice, |own| own.state() == State::Paid).await;
+        until_invoice(&desk.owner, invoice, |invoice| invoice.state() == State::Paid).await;
         take_back(&world.suite.simulator, &charge_of(&world.suite.simulator, units).await).await;
-        until_invoice(&desk.owner, invoice, |own| own.block.is_some()).await;
+        until_invoice(&desk.owner, invoice, |invoice| invoice.block.is_some()).await;
         let open = list(&desk.owner, &desk.customer, "state = OPEN").await.remove(0);
         let lose =
             LoseDisputeRequest { request_id: request_id(), name: open.name, explanation: "We sent no proof.".into(), ..Default::default() };
         desk.owner.disputes().lose_dispute(lose).await.unwrap();
-        until_invoice(&desk.owner, invoice, |own| own.block.is_none()).await;
+        until_invoice(&desk.owner, invoice, |invoice| invoice.block.is_none()).await;
         let lost = mails_of(&desk.owner, MailKind::DisputeLost, if units == "100" { 1 } else { 2 }).await.remove(0);
         let words = text(&desk.owner, &lost).await;
         assert!(said.iter().all(|part| words.contains(part)) && !words.contains("no other saved payment method"), "{words}");
@@ -164,7 +164,7 @@ async fn what_is_lost_by_hand_says_what_another_card_pays(world: &World) {
         decide(&world.suite.simulator, &charge_of(&world.suite.simulator, units).await, "lost").await;
     }
     let all = async || Ok(list(&desk.owner, &desk.customer, "").await);
-    until(all, |found| found.iter().all(|own| own.provider_outcome() == dispute::State::Lost)).await;
+    until(all, |found| found.iter().all(|dispute| dispute.provider_outcome() == dispute::State::Lost)).await;
     all_holds(world).await;
 }
 
@@ -178,15 +178,15 @@ async fn an_explanation_after_a_won_dispute_is_true_of_its_plan(world: &World) {
     take_back(&simulator, &charge).await;
     plans::knows(&desk.admin, &plan.name, &plans::usd(100, 0)).await;
     decide(&simulator, &charge, "won").await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.disputed_by.is_empty()).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.disputed_by.is_empty()).await;
     let explain = ExplainInvoiceRequest { name: desk.invoice.name.clone() };
-    let told = desk.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
-    let next = told.next.unwrap_or_default().sentence;
+    let answer = desk.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    let next = answer.next.unwrap_or_default().sentence;
     assert_eq!(
         next, "The payment plan's instalment of 33.33 USD is collected from the customer's collection method on 2026-02-28.",
         "{:?}",
-        told.facts
+        answer.facts
     );
-    assert!(told.facts.iter().all(|fact| !fact.sentence.contains("33.34") && !fact.sentence.contains("ispute")), "{:?}", told.facts);
+    assert!(answer.facts.iter().all(|fact| !fact.sentence.contains("33.34") && !fact.sentence.contains("ispute")), "{:?}", answer.facts);
     all_holds(world).await;
 }

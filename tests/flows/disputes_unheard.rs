@@ -38,7 +38,7 @@ async fn again(simulator: &str, charge: &str, units: i64, silent: bool) {
 
 async fn disputes(session: &Session, count: usize, state: dispute::State) -> Vec<Dispute> {
     let all = async || Ok(list(session, "tenants/acme/customers/-", "").await);
-    until(all, |found| found.iter().filter(|own| own.state() == state).count() == count).await
+    until(all, |found| found.iter().filter(|dispute| dispute.state() == state).count() == count).await
 }
 
 /// 100.00 of a payment and 50.00 of a top-up are disputed and won, and 40.00 and 20.00 of them are disputed again; all that is heard is that
@@ -59,10 +59,11 @@ async fn by_opening_another_dispute_the_provider_says_that_the_first_is_won(worl
         disputes(&till.owner, 0, dispute::State::Open).await;
     }
     let lost: Vec<_> = disputes(&till.owner, 2, dispute::State::Lost).await;
-    let amounts = |state| lost.iter().filter(|own| own.state() == state).map(|own| own.amount.as_ref().unwrap().units).sum::<i64>();
+    let amounts =
+        |state| lost.iter().filter(|dispute| dispute.state() == state).map(|dispute| dispute.amount.as_ref().unwrap().units).sum::<i64>();
     assert_eq!((amounts(dispute::State::Lost), amounts(dispute::State::Won), lost.len()), (60, 150, 4));
-    assert!(lost.iter().all(|own| own.provider_outcome() == own.state()), "{lost:?}");
-    let open = until_invoice(&till.owner, &till.invoice, |own| own.block.is_none() && own.open == amount("USD", 40, 0)).await;
+    assert!(lost.iter().all(|dispute| dispute.provider_outcome() == dispute.state()), "{lost:?}");
+    let open = until_invoice(&till.owner, &till.invoice, |invoice| invoice.block.is_none() && invoice.open == amount("USD", 40, 0)).await;
     assert_eq!((open.state(), till.available().await), (State::Open, amount("USD", 30, 0)));
     mails_of(&till.owner, MailKind::DisputeWon, 2).await;
     mails_of(&till.owner, MailKind::DisputeLost, 2).await;
@@ -86,8 +87,8 @@ async fn what_took_nothing_decides_nothing(world: &World) {
     decide(&simulator, &charge, "lost").await;
     let undelivered = async || Ok(reqwest::get(format!("{simulator}/v1/notifications")).await.unwrap().text().await.unwrap());
     until(undelivered, |left| left == "0").await;
-    let own = disputed(&till.owner, dispute::State::Won).await;
-    assert_eq!(own.provider_outcome(), dispute::State::Won, "what is told of another one is not noted on it");
+    let dispute = disputed(&till.owner, dispute::State::Won).await;
+    assert_eq!(dispute.provider_outcome(), dispute::State::Won, "what is told of another one is not noted on it");
     invariants::hold(world).await;
     invariants::books_agree(world).await;
     mails_of(&till.owner, MailKind::DisputeReported, 2).await;
@@ -107,7 +108,7 @@ async fn another_dispute_waits_for_the_end_of_the_first(world: &World) {
     let charge = charge_of(&simulator, "100").await;
     take_part(&simulator, &charge, 100).await;
     let first = disputed(&desk.owner, dispute::State::Open).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.disputed_by == first.name).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.disputed_by == first.name).await;
     mails_of(&desk.owner, MailKind::DisputeOpened, 1).await;
     // What comes next of the first one seems to come out of turn.
     let (conn, i) = world.rows("invoicing").await;
@@ -117,22 +118,22 @@ async fn another_dispute_waits_for_the_end_of_the_first(world: &World) {
     decide(&simulator, &charge, "won").await;
     until(async || Ok(rows(&conn, &waiting).await), |found| *found == 1).await;
     again(&simulator, &charge, 40, false).await;
-    let second = disputes(&desk.owner, 1, dispute::State::Open).await.into_iter().find(|own| own.name != first.name).unwrap();
+    let second = disputes(&desk.owner, 1, dispute::State::Open).await.into_iter().find(|dispute| dispute.name != first.name).unwrap();
     let heard = format!("SELECT count(*) AS rows FROM {i}disputes");
     until(async || Ok(rows(&conn, &heard).await), |found| *found == 2).await;
-    let blocked = until_invoice(&desk.owner, &desk.invoice, |own| own.block.is_some()).await;
+    let blocked = until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_some()).await;
     assert_eq!((blocked.open, blocked.disputed_by.as_str()), (amount("USD", 100, 0), first.name.as_str()), "as the first one left it");
     mails_of(&desk.owner, MailKind::DisputeOpened, 1).await;
     // The first one's end comes after all.
     world.someone("OPERATOR", None).operations("wallet").republish(republish("dispute")).await.unwrap();
-    until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Paid).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
     mails_of(&desk.owner, MailKind::DisputeWon, 1).await;
     advance(world, START + 2 * 3_600).await;
-    let open = until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Open).await;
+    let open = until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Open).await;
     assert_eq!((open.open, open.disputed_by.as_str()), (amount("USD", 40, 0), second.name.as_str()));
     mails_of(&desk.owner, MailKind::DisputeOpened, 2).await;
     decide(&simulator, &charge, "lost").await;
-    let lost = until_invoice(&desk.owner, &desk.invoice, |own| own.block.is_none()).await;
+    let lost = until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_none()).await;
     assert_eq!((lost.state(), lost.open), (State::Open, amount("USD", 40, 0)));
     all_holds(world).await;
 }
@@ -161,7 +162,10 @@ async fn a_refund_waits_for_the_receipt_of_a_won_dispute(world: &World) {
     advance(world, START + 2 * 3_600).await;
     mails_of(&desk.owner, MailKind::TopUpRefunded, 1).await;
     let receipts = receipts_of(&desk.owner, &desk.customer, 2).await;
-    assert!(receipts.iter().all(|own| own.credit_notes.len() == 1 && own.credit_notes[0].amount == amount("USD", 50, 0)), "{receipts:?}");
+    assert!(
+        receipts.iter().all(|receipt| receipt.credit_notes.len() == 1 && receipt.credit_notes[0].amount == amount("USD", 50, 0)),
+        "{receipts:?}"
+    );
     assert_eq!(rows(&conn, &waiting).await, 0);
     all_holds(world).await;
 }

@@ -62,19 +62,19 @@ async fn bought(admin: &Session, wallet: &str, method: &str, units: i64) -> TopU
 async fn remaining(admin: &Session, wallet: &str) -> Vec<Option<Money>> {
     let list = ListLotsRequest { parent: wallet.into(), ..Default::default() };
     let mut lots = admin.lots().list_lots(list).await.unwrap().into_inner().lots;
-    lots.retain(|own| own.remaining != amount("USD", 0, 0));
-    lots.into_iter().map(|own| own.remaining).collect()
+    lots.retain(|lot| lot.remaining != amount("USD", 0, 0));
+    lots.into_iter().map(|lot| lot.remaining).collect()
 }
 
 /// What the notes of a receipt take off it: credit and tax.
 fn credited(receipt: &Receipt) -> Vec<(i64, i64)> {
-    let parts = |own: &Option<Money>| own.as_ref().map_or(0, |own| own.units);
+    let parts = |amount: &Option<Money>| amount.as_ref().map_or(0, |amount| amount.units);
     receipt.credit_notes.iter().filter_map(|note| note.tax.as_ref()).map(|tax| (parts(&tax.net), parts(&tax.tax))).collect()
 }
 
 async fn until_credited(owner: &Session, customer: &str, (receipts, notes): (usize, usize)) -> Vec<Receipt> {
     let read = async || Ok(receipts_of(owner, customer, receipts).await);
-    let mut found = until(read, |own| own.iter().map(|own| own.credit_notes.len()).sum::<usize>() == notes).await;
+    let mut found = until(read, |receipts| receipts.iter().map(|receipt| receipt.credit_notes.len()).sum::<usize>() == notes).await;
     found.sort_by(|one, other| one.number.cmp(&other.number));
     found
 }
@@ -105,10 +105,10 @@ async fn each_purchase_has_its_own_credit_and_card_again(world: &World) {
     let refunds: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/refunds")).await.unwrap().json().await.unwrap();
     assert!(refunds.len() == 1 && refunds[0]["charge"] == master_charge.as_str(), "{refunds:?}");
     let receipts = until_credited(&owner, &customer, (3, 2)).await;
-    let of = |top_up: &TopUp| receipts.iter().filter(|own| own.top_up == top_up.name).map(credited).collect::<Vec<_>>();
+    let of = |top_up: &TopUp| receipts.iter().filter(|receipt| receipt.top_up == top_up.name).map(credited).collect::<Vec<_>>();
     assert_eq!((of(&first), of(&second)), (vec![vec![(50, 5)], vec![]], vec![vec![(60, 6)]]));
     let entries = named_sources(&owner, &wallet).await;
-    let disputed = |kind: Kind| entries.iter().filter(|own| own.kind() == kind).all(|own| own.source == first.name);
+    let disputed = |kind: Kind| entries.iter().filter(|entry| entry.kind() == kind).all(|entry| entry.source == first.name);
     assert!(disputed(Kind::Chargeback) && disputed(Kind::DisputeWon) && count_of(&entries, Kind::DisputeWon) > 0, "{entries:?}");
     all_holds(world).await;
 }
@@ -136,7 +136,10 @@ async fn a_refund_corrects_the_receipts_that_stand(world: &World) {
     let mail = mails_of(&owner, MailKind::TopUpRefunded, 2).await.remove(0);
     let words = text(&owner, &mail).await;
     assert!(mail.attachments.len() == 2 && words.contains("44.00\u{a0}USD"), "{words}");
-    assert!(receipts.iter().all(|own| words.contains(&own.number) && words.contains(&own.credit_notes.last().unwrap().number)), "{words}");
+    assert!(
+        receipts.iter().all(|receipt| words.contains(&receipt.number) && words.contains(&receipt.credit_notes.last().unwrap().number)),
+        "{words}"
+    );
     all_holds(world).await;
 }
 
@@ -161,7 +164,7 @@ async fn what_the_issuer_left_of_a_lost_purchase_goes_back(world: &World) {
     assert_eq!(reason(&refund(&owner, &top_up, None).await.unwrap_err()), "DISPUTE_NOT_CONFIRMED");
     decide(&simulator, &charge, "lost").await;
     let told = async || Ok(list(&owner, &customer, "").await.remove(0));
-    until(told, |own| own.provider_outcome() == dispute::State::Lost).await;
+    until(told, |dispute| dispute.provider_outcome() == dispute::State::Lost).await;
     assert_eq!(reason(&refund(&owner, &top_up, amount("USD", 30, 1)).await.unwrap_err()), "REFUND_TOO_LARGE");
     let given = refund(&owner, &top_up, None).await.unwrap();
     assert_eq!((given.state(), given.credit, given.tax), (top_up_refund::State::Succeeded, amount("USD", 30, 0), amount("USD", 3, 0)));
@@ -195,7 +198,7 @@ async fn mails_say_what_paid_a_debt_and_what_they_are_of(world: &World) {
         assert!(words.contains(said), "{said}: {words}");
     }
     let reports = mails_of(&owner, MailKind::DisputeReported, 2).await;
-    assert!(reports.iter().any(|own| own.subject.starts_with("Dispute won: a payment of 50.00")), "{reports:?}");
+    assert!(reports.iter().any(|mail| mail.subject.starts_with("Dispute won: a payment of 50.00")), "{reports:?}");
     for report in &reports {
         let words = text(&owner, report).await;
         assert!([&open.name, &first.name, &charge].iter().all(|named| words.contains(named.as_str())), "{words}");
@@ -220,7 +223,7 @@ async fn a_debt_that_was_paid_meanwhile_is_credit_of_the_disputed_purchase(world
     decide(&simulator, &charge, "won").await;
     disputed(&owner, dispute::State::Won).await;
     let mut left = remaining(&admin, &wallet).await;
-    left.sort_by_key(|own| own.as_ref().map(|own| own.units));
+    left.sort_by_key(|amount| amount.as_ref().map(|amount| amount.units));
     assert_eq!((posted(&admin, &wallet).await, left), (amount("USD", 60, 0), vec![amount("USD", 10, 0), amount("USD", 50, 0)]));
     let words = text(&owner, &mails_of(&owner, MailKind::DisputeWon, 1).await.remove(0)).await;
     assert!(words.contains("Credit of 50.00\u{a0}USD is in your balance.") && !words.contains("owed"), "{words}");
@@ -237,7 +240,7 @@ async fn a_statement_says_that_an_invoice_is_disputed(world: &World) {
     pay_by(&desk.admin, &desk.customer, &desk.invoice, &visa).await;
     let charge = charges(&simulator).await.remove(0);
     take_back(&simulator, &charge).await;
-    until_invoice(&desk.owner, &desk.invoice, |own| own.state() == State::Open && own.block.is_some()).await;
+    until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Open && invoice.block.is_some()).await;
     advance(world, first_of(2) + 3_600).await;
     let january = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
     let row = format!("- {}: 100.00\u{a0}USD open, due on 31 January 2026", desk.invoice.number);
@@ -286,6 +289,6 @@ async fn a_won_dispute_ends_the_wait_of_auto_recharge(world: &World) {
         let list = ListTopUpsRequest { parent: wallet.clone(), ..Default::default() };
         Ok(admin.top_ups().list_top_ups(list).await?.into_inner().top_ups)
     };
-    until(read, |all: &Vec<TopUp>| all.iter().filter(|own| own.state() == top_up::State::Succeeded).count() == 2).await;
+    until(read, |all: &Vec<TopUp>| all.iter().filter(|top_up| top_up.state() == top_up::State::Succeeded).count() == 2).await;
     all_holds(world).await;
 }

@@ -154,7 +154,7 @@ async fn all_documents_of_a_customer_come_in_one_stream(world: &World) {
     let names = async |asked: DownloadDocumentsRequest| -> Vec<String> {
         let stream = till.admin.documents().download_documents(asked).await.unwrap().into_inner();
         let found: Vec<_> = stream.try_collect().await.unwrap();
-        found.into_iter().map(|own| own.document.unwrap().file_name.chars().take_while(|c| *c != '-').collect()).collect()
+        found.into_iter().map(|answer| answer.document.unwrap().file_name.chars().take_while(|c| *c != '-').collect()).collect()
     };
     assert_eq!(names(all.clone()).await, ["INV", "INV", "CN", "RC"]);
     let past = DownloadDocumentsRequest { to_date: Some(Date { year: 2020, month: 1, day: 1 }), ..all };

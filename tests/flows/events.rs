@@ -193,22 +193,22 @@ async fn everybody_sees_what_they_may_read(world: &World) {
     let payment = on_account(&owner, &customer, ("A", "80.00", PAYER)).await;
     refund(&world.someone("ADMIN", None), ask(&payment, Credit::Surplus, amount("USD", 5, 0))).await.unwrap();
     let staff = world.someone("STAFF", None);
-    let told = ["CreditGranted", "InvoiceChanged", "MailChanged", "TenantChanged", "CustomerChanged", "TransferRefundChanged"];
-    let of_tenant = until_told(&staff, &mut all_of("tenants/acme"), &told).await;
+    let texts = ["CreditGranted", "InvoiceChanged", "MailChanged", "TenantChanged", "CustomerChanged", "TransferRefundChanged"];
+    let of_tenant = until_told(&staff, &mut all_of("tenants/acme"), &texts).await;
     assert!(of_tenant.iter().all(|event| event.tenant == "tenants/acme"));
     let mail = of_tenant.iter().find(|event| event.r#type.ends_with(".MailChanged")).unwrap();
     assert!(mail.subject.starts_with("tenants/acme/mails/") && mail.data.is_none(), "{mail:?}");
     // A customer's people see their customer's events, and of these what they may read.
     let member = world.someone("MEMBER", Some(&customer));
-    let own = read_on(&member, &mut all_of(&customer)).await;
-    assert!(own.iter().all(|event| event.customer == customer));
+    let public_events = read_on(&member, &mut all_of(&customer)).await;
+    assert!(public_events.iter().all(|event| event.customer == customer));
     let ids = |events: &[PublicEvent]| events.iter().map(|event| event.id.clone()).collect::<BTreeSet<_>>();
     let expected: Vec<_> = of_tenant.iter().filter(|event| event.customer == customer).cloned().collect();
-    assert_eq!(ids(&own), ids(&expected));
+    assert_eq!(ids(&public_events), ids(&expected));
     // A customer's profile, and a refund by transfer, have what only people of the tenant read.
     for kind in [".CustomerChanged", ".TransferRefundChanged"] {
         let is_kind = |event: &&PublicEvent| event.r#type.ends_with(kind);
-        assert!(own.iter().find(is_kind).unwrap().data.is_none(), "{kind}");
+        assert!(public_events.iter().find(is_kind).unwrap().data.is_none(), "{kind}");
         assert!(expected.iter().find(is_kind).unwrap().data.is_some(), "{kind}");
     }
     // Everything else is not there, and nothing says whether it is.

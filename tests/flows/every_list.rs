@@ -32,9 +32,9 @@ fn lists() -> Vec<MethodDescriptor> {
 /// What the first refusal of a list says of a field.
 fn sentence(answer: &Value, field: &str) -> String {
     let details = answer["details"].as_array().unwrap();
-    let told = details.iter().filter_map(|own| own["debug"]["fieldViolations"].as_array()).flatten();
-    let told = told.filter(|own| own["field"] == field).find_map(|own| own["description"].as_str().map(str::to_owned));
-    told.unwrap_or_else(|| panic!("{field}: {answer}"))
+    let told = details.iter().filter_map(|value| value["debug"]["fieldViolations"].as_array()).flatten();
+    let text = told.filter(|value| value["field"] == field).find_map(|value| value["description"].as_str().map(str::to_owned));
+    text.unwrap_or_else(|| panic!("{field}: {answer}"))
 }
 
 /// A value of a field's kind, from the sentence that refuses another.

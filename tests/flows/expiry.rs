@@ -229,7 +229,7 @@ async fn killed(point: &'static str, on_postgres: bool) {
     let caller = owner.clone();
     rig.die_at(point, async move { caller.clock().advance_test_clock(forward).await }).await;
     let get = GetTestClockRequest { name: name.into() };
-    let read = async || owner.clock().get_test_clock(get.clone()).await.map(|own| own.into_inner().test_clock.unwrap());
+    let read = async || owner.clock().get_test_clock(get.clone()).await.map(|answer| answer.into_inner().test_clock.unwrap());
     until(read, |clock| clock.state() == State::Ready && clock.now == target_time).await;
     let found = mails_of(&owner, MailKind::CreditExpires, 1).await;
     assert!(found[0].subject.starts_with("50.00 USD"), "{point}: {}", found[0].subject);

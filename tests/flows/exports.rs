@@ -73,7 +73,7 @@ async fn payments_have_own_ids(till: &Till) {
     };
     for (filter, expected) in [("external_id = p-2", vec!["p-2"]), ("labels.run = jan", vec!["p-1"]), ("", vec!["p-1", "p-2"])] {
         let found = till.owner.payments().list_payments(list(filter)).await.unwrap().into_inner().payments;
-        assert_eq!(found.iter().map(|own| own.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
+        assert_eq!(found.iter().map(|payment| payment.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
     }
 }
 
@@ -111,8 +111,8 @@ async fn uses_have_own_ids(world: &World, till: &Till) {
         tokio::spawn(async move { service.usage().record_usage(request).await })
     });
     let outcomes: Vec<_> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(outcomes.iter().filter(|own| own.is_ok()).count(), 1, "of many with one own id one is recorded");
-    assert!(outcomes.iter().filter_map(|own| own.as_ref().err()).all(|refused| taken_by(refused).contains("/usageRecords/")));
+    assert_eq!(outcomes.iter().filter(|answer| answer.is_ok()).count(), 1, "of many with one own id one is recorded");
+    assert!(outcomes.iter().filter_map(|answer| answer.as_ref().err()).all(|refused| taken_by(refused).contains("/usageRecords/")));
     assert_eq!(taken_by(&service.usage().record_usage(using("u-1")).await.unwrap_err()), first.name);
     let together = RecordUsagesRequest { records: vec![using("u-1")] };
     let result = service.usage().record_usages(together).await.unwrap().into_inner().results.remove(0);
@@ -122,7 +122,7 @@ async fn uses_have_own_ids(world: &World, till: &Till) {
         |filter: &str| ListUsageRecordsRequest { parent: format!("{EVERYONE}/wallets/-"), filter: filter.into(), ..Default::default() };
     for (filter, expected) in [("external_id = u-1", vec!["u-1"]), ("", vec!["", "u-2", "u-1"]), ("external_id != u-1", vec!["", "u-2"])] {
         let found = service.usage().list_usage_records(list(filter)).await.unwrap().into_inner().usage_records;
-        assert_eq!(found.iter().map(|own| own.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
+        assert_eq!(found.iter().map(|usage_record| usage_record.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
     }
 }
 
@@ -200,18 +200,19 @@ async fn an_export_sends_all_and_goes_on_after_an_interruption(world: &World) {
         service.usage().export_usage_records(export(&first.next_page_token, "product = voice")).await.unwrap().into_inner().collect().await;
     let rest: Vec<_> = rest.into_iter().map(Result::unwrap).collect();
     assert_eq!((rest.len(), rest[0].usage_records.len(), rest[0].next_page_token.as_str()), (1, 5, ""));
-    let names: BTreeSet<_> = first.usage_records.iter().chain(&rest[0].usage_records).map(|own| own.name.clone()).collect();
+    let names: BTreeSet<_> =
+        first.usage_records.iter().chain(&rest[0].usage_records).map(|usage_record| usage_record.name.clone()).collect();
     assert_eq!(names.len(), 205, "each once");
     let mut other = service.usage().export_usage_records(export(&first.next_page_token, "")).await.unwrap().into_inner();
     assert_eq!(reason(&other.next().await.unwrap().unwrap_err()), "PAGE_TOKEN_INVALID", "a token is good for its filter alone");
 
     let request = ExportEntriesRequest { parent: format!("{}/wallets/-", till.customer), ..Default::default() };
     let parts: Vec<_> = service.wallets().export_entries(request).await.unwrap().into_inner().collect().await;
-    let sequences: Vec<_> = parts.into_iter().flat_map(|part| part.unwrap().entries).map(|own| own.sequence).collect();
+    let sequences: Vec<_> = parts.into_iter().flat_map(|part| part.unwrap().entries).map(|entry| entry.sequence).collect();
     assert_eq!(sequences, (1..=206).collect::<Vec<_>>(), "a grant and every use, oldest first");
     let request = ExportInvoicesRequest { parent: EVERYONE.into(), filter: "state = OPEN".into(), ..Default::default() };
     let parts: Vec<_> = till.owner.invoices().export_invoices(request).await.unwrap().into_inner().collect().await;
-    let found: Vec<_> = parts.into_iter().flat_map(|part| part.unwrap().invoices).map(|own| own.name).collect();
+    let found: Vec<_> = parts.into_iter().flat_map(|part| part.unwrap().invoices).map(|invoice| invoice.name).collect();
     assert_eq!(found, std::slice::from_ref(&till.invoice.name));
     till.admin.payments().create_payment(till.request(vec![credit(amount("USD", 10, 0))])).await.unwrap();
     let request = ExportPaymentsRequest { parent: till.customer.clone(), ..Default::default() };

@@ -54,13 +54,13 @@ pub(crate) async fn a_recurring_fee_is_taken_in_advance_each_month_until_cancell
     assert_eq!((fee.taken_count, next.month, next.day), (1, 2, 28));
     // 28 February, 31 March, 30 April begin in Sydney the day before in UTC.
     advance(world, START + (30 + 28 + 31 + 30) * DAY).await;
-    let own = recurring(&member, &wallet).await.remove(0);
-    assert_eq!((own.taken_count, own.next_date.as_ref().map(|day| (day.month, day.day))), (4, Some((5, 31))));
+    let recurring_fee = recurring(&member, &wallet).await.remove(0);
+    assert_eq!((recurring_fee.taken_count, recurring_fee.next_date.as_ref().map(|day| (day.month, day.day))), (4, Some((5, 31))));
     let balance = GetBalanceRequest { name: wallet.clone(), as_of: None };
     let posted = member.wallets().get_balance(balance).await.unwrap().into_inner().balance.unwrap().posted;
     assert_eq!(posted, amount("USD", -13, 0), "even into a negative balance");
     let list = taken(&member, &wallet).await;
-    assert!(list.len() == 4 && list.iter().all(|own| own.recurring_fee == fee.name && own.amount == amount("USD", 5, 0)), "{list:?}");
+    assert!(list.len() == 4 && list.iter().all(|each| each.recurring_fee == fee.name && each.amount == amount("USD", 5, 0)), "{list:?}");
     let cancel = CancelRecurringFeeRequest { request_id: request_id(), name: fee.name.clone(), ..Default::default() };
     let ended = staff.fees().cancel_recurring_fee(cancel).await.unwrap().into_inner().recurring_fee.unwrap();
     assert_eq!((ended.state(), ended.next_date), (State::Cancelled, None));
@@ -92,6 +92,6 @@ async fn a_custom_fee_may_be_unlisted(world: &World) {
     assert_eq!(list.iter().map(|fee| fee.amount.clone()).collect::<Vec<_>>(), [amount("USD", 3, 0)]);
     let entries = ListEntriesRequest { parent: wallet.clone(), ..Default::default() };
     let entries = staff.wallets().list_entries(entries).await.unwrap().into_inner().entries;
-    assert_eq!(entries.iter().filter(|own| own.kind() == entry::Kind::Fee).count(), 2, "both stand in the entries");
+    assert_eq!(entries.iter().filter(|entry| entry.kind() == entry::Kind::Fee).count(), 2, "both stand in the entries");
     invariants::hold(world).await;
 }

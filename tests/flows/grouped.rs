@@ -38,26 +38,26 @@ type Came = Result<(Vec<u8>, Option<Hold>), Status>;
 impl Ask {
     fn id(&self) -> &str {
         match self {
-            Self::Debit(own) => &own.request_id,
-            Self::Hold(own) => &own.request_id,
+            Self::Debit(request) => &request.request_id,
+            Self::Hold(request) => &request.request_id,
         }
     }
 
     fn units(&self) -> i64 {
         match self {
-            Self::Debit(own) => own.amount.as_ref().map_or(0, |own| own.units),
-            Self::Hold(own) => own.amount.as_ref().map_or(0, |own| own.units),
+            Self::Debit(request) => request.amount.as_ref().map_or(0, |amount| amount.units),
+            Self::Hold(request) => request.amount.as_ref().map_or(0, |amount| amount.units),
         }
     }
 
     async fn send(self, session: Session) -> Came {
         match self {
-            Self::Debit(own) => {
-                let answer = session.postings().post_debit(own).await.map(Response::into_inner)?;
+            Self::Debit(request) => {
+                let answer = session.postings().post_debit(request).await.map(Response::into_inner)?;
                 Ok((PostDebitResponse::encode_to_vec(&answer), None))
             }
-            Self::Hold(own) => {
-                let answer = session.holds().authorize_hold(own).await.map(Response::into_inner)?;
+            Self::Hold(request) => {
+                let answer = session.holds().authorize_hold(request).await.map(Response::into_inner)?;
                 Ok((AuthorizeHoldResponse::encode_to_vec(&answer), answer.hold))
             }
         }
@@ -82,7 +82,7 @@ fn mix(wallet: &str, seed: u64) -> Vec<Ask> {
             other => {
                 let known = all[dice.random_range(0..all.len())].clone();
                 match known {
-                    Ask::Debit(own) if other == 9 => Ask::Debit(PostDebitRequest { amount: amount("USD", 9, 0), ..own }),
+                    Ask::Debit(request) if other == 9 => Ask::Debit(PostDebitRequest { amount: amount("USD", 9, 0), ..request }),
                     known => known,
                 }
             }

@@ -16,7 +16,7 @@ async fn entries(session: &Session, parent: &str, filter: &str, order: &str) -> 
     let mut names = Vec::new();
     loop {
         let page = session.wallets().list_entries(request.clone()).await?.into_inner();
-        names.extend(page.entries.into_iter().map(|own| own.name));
+        names.extend(page.entries.into_iter().map(|entry| entry.name));
         if page.next_page_token.is_empty() {
             return Ok(names);
         }
@@ -31,7 +31,7 @@ async fn usage(session: &Session, parent: &str, filter: &str, order: &str) -> Re
     let mut names = Vec::new();
     loop {
         let page = session.usage().list_usage_records(request.clone()).await?.into_inner();
-        names.extend(page.usage_records.into_iter().map(|own| own.name));
+        names.extend(page.usage_records.into_iter().map(|usage_record| usage_record.name));
         if page.next_page_token.is_empty() {
             return Ok(names);
         }
@@ -67,9 +67,9 @@ async fn entries_and_usage_are_found_over_all_customers(world: &World) {
     let owner = world.someone("OWNER", None);
     let everyone = "tenants/acme/customers/-/wallets/-";
     let listed = all_entries(&owner, everyone).await;
-    let newest: Vec<_> = listed.iter().map(|own| own.name.clone()).collect();
+    let newest: Vec<_> = listed.iter().map(|entry| entry.name.clone()).collect();
     assert_eq!((newest.len(), newest.iter().collect::<BTreeSet<_>>().len()), (9, 9), "a grant and two uses in each wallet");
-    assert!(listed.is_sorted_by_key(|own| Reverse(own.record_time.map(|at| (at.seconds, at.nanos)))), "the newest first");
+    assert!(listed.is_sorted_by_key(|entry| Reverse(entry.record_time.map(|at| (at.seconds, at.nanos)))), "the newest first");
     assert_eq!(entries(&owner, everyone, "", "").await.unwrap(), newest, "one by one as all at once");
     let oldest: Vec<_> = newest.iter().rev().cloned().collect();
     assert_eq!(entries(&owner, everyone, "", "record_time").await.unwrap(), oldest);
@@ -108,16 +108,22 @@ async fn usage_is_found(world: &World, (owner, member): (&Session, &Session), (w
     let everyone = "tenants/acme/customers/-/wallets/-";
     let request = ListUsageRecordsRequest { parent: everyone.to_owned(), page_size: 500, ..Default::default() };
     let listed = owner.usage().list_usage_records(request.clone()).await.unwrap().into_inner().usage_records;
-    let names: Vec<_> = listed.iter().map(|own| own.name.clone()).collect();
+    let names: Vec<_> = listed.iter().map(|usage_record| usage_record.name.clone()).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 6);
-    assert!(listed.is_sorted_by_key(|own| Reverse(own.record_time.map(|at| (at.seconds, at.nanos)))), "the newest first");
+    assert!(listed.is_sorted_by_key(|usage_record| Reverse(usage_record.record_time.map(|at| (at.seconds, at.nanos)))), "the newest first");
     assert_eq!(usage(owner, everyone, "", "").await.unwrap(), names);
-    let of = |product: &str| listed.iter().filter(|own| own.product == product).map(|own| own.name.clone()).collect::<Vec<_>>();
+    let of = |product: &str| {
+        listed
+            .iter()
+            .filter(|usage_record| usage_record.product == product)
+            .map(|usage_record| usage_record.name.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(usage(owner, everyone, "product = sms", "").await.unwrap(), of("sms"));
     assert_eq!(usage(owner, everyone, "product != sms", "").await.unwrap(), of("voice"));
     let by_field = ListUsageRecordsRequest { product: "voice".into(), page_size: 2, ..request };
     let page = owner.usage().list_usage_records(by_field.clone()).await.unwrap().into_inner();
-    assert_eq!(page.usage_records.iter().map(|own| own.name.clone()).collect::<Vec<_>>(), of("voice")[..2]);
+    assert_eq!(page.usage_records.iter().map(|usage_record| usage_record.name.clone()).collect::<Vec<_>>(), of("voice")[..2]);
     // A token of the tenant's list is none of a member's.
     let of_all = ListUsageRecordsRequest { parent: everyone.into(), page_size: 1, ..Default::default() };
     let all = owner.usage().list_usage_records(of_all.clone()).await.unwrap().into_inner();

@@ -85,10 +85,10 @@ async fn the_stories_are_told_while_one_of_each_part_is_killed() {
         killed = kill_one_of_each(&mut services, &mut guarded, &door) => killed,
         early = &mut telling => panic!("the stories ended before all was killed: {:?}", early.unwrap().0),
     };
-    let (told, stage) = telling.await.unwrap();
+    let (item, stage) = telling.await.unwrap();
     let (calls, again) = door.counts();
     eprintln!("{calls} calls, {again} sent again; killed: {killed:?}");
-    assert_eq!(told, Ok(()));
+    assert_eq!(item, Ok(()));
     plant(&stage).await;
 
     all_is_well(services.rig()).await;

@@ -31,20 +31,20 @@ async fn what_does_not_agree_is_seen(world: &World) {
     credit.pay(&[&invoice], vec![by("", None)]).await.unwrap();
     credit_agrees(world).await;
     let at = (world.folder.path(), world.postgres.as_deref());
-    let (own, c) = world.rows("credit").await;
+    let (database_connection, c) = world.rows("credit").await;
     let (invoicing, i) = world.rows("invoicing").await;
     let breaks = async |conn: &DatabaseConnection, table: String, (there, back): (&str, &str), invariant: &str| {
         conn.execute_unprepared(&format!("UPDATE {table} SET {there}")).await.unwrap();
-        let wrong = differences(at, (&own, &c), (&invoicing, &i)).await;
+        let wrong = differences(at, (&database_connection, &c), (&invoicing, &i)).await;
         assert!(wrong.contains(invariant), "{there}: {wrong:?}");
         conn.execute_unprepared(&format!("UPDATE {table} SET {back}")).await.unwrap();
     };
     let lines = format!("{c}credit_lines");
-    breaks(&own, lines.clone(), ("captured = captured + 1", "captured = captured - 1"), "is the sum of its entries").await;
-    breaks(&own, format!("{c}draws"), ("repaid = repaid + 1", "repaid = repaid - 1"), "is what its draws stand at").await;
-    breaks(&own, format!("{c}draws"), ("purchased_on = '2026-07-01'", "purchased_on = '2026-04-01'"), "I20").await;
+    breaks(&database_connection, lines.clone(), ("captured = captured + 1", "captured = captured - 1"), "is the sum of its entries").await;
+    breaks(&database_connection, format!("{c}draws"), ("repaid = repaid + 1", "repaid = repaid - 1"), "is what its draws stand at").await;
+    breaks(&database_connection, format!("{c}draws"), ("purchased_on = '2026-07-01'", "purchased_on = '2026-04-01'"), "I20").await;
     let until = |day: &str| format!("reapply_at = '{day} 00:00:00+00:00' WHERE state = 'WITHDRAWN'");
-    breaks(&own, format!("{c}applications"), (&until("2026-04-02"), &until("2026-04-01")), "I18").await;
+    breaks(&database_connection, format!("{c}applications"), (&until("2026-04-02"), &until("2026-04-01")), "I18").await;
     breaks(&invoicing, format!("{i}invoices"), ("paid = paid + 1", "paid = paid - 1"), "I28").await;
     let (wallet, w) = world.rows("wallet").await;
     let collects = async |by: &str| {
@@ -54,7 +54,7 @@ async fn what_does_not_agree_is_seen(world: &World) {
     };
     assert_eq!(collects("purchase_default_id").await.len(), 1, "a line that is collected by");
     assert_eq!(collects("NULL").await, Vec::<String>::new());
-    assert_eq!(differences(at, (&own, &c), (&invoicing, &i)).await, "");
+    assert_eq!(differences(at, (&database_connection, &c), (&invoicing, &i)).await, "");
 }
 
 /// Credit agrees with itself and with invoicing.

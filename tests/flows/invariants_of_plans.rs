@@ -85,7 +85,7 @@ async fn differences(
         "SELECT HEX(id)HEX || ' ' || (total - paid - credited - written_off) || ' ' || paid AS told FROM {i}invoices WHERE state <> 'DRAFT'"
     );
     let (known, stands) = (told(plans, &known).await, told(invoicing, &stands).await);
-    let stale: Vec<_> = known.iter().filter(|own| !stands.contains(own)).collect();
+    let stale: Vec<_> = known.iter().filter(|text| !stands.contains(text)).collect();
     let mut wrong: Vec<String> = moving;
     if held != blocked {
         wrong.push(format!("I22 live plans hold {held:?}; blocked are {blocked:?}"));

@@ -40,7 +40,7 @@ pub async fn clearing_agrees(world: &World) {
 /// What the provider lists of the tenant and has done: of chargebacks those that stand, since what is won was given back.
 async fn listed(world: &World, what: &str) -> Vec<Value> {
     let all = told_of(world, what).await.into_iter();
-    all.filter(|own| if what == "chargebacks" { own["state"] != "won" } else { own["state"] == "succeeded" }).collect()
+    all.filter(|value| if what == "chargebacks" { value["state"] != "won" } else { value["state"] == "succeeded" }).collect()
 }
 
 /// What the simulator and Stripe list: a tenant may have charged by both.
@@ -62,19 +62,19 @@ async fn each_dispute_is_known(world: &World) {
     );
     let known = told(&conn, &rows).await;
     conn.close().await.unwrap();
-    let state = |own: &Value| match own["state"].as_str().unwrap() {
+    let state = |value: &Value| match value["state"].as_str().unwrap() {
         "open" => "OPEN",
         "won" => "WON",
         _ => "LOST",
     };
-    let all = told_of(world, "chargebacks").await.into_iter().filter(|own| micros(own) > 0);
-    let mut made: Vec<_> = all.map(|own| format!("{} {} {}", own["charge"].as_str().unwrap(), micros(&own), state(&own))).collect();
+    let all = told_of(world, "chargebacks").await.into_iter().filter(|value| micros(value) > 0);
+    let mut made: Vec<_> = all.map(|value| format!("{} {} {}", value["charge"].as_str().unwrap(), micros(&value), state(&value))).collect();
     made.sort_unstable();
     assert_eq!(known, made, "I4 disputes are what the provider says of them");
 }
 
-fn micros(own: &Value) -> i64 {
-    Money::parse(Currency::parse("USD").unwrap(), own["amount"].as_str().unwrap()).unwrap().micros()
+fn micros(value: &Value) -> i64 {
+    Money::parse(Currency::parse("USD").unwrap(), value["amount"].as_str().unwrap()).unwrap().micros()
 }
 
 /// Each charge, refund and chargeback of the provider is a row of the wallet, and the other way round.
@@ -94,11 +94,11 @@ async fn each_movement_is_known(world: &World) {
     conn.close().await.unwrap();
     let mut moved = Vec::new();
     for (what, list, id) in [("charge", "charges", "id"), ("refund", "refunds", "id"), ("chargeback", "chargebacks", "charge")] {
-        let made = listed(world, list).await.into_iter().filter(|own| micros(own) > 0);
-        moved.extend(made.map(|own| format!("{what} {} {}", own[id].as_str().unwrap(), micros(&own))));
+        let made = listed(world, list).await.into_iter().filter(|value| micros(value) > 0);
+        moved.extend(made.map(|value| format!("{what} {} {}", value[id].as_str().unwrap(), micros(&value))));
     }
     moved.sort_unstable();
-    let only = |here: &[String], there: &[String]| here.iter().filter(|own| !there.contains(own)).cloned().collect::<Vec<_>>();
+    let only = |here: &[String], there: &[String]| here.iter().filter(|text| !there.contains(text)).cloned().collect::<Vec<_>>();
     let (untold, unmade) = (only(&moved, &known), only(&known, &moved));
     assert!(moved == known, "I4 what only the provider knows: {untold:?}; what only the wallet knows: {unmade:?}");
 }

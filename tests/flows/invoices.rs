@@ -123,7 +123,7 @@ async fn tax_rules_of_the_table_hold(world: &World) {
     let french = world.customer("acme", "FR").await;
     let books = InvoiceLine { tax_category: "books".into(), ..line("Books", amount("EUR", 10, 1)) };
     let two = issued(&owner, draft(&french, "EUR", vec![line("Hosting", amount("EUR", 20, 2)), books])).await;
-    let taxes: Vec<_> = two.taxes.iter().map(|own| own.tax.clone()).collect();
+    let taxes: Vec<_> = two.taxes.iter().map(|tax_amount| tax_amount.tax.clone()).collect();
     assert_eq!((taxes, two.total.clone()), (vec![amount("EUR", 4, 0), amount("EUR", 0, 55)], amount("EUR", 34, 58)));
     let australian = world.customer("acme", "AU").await;
     let mut inclusive = draft(&australian, "AUD", vec![line("Plan", amount("AUD", 55, 0))]);

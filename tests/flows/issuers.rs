@@ -126,7 +126,7 @@ async fn keys_at_an_address_rotate_and_hold_while_it_fails() {
     }
     assert!(issuer.readings() - before < 100, "{}", issuer.readings() - before);
     // Whatever the address answers, the last keys count, and what is wrong is told.
-    for (publishes, told) in [
+    for (publishes, this_text) in [
         (Publishes::Status(500), "status 500"),
         (Publishes::Status(302), "status 302"),
         (Publishes::Text("<html>maintenance</html>".to_owned()), "no set of keys"),
@@ -135,8 +135,8 @@ async fn keys_at_an_address_rotate_and_hold_while_it_fails() {
         (Publishes::Nothing, "no whole answer within 5 s"),
     ] {
         issuer.publish(publishes);
-        door.tells(told).await;
-        assert_eq!(door.refuses(&second.token(&staff())).await, "", "{told}");
+        door.tells(this_text).await;
+        assert_eq!(door.refuses(&second.token(&staff())).await, "", "{this_text}");
         assert!(door.is_ready().await);
     }
     issuer.publish_keys(&[&third]);
@@ -181,10 +181,10 @@ async fn tokens_as_keycloak_writes_them() {
     let member = token(json!({
         "realm_access": { "roles": [] }, "resource_access": { "payterms": { "roles": ["buyer"] } }, "customer": id,
     }));
-    let own = Session::new(door.at, &member).unwrap();
+    let session = Session::new(door.at, &member).unwrap();
     let list = |parent: &str| ListWalletsRequest { parent: parent.to_owned(), ..ListWalletsRequest::default() };
-    own.wallets().list_wallets(list(&customer)).await.unwrap();
-    let others = own.wallets().list_wallets(list(&world.customer("acme", "GB").await)).await.unwrap_err();
+    session.wallets().list_wallets(list(&customer)).await.unwrap();
+    let others = session.wallets().list_wallets(list(&world.customer("acme", "GB").await)).await.unwrap_err();
     assert_eq!(reason(&others), "RESOURCE_NOT_FOUND");
     for (changed, expected) in [
         // Our own names count for nothing where the map has names.

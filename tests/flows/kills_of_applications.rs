@@ -70,13 +70,13 @@ async fn linked(rig: &Rig, bank: &str) -> (People, Session, CreditApplication) {
         ..Default::default()
     };
     let start = async || people.admin.applications().start_application(start.clone()).await;
-    let own = retry(start).await.into_inner().credit_application.unwrap();
-    let link = LinkBankAccountRequest { request_id: request_id(), name: own.name.clone() };
+    let credit_application = retry(start).await.into_inner().credit_application.unwrap();
+    let link = LinkBankAccountRequest { request_id: request_id(), name: credit_application.name.clone() };
     let link = people.admin.applications().link_bank_account(link).await.unwrap().into_inner().bank_link.unwrap();
     shop::sign_in(rig.gateway, &link.url, bank).await.unwrap();
     let confirm = ConfirmBankLinkRequest { request_id: request_id(), name: link.name };
     people.admin.applications().confirm_bank_link(confirm).await.unwrap();
-    (people, owner, own)
+    (people, owner, credit_application)
 }
 
 async fn one_line(services: &Services, people: &People, point: &str) {
@@ -91,9 +91,9 @@ async fn one_line(services: &Services, people: &People, point: &str) {
 
 async fn submits(point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
-    let (people, _, own) = linked(&rig, "bank_steady").await;
+    let (people, _, credit_application) = linked(&rig, "bank_steady").await;
     let mut services = Services::of(rig).await;
-    let request = SubmitApplicationRequest { request_id: request_id(), name: own.name.clone() };
+    let request = SubmitApplicationRequest { request_id: request_id(), name: credit_application.name.clone() };
     let (caller, sent) = (people.admin.clone(), request.clone());
     services.die_at("credit", point, async move { caller.applications().submit_application(sent).await }).await;
     let submit = async || {
@@ -103,25 +103,25 @@ async fn submits(point: &'static str, on_postgres: bool) {
     let decided = retry(submit).await;
     assert_eq!((decided.state(), retry(submit).await), (State::Approved, decided.clone()), "{point}: one answer");
     let read = async || {
-        let get = GetApplicationRequest { name: own.name.clone() };
+        let get = GetApplicationRequest { name: credit_application.name.clone() };
         people.admin.applications().get_application(get).await.map(|answer| answer.into_inner().credit_application.unwrap())
     };
-    let read = until(read, |own| own.state() == State::Approved).await;
+    let read = until(read, |credit_application| credit_application.state() == State::Approved).await;
     assert_eq!((read.credit_line, read.files.len()), (decided.credit_line, 1), "{point}");
     one_line(&services, &people, point).await;
 }
 
 async fn decides(point: &'static str, on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
-    let (people, owner, own) = linked(&rig, "bank_one_payer").await;
-    let submit = SubmitApplicationRequest { request_id: request_id(), name: own.name.clone() };
+    let (people, owner, credit_application) = linked(&rig, "bank_one_payer").await;
+    let submit = SubmitApplicationRequest { request_id: request_id(), name: credit_application.name.clone() };
     people.admin.applications().submit_application(submit).await.unwrap();
-    let claim = ClaimApplicationRequest { request_id: request_id(), name: own.name.clone(), ..Default::default() };
+    let claim = ClaimApplicationRequest { request_id: request_id(), name: credit_application.name.clone(), ..Default::default() };
     owner.applications().claim_application(claim).await.unwrap();
     let mut services = Services::of(rig).await;
     let request = DecideApplicationRequest {
         request_id: request_id(),
-        name: own.name,
+        name: credit_application.name,
         outcome: Outcome::Approve.into(),
         limit: usd(900),
         explanation: "Known for years.".into(),

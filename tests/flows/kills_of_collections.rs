@@ -52,7 +52,7 @@ async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
         target_time: at(seconds),
     };
     owner.clock().advance_test_clock(to(START + 1)).await.unwrap();
-    let failed = |own: &Invoice| own.collection.as_ref().is_some_and(|own| own.state() == collection::State::Failed);
+    let failed = |invoice: &Invoice| invoice.collection.as_ref().is_some_and(|collection| collection.state() == collection::State::Failed);
     until(async || read(&owner, &made.name).await, failed).await;
     let visa = shop::save_card(&people.admin, rig.gateway, &people.customer, "tok_visa").await.unwrap().unwrap();
     let point_to = SetCollectionMethodRequest { request_id: request_id(), name: visa, ..Default::default() };
@@ -67,7 +67,7 @@ async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
     retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
     let last = to(START + 2 * DAY);
     retry(async || owner.clock().advance_test_clock(last.clone()).await).await;
-    let paid = until(async || read(&owner, &made.name).await, |own| own.state() == invoice::State::Paid).await;
+    let paid = until(async || read(&owner, &made.name).await, |invoice| invoice.state() == invoice::State::Paid).await;
     assert_eq!(paid.paid, amount("USD", 45, 0), "{point}");
     let list = ListPaymentsRequest { parent: people.customer.clone(), ..Default::default() };
     let payments = owner.payments().list_payments(list).await.unwrap().into_inner().payments;

@@ -116,10 +116,16 @@ async fn switches_on((service, point): (&'static str, &'static str), on_postgres
     let request = ActivateLineRequest { request_id: request_id(), name: line.name.clone() };
     let (caller, sent) = (people.admin.clone(), request.clone());
     services.die_at(service, point, async move { caller.lines().activate_line(sent).await }).await;
-    let activate = async || people.admin.lines().activate_line(request.clone()).await.map(|own| own.into_inner().credit_line.unwrap());
+    let activate =
+        async || people.admin.lines().activate_line(request.clone()).await.map(|answer| answer.into_inner().credit_line.unwrap());
     let line = retry(activate).await;
     assert_eq!((line.state(), retry(activate).await), (credit_line::State::Active, line), "{point}: one answer");
-    let default = methods(&people).await.into_iter().filter(|own| own.purchase_default).map(|own| own.kind()).collect::<Vec<_>>();
+    let default = methods(&people)
+        .await
+        .into_iter()
+        .filter(|payment_method| payment_method.purchase_default)
+        .map(|payment_method| payment_method.kind())
+        .collect::<Vec<_>>();
     assert_eq!((default, methods(&people).await.len()), (vec![Kind::CreditLine], 2), "{point}");
     credit_agrees_in(services.rig().data(), services.rig().postgres.as_deref()).await;
 }
@@ -134,7 +140,7 @@ async fn pays_later((service, point): (&'static str, &'static str), token: &str,
     rig.someone("STAFF", None).lots().grant_credit(grant).await.unwrap();
     let owner = rig.someone("OWNER", None);
     let invoice = issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await;
-    let card = methods(&people).await.into_iter().find(|own| own.kind() == Kind::Card).unwrap().name;
+    let card = methods(&people).await.into_iter().find(|payment_method| payment_method.kind() == Kind::Card).unwrap().name;
     let mut services = Services::of(rig).await;
     let request = CreatePaymentRequest {
         request_id: request_id(),
@@ -192,8 +198,12 @@ async fn buys((service, point): (&'static str, &'static str), captured: bool, on
     let list = ListInvoicesRequest { parent: people.customer.clone(), ..ListInvoicesRequest::default() };
     let made = async || owner.invoices().list_invoices(list.clone()).await.map(|answer| answer.into_inner().invoices);
     let made = until(made, |invoices| invoices.len() == usize::from(captured)).await;
-    for own in &made {
-        assert_eq!((own.state(), own.number.is_empty(), own.deferral.is_some()), (invoice::State::Open, false, true), "{point}");
+    for this_invoice in &made {
+        assert_eq!(
+            (this_invoice.state(), this_invoice.number.is_empty(), this_invoice.deferral.is_some()),
+            (invoice::State::Open, false, true),
+            "{point}"
+        );
     }
     let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
     credit_agrees_in(data, postgres).await;

@@ -72,8 +72,8 @@ async fn paid(point: &'static str, outcome: &'static str, on_postgres: bool) {
     disputed(&owner, ended).await;
     let mailed = async || Ok(mails(&owner, kind).await);
     assert_eq!(until(mailed, |found| !found.is_empty()).await.len(), 1, "{point} {outcome}");
-    let own = until_invoice(&owner, &invoice, |own| own.state() == state && own.block.is_none()).await;
-    assert_eq!(own.open.map(|own| own.units), Some(if state == State::Paid { 0 } else { 100 }), "{point} {outcome}");
+    let this_invoice = until_invoice(&owner, &invoice, |invoice| invoice.state() == state && invoice.block.is_none()).await;
+    assert_eq!(this_invoice.open.map(|amount| amount.units), Some(if state == State::Paid { 0 } else { 100 }), "{point} {outcome}");
     holds(&rig).await;
 }
 
@@ -90,8 +90,8 @@ async fn bought(point: &'static str, on_postgres: bool) {
     assert_eq!(until(mailed, |found| !found.is_empty()).await.len(), 1, "{point}");
     assert_eq!(posted(&people.admin, &people.wallet).await, amount("USD", 80, 0), "30.00 were granted: {point}");
     let receipts = async || Ok(receipts_of(&owner, &people.customer, 2).await);
-    let receipts = until(receipts, |found| found.iter().any(|own| !own.credit_notes.is_empty())).await;
-    assert_eq!(receipts.iter().map(|own| own.credit_notes.len()).sum::<usize>(), 1, "{point}");
+    let receipts = until(receipts, |found| found.iter().any(|receipt| !receipt.credit_notes.is_empty())).await;
+    assert_eq!(receipts.iter().map(|receipt| receipt.credit_notes.len()).sum::<usize>(), 1, "{point}");
     holds(&rig).await;
 }
 
@@ -144,15 +144,15 @@ async fn split(point: (&'static str, &'static str), on_postgres: bool) {
     let answer = retry(send).await;
     assert_eq!(retry(send).await, answer, "{point:?}: one answer");
     let credit = async || Ok(posted(&people.admin, &people.wallet).await);
-    until(credit, |own| *own == amount("USD", 70, 0)).await;
+    until(credit, |each| *each == amount("USD", 70, 0)).await;
     decide(&simulator, &charge, "won").await;
-    let own = disputed(&owner, dispute::State::Won).await;
-    assert_eq!(own.refunds_credited, amount("USD", 40, 0), "{point:?}");
+    let dispute = disputed(&owner, dispute::State::Won).await;
+    assert_eq!(dispute.refunds_credited, amount("USD", 40, 0), "{point:?}");
     let mailed = async || Ok(mails(&owner, MailKind::DisputeWon).await);
     let mail = until(mailed, |found| !found.is_empty()).await.remove(0);
     let words = text(&owner, &mail).await;
     assert!(words.contains("40.00"), "what refunds could not move is credit, and told of: {words}");
-    until(credit, |own| *own == amount("USD", 110, 0)).await;
+    until(credit, |each| *each == amount("USD", 110, 0)).await;
     let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
     invariants::hold_in(data, postgres).await;
     invariants::books_agree_in(data, postgres).await;
@@ -181,7 +181,7 @@ async fn asked(on_postgres: bool) {
         let request = RefundTopUpRequest { request_id: request_id(), name, credit: amount("USD", 20, 0), explanation: "Too much.".into() };
         let caller = owner.clone();
         let refunding = tokio::spawn(async move { caller.top_ups().refund_top_up(request).await });
-        until(async || Ok(rig.refunds().await), |own| own.len() == 1).await;
+        until(async || Ok(rig.refunds().await), |texts| texts.len() == 1).await;
         let charge = charges(&simulator).await.remove(0);
         let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback?once=true");
         assert!(reqwest::Client::new().post(page).send().await.unwrap().status().is_success());
@@ -193,8 +193,8 @@ async fn asked(on_postgres: bool) {
         let (caller, sent) = (owner.clone(), advance.clone());
         rig.die_at(point, async move { caller.clock().advance_test_clock(sent).await }).await;
         retry(async || owner.clock().advance_test_clock(advance.clone()).await).await;
-        let own = disputed(&owner, dispute::State::Open).await;
-        assert_eq!((own.amount, people.posted().await), (amount("USD", 30, 0), amount("USD", 0, 0)), "{point}");
+        let dispute = disputed(&owner, dispute::State::Open).await;
+        assert_eq!((dispute.amount, people.posted().await), (amount("USD", 30, 0), amount("USD", 0, 0)), "{point}");
         let mailed = async || Ok(mails(&owner, MailKind::DisputeOpened).await);
         assert_eq!(until(mailed, |found| !found.is_empty()).await.len(), 1, "{point}");
         holds(&rig).await;

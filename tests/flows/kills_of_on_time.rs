@@ -70,7 +70,7 @@ async fn scenario((change, service, point): (Change, &'static str, &'static str)
     let yes = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };
     staff.plans().approve_plan(yes).await.unwrap();
     let read = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
-    let becomes = async |state: State| until(read, |answer| answer.get_ref().plan.as_ref().is_some_and(|own| own.state() == state)).await;
+    let becomes = async |state: State| until(read, |answer| answer.get_ref().plan.as_ref().is_some_and(|plan| plan.state() == state)).await;
     let pay = |units: i64, receive_date: Option<Date>| RecordOutsidePaymentRequest {
         request_id: request_id(),
         parent: people.customer.clone(),
@@ -90,7 +90,10 @@ async fn scenario((change, service, point): (Change, &'static str, &'static str)
         let to = AdvanceTestClockRequest { request_id: request_id(), name: clock.clone(), target_time: at(START + 16 * DAY) };
         retry(async || owner.clock().advance_test_clock(to.clone()).await).await;
         let stands = async || owner.clock().get_test_clock(GetTestClockRequest { name: clock.clone() }).await;
-        until(stands, |answer| answer.get_ref().test_clock.as_ref().is_some_and(|own| own.state() == test_clock::State::Ready)).await;
+        until(stands, |answer| {
+            answer.get_ref().test_clock.as_ref().is_some_and(|test_clock| test_clock.state() == test_clock::State::Ready)
+        })
+        .await;
         becomes(State::Breached).await;
     }
     let mut services = Services::of(rig).await;

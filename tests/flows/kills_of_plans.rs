@@ -88,7 +88,8 @@ async fn prepare(rig: &Rig) -> (People, [Invoice; 2]) {
 /// Why both invoices are blocked, and by whom.
 pub(crate) async fn blocks(rig: &Rig, invoices: &[Invoice; 2]) -> [Option<(Reason, String)>; 2] {
     let owner = rig.someone("OWNER", None);
-    let block = async |name: &str| until(async || read(&owner, name).await, |_| true).await.block.map(|own| (own.reason(), own.owner));
+    let block =
+        async |name: &str| until(async || read(&owner, name).await, |_| true).await.block.map(|block| (block.reason(), block.owner));
     [block(&invoices[0].name).await, block(&invoices[1].name).await]
 }
 
@@ -250,8 +251,8 @@ async fn collected((service, point): (&'static str, &'static str), on_postgres: 
     services.die_at(service, point, async move { caller.clock().advance_test_clock(dies).await }).await;
     advance_until_ready(&owner, &sent).await;
     let read = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
-    let ended = until(read, |plan| plan.get_ref().plan.as_ref().is_some_and(|own| own.state() == State::Completed)).await;
-    let open = ended.into_inner().plan.and_then(|own| own.open);
+    let ended = until(read, |plan| plan.get_ref().plan.as_ref().is_some_and(|plan| plan.state() == State::Completed)).await;
+    let open = ended.into_inner().plan.and_then(|plan| plan.open);
     assert_eq!((open, services.rig().charges().await), (amount("USD", 0, 0), vec!["120".to_owned()]), "{service} {point}: once");
     let (data, postgres) = (services.rig().data(), services.rig().postgres.as_deref());
     invariants::hold_in(data, postgres).await;
@@ -352,7 +353,7 @@ async fn a_try_of_a_plan_that_was_cancelled_takes_nothing() {
     lease_ends_in("0 seconds").await;
     let read = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
     let ended = |plan: &tonic::Response<payterms_proto::plans::v1::GetPlanResponse>| {
-        plan.get_ref().plan.as_ref().and_then(|own| own.collection.as_ref()).is_some_and(|own| !own.under_way)
+        plan.get_ref().plan.as_ref().and_then(|plan| plan.collection.as_ref()).is_some_and(|plan_collection| !plan_collection.under_way)
     };
     until(read, ended).await;
     let now = crate::invoices::read(&owner, &invoice.name).await.unwrap();

@@ -54,7 +54,7 @@ async fn every_request_survives_a_kill(on_postgres: bool) {
         assert_eq!(retry(charge).await, answer, "{point}: one answer");
         top_ups.push(answer);
         let intents = stripe.objects("payment_intent");
-        let taken = intents.iter().filter(|own| own["status"] == "succeeded").count();
+        let taken = intents.iter().filter(|value| value["status"] == "succeeded").count();
         assert_eq!((taken, intents.len()), (top_ups.len(), top_ups.len()), "{point}: one intent, which took the money once");
     }
     let owner = rig.someone("OWNER", None);
@@ -85,7 +85,7 @@ async fn every_request_survives_a_kill(on_postgres: bool) {
         let answer = people.admin.methods().get_method_setup(get.clone()).await?;
         Ok::<_, Status>(answer.into_inner().method_setup.unwrap())
     };
-    until(read, |own| own.state() == method_setup::State::Active).await;
+    until(read, |method_setup| method_setup.state() == method_setup::State::Active).await;
     invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
 }
 

@@ -136,7 +136,7 @@ impl Stage {
     }
 
     async fn ends(&self, refund: &TransferRefund, state: State, balance: (i64, i64), point: &str) {
-        until(async || read_refund(&self.owner, &refund.name).await, |own| own.state() == state).await;
+        until(async || read_refund(&self.owner, &refund.name).await, |transfer_refund| transfer_refund.state() == state).await;
         assert_eq!(self.balance().await, (amount("USD", balance.0, 0), amount("USD", balance.1, 0)), "{point}");
         invariants::hold_in(self.rig.data(), self.rig.postgres.as_deref()).await;
         invariants::books_agree_in(self.rig.data(), self.rig.postgres.as_deref()).await;
@@ -167,8 +167,8 @@ async fn sent(point: &'static str, from: Credit, on_postgres: bool) {
     stage.ends(&refund, State::Sent, (left, left), point).await;
     let notes = mails(&stage.owner, MailKind::CreditNoteIssued).await.len();
     assert_eq!((notes, answer.credit_note.is_empty()), (0, from != Credit::TopUp), "{point}: the note goes with the one mail");
-    let told = mails(&stage.owner, MailKind::TransferRefunded).await;
-    assert_eq!((told.len(), told[0].attachments.len()), (1, usize::from(from == Credit::TopUp)), "{point}: told once");
+    let these_mails = mails(&stage.owner, MailKind::TransferRefunded).await;
+    assert_eq!((these_mails.len(), these_mails[0].attachments.len()), (1, usize::from(from == Credit::TopUp)), "{point}: told once");
 }
 
 async fn freed(point: &'static str, on_postgres: bool) {
@@ -216,7 +216,7 @@ async fn came_back(point: &'static str, on_postgres: bool) {
     let answer = retry(again).await;
     assert_eq!((answer.bank_lines.len(), retry(again).await), (1, answer.clone()), "{point}");
     let credit = async || Ok(stage.balance().await);
-    until(credit, |own| own.0 == amount("USD", 80, 0)).await;
+    until(credit, |pair| pair.0 == amount("USD", 80, 0)).await;
     stage.ends(&refund, State::Returned, (80, 80), point).await;
     let told = async || Ok(mails(&stage.owner, MailKind::TransferRefundReturned).await);
     assert_eq!(until(told, |found| !found.is_empty()).await.len(), 1, "{point}");
@@ -244,7 +244,8 @@ async fn spent_meanwhile(on_postgres: bool) {
     let spend = async { service.postings().post_debit(debit(&wallet, amount("USD", 60, 0))).await.unwrap() };
     services.die_and_meanwhile("invoicing", "transfer_refund.after_intent", act, spend).await;
     let list = ListTransferRefundsRequest { parent: customer, filter: "state = REFUSED".into(), ..Default::default() };
-    let refused = async || owner.transfer_refunds().list_transfer_refunds(list.clone()).await.map(|own| own.into_inner().transfer_refunds);
+    let refused =
+        async || owner.transfer_refunds().list_transfer_refunds(list.clone()).await.map(|answer| answer.into_inner().transfer_refunds);
     let refused = until(refused, |found| found.len() == 1).await.remove(0);
     assert_eq!(refused.refusal_reason, "REFUND_TOO_LARGE");
     // What is asked again is decided again.

@@ -76,8 +76,8 @@ async fn a_credit_note_frees_the_limit_and_line_money_never_becomes_cash(world: 
     assert_eq!(read(&credit.owner, &invoice.name).await.unwrap().state(), invoice::State::Paid);
     // 35 had repaid the line: they become credit. The 40 before it go back to the card.
     let parts = credit.note(&invoice, 50).await.unwrap().parts;
-    let told: Vec<_> = parts.iter().map(|own| (own.amount.clone(), own.destination())).collect();
-    assert_eq!(told, [(usd(35), Destination::Credit), (usd(15), Destination::Card)]);
+    let pairs: Vec<_> = parts.iter().map(|refund_part| (refund_part.amount.clone(), refund_part.destination())).collect();
+    assert_eq!(pairs, [(usd(35), Destination::Credit), (usd(15), Destination::Card)]);
     let list = ListWalletsRequest { parent: credit.customer.clone(), ..Default::default() };
     let wallet = credit.admin.wallets().list_wallets(list).await.unwrap().into_inner().wallets.remove(0).name;
     let balance = credit.admin.wallets().get_balance(GetBalanceRequest { name: wallet, as_of: None }).await.unwrap().into_inner();
@@ -104,7 +104,7 @@ async fn a_chargeback_is_owed_again(world: &World) {
     let lose = LoseDisputeRequest { request_id: request_id(), name, explanation: "We sent no proof in time.".into(), ..Default::default() };
     credit.owner.disputes().lose_dispute(lose).await.unwrap();
     disputed(&credit.owner, dispute::State::Lost).await;
-    until_invoice(&credit.owner, &invoice, |own| own.block.is_none()).await;
+    until_invoice(&credit.owner, &invoice, |invoice| invoice.block.is_none()).await;
     advance(world, START + 70 * DAY).await;
     assert_eq!(credit.read().await.state(), State::Suspended);
     credit_agrees(world).await;
@@ -167,8 +167,8 @@ async fn plans_and_lines_keep_out_of_each_other(world: &World) {
 async fn the_customer_is_told(world: &World) {
     let credit = offered(world, 1_000, Programme::default()).await;
     let mail = mails_of(&credit.owner, MailKind::LineOffered, 1).await.remove(0);
-    let told = text(&credit.owner, &mail).await;
-    assert!(told.contains("1,000.00") && !told.contains("Known for years"), "{told}");
+    let this_text = text(&credit.owner, &mail).await;
+    assert!(this_text.contains("1,000.00") && !this_text.contains("Known for years"), "{this_text}");
     activate(&credit.admin, &credit.line.name).await.unwrap();
     let (name, reasons) = (credit.line.name.clone(), vec!["Less turnover.".to_owned(), "Paid late.".to_owned()]);
     let cut = ChangeLimitRequest {
@@ -180,12 +180,12 @@ async fn the_customer_is_told(world: &World) {
         ..Default::default()
     };
     credit.owner.lines().change_limit(cut).await.unwrap();
-    let told = text(&credit.owner, &mails_of(&credit.owner, MailKind::LimitCut, 1).await.remove(0)).await;
-    assert!(told.contains("500.00") && told.contains("- Less turnover.\n- Paid late."), "{told}");
+    let this_text = text(&credit.owner, &mails_of(&credit.owner, MailKind::LimitCut, 1).await.remove(0)).await;
+    assert!(this_text.contains("500.00") && this_text.contains("- Less turnover.\n- Paid late."), "{this_text}");
     let suspend = SuspendLineRequest { request_id: request_id(), name, explanation: "We talk first.".into(), ..Default::default() };
     credit.owner.lines().suspend_line(suspend).await.unwrap();
-    let told = text(&credit.owner, &mails_of(&credit.owner, MailKind::LineSuspended, 1).await.remove(0)).await;
-    assert!(told.contains("We talk first."), "{told}");
+    let this_text = text(&credit.owner, &mails_of(&credit.owner, MailKind::LineSuspended, 1).await.remove(0)).await;
+    assert!(this_text.contains("We talk first."), "{this_text}");
     let overview = GetAccountOverviewRequest { name: credit.customer.clone() };
     let overview = credit.admin.accounts().get_account_overview(overview).await.unwrap().into_inner().account_overview.unwrap();
     assert_eq!((overview.credit_lines.len(), overview.credit_lines[0].limit.clone()), (1, usd(500)));

@@ -113,8 +113,8 @@ async fn a_card_is_removed_while_the_line_is_put_aside(world: &World) {
     for _ in 0..6 {
         let list = ListPaymentMethodsRequest { parent: credit.customer.clone(), ..Default::default() };
         let methods = credit.admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods;
-        let cards = methods.iter().filter(|own| own.kind() == Kind::Card).map(|own| {
-            let remove = RemovePaymentMethodRequest { request_id: request_id(), name: own.name.clone(), ..Default::default() };
+        let cards = methods.iter().filter(|payment_method| payment_method.kind() == Kind::Card).map(|payment_method| {
+            let remove = RemovePaymentMethodRequest { request_id: request_id(), name: payment_method.name.clone(), ..Default::default() };
             let admin = credit.admin.clone();
             async move { admin.methods().remove_payment_method(remove).await }
         });

@@ -33,8 +33,9 @@ on_both!(
 /// The first sentence that a refusal says of a field.
 pub(crate) fn sentence(status: &Status, field: &str) -> String {
     let details = status.get_error_details();
-    let found = details.bad_request().and_then(|bad| bad.field_violations.iter().find(|own| own.field == field)).cloned();
-    found.map(|own| own.description).unwrap_or_default()
+    let found =
+        details.bad_request().and_then(|bad| bad.field_violations.iter().find(|field_violation| field_violation.field == field)).cloned();
+    found.map(|field_violation| field_violation.description).unwrap_or_default()
 }
 
 fn list(parent: &str, filter: &str, order_by: &str) -> ListInvoicesRequest {
@@ -110,40 +111,40 @@ async fn invoices_of_all_customers_are_found_by_filter_and_in_order(world: &Worl
     let blocked = Some(Block { reason: Reason::Disputed.into(), owner: String::new() });
     let rule = |filter: &str, holds: fn(&Invoice) -> bool| -> Rule<'_> { (filter.to_owned(), Box::new(holds)) };
     let rules: Vec<Rule<'_>> = vec![
-        rule("state = OPEN", |own| own.state() == State::Open),
-        rule("state != OPEN", |own| own.state() != State::Open),
-        rule("past_due = true", |own| own.past_due),
-        rule("past_due = false", |own| !own.past_due),
-        rule("past_due != true", |own| !own.past_due),
-        rule("due_date < 2026-01-16", |own| own.due_date.is_some() && day(own.due_date.as_ref()) < (2026, 1, 16)),
-        rule("due_date >= 2026-01-16 AND issue_date <= 2026-01-07", |own| {
-            day(own.due_date.as_ref()) >= (2026, 1, 16) && day(own.issue_date.as_ref()) <= (2026, 1, 7)
+        rule("state = OPEN", |invoice| invoice.state() == State::Open),
+        rule("state != OPEN", |invoice| invoice.state() != State::Open),
+        rule("past_due = true", |invoice| invoice.past_due),
+        rule("past_due = false", |invoice| !invoice.past_due),
+        rule("past_due != true", |invoice| !invoice.past_due),
+        rule("due_date < 2026-01-16", |invoice| invoice.due_date.is_some() && day(invoice.due_date.as_ref()) < (2026, 1, 16)),
+        rule("due_date >= 2026-01-16 AND issue_date <= 2026-01-07", |invoice| {
+            day(invoice.due_date.as_ref()) >= (2026, 1, 16) && day(invoice.issue_date.as_ref()) <= (2026, 1, 7)
         }),
-        rule("due_date != 2026-01-11", |own| day(own.due_date.as_ref()) != (2026, 1, 11)),
-        rule("number != \"INV-2026-000001\"", |own| own.number != "INV-2026-000001"),
+        rule("due_date != 2026-01-11", |invoice| day(invoice.due_date.as_ref()) != (2026, 1, 11)),
+        rule("number != \"INV-2026-000001\"", |invoice| invoice.number != "INV-2026-000001"),
         rule(
             "metered_service != tenants/acme/customers/00000000-0000-0000-0000-000000000007/meteredServices/00000000-0000-0000-0000-000000000007",
             |_| true,
         ),
-        rule("issue_date = 2026-01-05", |own| day(own.issue_date.as_ref()) == (2026, 1, 5)),
-        rule("total > 70", |own| units(own.total.as_ref()) > 70),
-        rule("open >= 70 AND open < 300.01", |own| (70..=300).contains(&units(own.open.as_ref()))),
-        rule("open = 0", |own| units(own.open.as_ref()) == 0),
-        rule("currency = AUD", |own| own.currency_code == "AUD"),
+        rule("issue_date = 2026-01-05", |invoice| day(invoice.issue_date.as_ref()) == (2026, 1, 5)),
+        rule("total > 70", |invoice| units(invoice.total.as_ref()) > 70),
+        rule("open >= 70 AND open < 300.01", |invoice| (70..=300).contains(&units(invoice.open.as_ref()))),
+        rule("open = 0", |invoice| units(invoice.open.as_ref()) == 0),
+        rule("currency = AUD", |invoice| invoice.currency_code == "AUD"),
         rule("collection_state = OFF", |_| true),
         rule("collection_state = FAILED", |_| false),
-        rule("create_time >= 2026-01-05T00:00:00Z AND state = OPEN", |own| {
-            own.state() == State::Open && own.create_time.unwrap().seconds >= START + 4 * DAY
+        rule("create_time >= 2026-01-05T00:00:00Z AND state = OPEN", |invoice| {
+            invoice.state() == State::Open && invoice.create_time.unwrap().seconds >= START + 4 * DAY
         }),
-        ("block_reason = DISPUTED".to_owned(), Box::new(|own| own.block == blocked)),
-        ("block_reason != DISPUTED".to_owned(), Box::new(|own| own.block != blocked)),
-        (format!("customer = \"{}\"", customers[1]), Box::new(|own| own.name.starts_with(&customers[1]))),
-        (format!("number = '{}'", every[2].number), Box::new(|own| own.name == every[2].name)),
+        ("block_reason = DISPUTED".to_owned(), Box::new(|invoice| invoice.block == blocked)),
+        ("block_reason != DISPUTED".to_owned(), Box::new(|invoice| invoice.block != blocked)),
+        (format!("customer = \"{}\"", customers[1]), Box::new(|invoice| invoice.name.starts_with(&customers[1]))),
+        (format!("number = '{}'", every[2].number), Box::new(|invoice| invoice.name == every[2].name)),
     ];
     let mut matched = 0;
     for (filter, holds) in &rules {
-        let expected: Vec<_> = every.iter().filter(|own| holds(own)).map(|own| own.name.clone()).collect();
-        let found: Vec<_> = all(&staff, list(everyone, filter, "")).await.into_iter().map(|own| own.name).collect();
+        let expected: Vec<_> = every.iter().filter(|invoice| holds(invoice)).map(|invoice| invoice.name.clone()).collect();
+        let found: Vec<_> = all(&staff, list(everyone, filter, "")).await.into_iter().map(|invoice| invoice.name).collect();
         assert_eq!(found, expected, "{filter}");
         matched += usize::from(!found.is_empty() && found.len() < every.len());
     }
@@ -152,19 +153,19 @@ async fn invoices_of_all_customers_are_found_by_filter_and_in_order(world: &Worl
     let oldest: Vec<_> = every.iter().rev().cloned().collect();
     for (order, key) in [
         ("create_time", (|_: &Invoice| (0, 0, 0)) as fn(&Invoice) -> (i32, i32, i32)),
-        ("due_date", |own| day(own.due_date.as_ref())),
-        ("issue_date", |own| day(own.issue_date.as_ref())),
-        ("total", |own| (i32::try_from(units(own.total.as_ref())).unwrap(), 0, 0)),
+        ("due_date", |invoice| day(invoice.due_date.as_ref())),
+        ("issue_date", |invoice| day(invoice.issue_date.as_ref())),
+        ("total", |invoice| (i32::try_from(units(invoice.total.as_ref())).unwrap(), 0, 0)),
     ] {
         let mut expected = oldest.clone();
         expected.sort_by_key(key);
-        let names = |list: Vec<Invoice>| list.into_iter().map(|own| own.name).collect::<Vec<_>>();
+        let names = |list: Vec<Invoice>| list.into_iter().map(|invoice| invoice.name).collect::<Vec<_>>();
         assert_eq!(names(all(&staff, list(everyone, "", order)).await), names(expected.clone()), "{order}");
         expected.reverse();
         assert_eq!(names(all(&staff, list(everyone, "", &format!("{order} desc"))).await), names(expected), "{order} desc");
     }
     let of_one = all(&staff, list(&customers[0], "state = OPEN", "due_date")).await;
-    assert_eq!(of_one.iter().map(|own| units(own.total.as_ref())).collect::<Vec<_>>(), [20, 100, 100]);
+    assert_eq!(of_one.iter().map(|invoice| units(invoice.total.as_ref())).collect::<Vec<_>>(), [20, 100, 100]);
     invariants::hold(world).await;
 }
 
@@ -172,9 +173,9 @@ async fn a_member_finds_what_is_the_own_customers_alone(world: &World) {
     let customers = crowd(world).await;
     let member = world.someone("MEMBER", Some(&customers[0]));
     let everyone = "tenants/acme/customers/-";
-    let own = all(&member, list(everyone, "", "")).await;
-    assert_eq!(own.len(), 3, "and no draft: {own:?}");
-    assert!(own.iter().all(|own| own.name.starts_with(&customers[0])));
+    let invoices = all(&member, list(everyone, "", "")).await;
+    assert_eq!(invoices.len(), 3, "and no draft: {invoices:?}");
+    assert!(invoices.iter().all(|invoice| invoice.name.starts_with(&customers[0])));
     assert!(all(&member, list(everyone, &format!("customer = \"{}\"", customers[1]), "")).await.is_empty());
     let refused = member.invoices().list_invoices(list(&customers[1], "", "")).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotFound, "another customer's list");
@@ -198,8 +199,8 @@ async fn a_bad_filter_says_what_is_allowed(world: &World) {
         "\"colour\" is no field of this list. Compare one of number, state, block_reason, collection_state, past_due, customer, \
          metered_service, currency, total, open, issue_date, due_date, create_time, update_time, external_id, labels.KEY."
     );
-    let told = "Order by one of create_time, update_time, issue_date, due_date, total, with \" desc\" after it for the largest first.";
-    assert_eq!(sentence(&refused, "order_by"), told);
+    let text = "Order by one of create_time, update_time, issue_date, due_date, total, with \" desc\" after it for the largest first.";
+    assert_eq!(sentence(&refused, "order_by"), text);
     let refused = staff.invoices().list_invoices(list(everyone, "state > OPEN", "")).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), violations(&refused)), ("FILTER_INVALID", vec!["filter: FILTER_INVALID".to_owned()]));
     assert_eq!(sentence(&refused, "filter"), "Compare state with one of the operators != =, not with \"> OPEN\".");
@@ -240,15 +241,15 @@ async fn a_stranger_sees_in_two_calls_why_an_invoice_is_not_paid(world: &World) 
         let explain = ExplainInvoiceRequest { name: found[0].name.clone() };
         staff.invoices().explain_invoice(explain).await.unwrap().into_inner()
     };
-    let told = explained().await;
-    let said = |topic: Topic| told.facts.iter().find(|fact| fact.topic() == topic).unwrap().sentence.clone();
+    let answer = explained().await;
+    let said = |topic: Topic| answer.facts.iter().find(|fact| fact.topic() == topic).unwrap().sentence.clone();
     assert_eq!(said(Topic::State), "It is open: 100.00 USD of 100.00 USD are left to pay.");
     assert_eq!(said(Topic::Due), "It was due on 2026-01-31 and is past due by 1 day.");
     assert_eq!(
         said(Topic::Collection),
         "2 tries have failed, the last one for this reason: the card was declined by its bank. It is tried again on 2026-02-03."
     );
-    let next = told.next.unwrap();
+    let next = answer.next.unwrap();
     assert_eq!((next.topic(), next.time.unwrap().seconds), (Topic::Collection, DUE + 3 * DAY));
     assert_eq!(next.sentence, said(Topic::Collection));
     let block = BlockInvoiceRequest {
@@ -258,11 +259,11 @@ async fn a_stranger_sees_in_two_calls_why_an_invoice_is_not_paid(world: &World) 
         ..Default::default()
     };
     staff.collections().block_invoice(block).await.unwrap();
-    let told = explained().await;
-    let why = told.facts.iter().find(|fact| fact.topic() == Topic::Block).unwrap();
+    let answer = explained().await;
+    let why = answer.facts.iter().find(|fact| fact.topic() == Topic::Block).unwrap();
     assert!(why.sentence.contains("since 2026-02-01 because the customer disputes it"), "{why:?}");
     assert!(why.sentence.ends_with("The tenant's people lift the block with UnblockInvoice."), "{why:?}");
-    let next = told.next.unwrap();
+    let next = answer.next.unwrap();
     assert_eq!(next.sentence, "Nothing happens by itself until the block is lifted or the customer pays.");
     assert_eq!(next.time, None);
 }
@@ -296,9 +297,9 @@ async fn pages_by_total_neither_repeat_nor_lose_an_invoice_where_a_draft_ends_on
                 }
                 next = ListInvoicesRequest { page_token: page.next_page_token, ..request.clone() };
             }
-            let names: std::collections::BTreeSet<_> = pages.iter().map(|own| own.name.clone()).collect();
+            let names: std::collections::BTreeSet<_> = pages.iter().map(|invoice| invoice.name.clone()).collect();
             assert_eq!((pages.len(), &names), (6, &made), "{order} by {page_size}");
-            let dear = pages.iter().filter(|own| own.state() == State::Draft).map(|own| units(own.total.as_ref()));
+            let dear = pages.iter().filter(|invoice| invoice.state() == State::Draft).map(|invoice| units(invoice.total.as_ref()));
             assert_eq!(dear.collect::<std::collections::BTreeSet<_>>(), [120, 144, 156].into(), "drafts show the tax of now");
         }
     }

@@ -194,7 +194,7 @@ async fn top_ups_and_receipts_are_found_over_all_customers(world: &World) {
     // The receipts come by event.
     let everyone = "tenants/acme/customers/-";
     let found = until(async || receipts(&owner, everyone, "", "create_time").await, |found| found.len() == 2).await;
-    let of = |customer: &str| found.iter().filter(|own| own.starts_with(customer)).cloned().collect::<Vec<_>>();
+    let of = |customer: &str| found.iter().filter(|text| text.starts_with(customer)).cloned().collect::<Vec<_>>();
     assert_eq!(receipts(&owner, everyone, "amount >= 80", "").await.unwrap(), of(&other));
     assert_eq!(receipts(&owner, everyone, &format!("wallet = {wallet} AND currency = USD"), "issue_date").await.unwrap(), of(&customer));
     assert_eq!(receipts(&admin, everyone, "", "").await.unwrap(), of(&customer));
@@ -207,11 +207,11 @@ async fn lines_and_draws_are_found_over_all_customers(world: &World) {
     let other = world.customer("acme", "GB").await;
     let programme = credit.line.programme.clone();
     let offered = crate::rig::retry(async || lines::offer(&credit.owner, &other, &programme, 300).await).await.name;
-    let own = credit.line.name.clone();
+    let text = credit.line.name.clone();
     let everyone = "tenants/acme/customers/-";
-    let (first, second) = (vec![own.clone()], vec![offered.clone()]);
+    let (first, second) = (vec![text.clone()], vec![offered.clone()]);
     for parent in [everyone, "tenants/acme"] {
-        assert_eq!(credit_lines(&credit.owner, parent, "", "").await.unwrap(), [offered.clone(), own.clone()]);
+        assert_eq!(credit_lines(&credit.owner, parent, "", "").await.unwrap(), [offered.clone(), text.clone()]);
     }
     for (filter, found) in [
         ("state = OFFERED".to_owned(), &second),
@@ -227,7 +227,7 @@ async fn lines_and_draws_are_found_over_all_customers(world: &World) {
     credit.owes(100).await;
     let all = format!("{everyone}/creditLines/-");
     let drawn = draws(&credit.owner, &all, "", "").await.unwrap();
-    assert!(drawn.len() == 1 && drawn[0].starts_with(&own), "{drawn:?}");
+    assert!(drawn.len() == 1 && drawn[0].starts_with(&text), "{drawn:?}");
     for (filter, found) in [
         (format!("invoice = {} AND state = CAPTURED", invoice.name), true),
         ("amount = 100".to_owned(), true),
@@ -239,7 +239,7 @@ async fn lines_and_draws_are_found_over_all_customers(world: &World) {
         assert_eq!(!draws(&credit.owner, &all, &filter, "").await.unwrap().is_empty(), found, "{filter}");
     }
     assert_eq!(draws(&credit.admin, &all, "", "").await.unwrap(), drawn);
-    assert_eq!(draws(&credit.owner, &own, "", "create_time").await.unwrap(), drawn);
+    assert_eq!(draws(&credit.owner, &text, "", "create_time").await.unwrap(), drawn);
     assert!(draws(&credit.owner, &format!("{other}/creditLines/-"), "", "").await.unwrap().is_empty());
     assert_eq!(draws(&credit.admin, &offered, "", "").await.unwrap_err().code(), Code::NotFound);
     invariants::hold(world).await;
@@ -248,7 +248,7 @@ async fn lines_and_draws_are_found_over_all_customers(world: &World) {
 async fn plans_are_found_over_all_customers(world: &World) {
     let (desk, made) = Box::pin(proposed(world, None)).await;
     let everyone = "tenants/acme/customers/-";
-    let own = vec![made.name.clone()];
+    let texts = vec![made.name.clone()];
     let due = plan(&desk.owner, &made.name).await;
     assert_eq!(due.name, made.name);
     for (filter, found) in [
@@ -260,19 +260,19 @@ async fn plans_are_found_over_all_customers(world: &World) {
         (format!("customer = {}", desk.customer).as_str(), true),
     ] {
         for order in ["", "next_due_date desc", "create_time"] {
-            let told: BTreeSet<_> = plans(&desk.owner, everyone, filter, order).await.unwrap().into_iter().collect();
-            assert_eq!(!told.is_empty(), found, "{filter} {order}");
+            let this_texts: BTreeSet<_> = plans(&desk.owner, everyone, filter, order).await.unwrap().into_iter().collect();
+            assert_eq!(!this_texts.is_empty(), found, "{filter} {order}");
         }
     }
-    assert_eq!(plans(&desk.owner, "tenants/acme", "", "").await.unwrap(), own);
-    assert_eq!(plans(&desk.admin, everyone, "", "").await.unwrap(), own, "a member's own");
+    assert_eq!(plans(&desk.owner, "tenants/acme", "", "").await.unwrap(), texts);
+    assert_eq!(plans(&desk.admin, everyone, "", "").await.unwrap(), texts, "a member's own");
     let stranger = world.customer("acme", "GB").await;
     assert!(plans(&world.someone("MEMBER", Some(&stranger)), everyone, "", "").await.unwrap().is_empty());
     assert_eq!(plans(&desk.admin, "tenants/acme", "", "").await.unwrap_err().code(), Code::NotFound, "the tenant's list");
     // Once it runs its next instalment is due on a day.
     crate::plans::approve(&desk.owner, &made, due.total.clone()).await.unwrap();
     let running = until(async || plans(&desk.owner, everyone, "state = ACTIVE", "").await, |found| !found.is_empty()).await;
-    assert_eq!(running, own);
-    assert_eq!(plans(&desk.owner, everyone, "next_due_date < 2030-01-01", "next_due_date").await.unwrap(), own);
+    assert_eq!(running, texts);
+    assert_eq!(plans(&desk.owner, everyone, "next_due_date < 2030-01-01", "next_due_date").await.unwrap(), texts);
     invariants::hold(world).await;
 }

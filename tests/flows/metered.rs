@@ -167,8 +167,8 @@ async fn every_month_is_told_again_by_itself_and_billed_once(world: &World) {
         aggregate_type: "metered_usage".into(),
         ..RepublishRequest::default()
     };
-    let told = world.someone("OPERATOR", None).operations("wallet").republish(request).await.unwrap().into_inner();
-    assert_eq!(told.snapshot_count, 2);
+    let answer = world.someone("OPERATOR", None).operations("wallet").republish(request).await.unwrap().into_inner();
+    assert_eq!(answer.snapshot_count, 2);
     advance(world, FEBRUARY + 29 * DAY).await;
     assert_eq!(yard.invoices().await.len(), 2);
 }
@@ -274,8 +274,8 @@ async fn what_comes_late_is_billed_with_the_open_month(world: &World) {
     advance(world, FEBRUARY + 2 * DAY).await;
     let late = yard.uses(world, "maps", "4", Some(START + 30 * DAY)).await.unwrap();
     assert!(late.late);
-    let own = yard.uses(world, "maps", "4", None).await.unwrap();
-    assert!(!own.late);
+    let usage_record = yard.uses(world, "maps", "4", None).await.unwrap();
+    assert!(!usage_record.late);
     let old = yard.uses(world, "maps", "4", Some(START - 3 * DAY)).await.unwrap_err();
     assert_eq!(reason(&old), "USAGE_TOO_OLD");
     advance(world, FEBRUARY + 28 * DAY + 60).await;

@@ -70,15 +70,15 @@ impl Measured {
 }
 
 async fn figures_are_those_of_the_api(postgres: Option<&str>) {
-    let own = Measured::start(postgres, &[]).await;
-    let owner = own.someone("OWNER", None);
+    let measured = Measured::start(postgres, &[]).await;
+    let owner = measured.someone("OWNER", None);
     shop::open(&owner, "acme").await.unwrap();
     let customer = customer_of(&owner, "acme", "GB").await;
-    let service = own.someone("SERVICE", None);
+    let service = measured.someone("SERVICE", None);
     let wallet = wallet_of(&service, &customer, "JPY").await;
     let grant =
         GrantCreditRequest { request_id: request_id(), wallet: wallet.clone(), amount: amount("JPY", 500, 0), ..Default::default() };
-    own.someone("STAFF", None).lots().grant_credit(grant).await.unwrap();
+    measured.someone("STAFF", None).lots().grant_credit(grant).await.unwrap();
     let request = debit(&wallet, amount("JPY", 120, 0));
     service.postings().post_debit(request.clone()).await.unwrap();
     service.postings().post_debit(request).await.unwrap();
@@ -88,21 +88,22 @@ async fn figures_are_those_of_the_api(postgres: Option<&str>) {
             "rpc_server_call_duration_seconds_count{{payterms_part=\"{part}\",{call},rpc_response_status_code=\"OK\",rpc_system_name=\"grpc\"}}"
         )
     };
-    own.shows(&[
-        ("payterms_credit_outstanding{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 380.0),
-        ("payterms_credit_held{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 0.0),
-        ("payterms_credit_owed{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 0.0),
-        ("payterms_ledger_imbalance{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 0.0),
-        ("payterms_requests_replayed_total", 1.0),
-        ("payterms_inbox_dead_letters{payterms_part=\"credit\"}", 0.0),
-        (&calls("gateway"), 2.0),
-        (&calls("wallet"), 2.0),
-    ])
-    .await;
+    measured
+        .shows(&[
+            ("payterms_credit_outstanding{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 380.0),
+            ("payterms_credit_held{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 0.0),
+            ("payterms_credit_owed{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 0.0),
+            ("payterms_ledger_imbalance{payterms_currency=\"JPY\",payterms_part=\"wallet\"}", 0.0),
+            ("payterms_requests_replayed_total", 1.0),
+            ("payterms_inbox_dead_letters{payterms_part=\"credit\"}", 0.0),
+            (&calls("gateway"), 2.0),
+            (&calls("wallet"), 2.0),
+        ])
+        .await;
     // What a caller invents is one label.
-    let invented = format!("http://{}/payterms.wallet.v1.PostingService/Invented", own.gateway);
+    let invented = format!("http://{}/payterms.wallet.v1.PostingService/Invented", measured.gateway);
     reqwest::Client::new().post(invented).header("content-type", "application/json").body("{}").send().await.unwrap();
-    let seen = own.scrape().await;
+    let seen = measured.scrape().await;
     assert!(!seen.keys().any(|name| name.contains("Invented") || name.contains("acme") || name.contains(&customer)), "{seen:#?}");
     let (pages, _) = page();
     let family = |name: &String| {
@@ -270,17 +271,17 @@ async fn prometheus_reads_every_metric_of_the_alerts() {
         return;
     }
     let Some(broker) = Broker::start().await else { return };
-    let own = Measured::start(None, &[broker.option()]).await;
-    let owner = own.someone("OWNER", None);
+    let measured = Measured::start(None, &[broker.option()]).await;
+    let owner = measured.someone("OWNER", None);
     shop::open(&owner, "acme").await.unwrap();
     let customer = customer_of(&owner, "acme", "GB").await;
-    wallet_of(&own.someone("SERVICE", None), &customer, "USD").await;
-    shop::save_card(&own.someone("CUSTOMER_ADMIN", Some(&customer)), own.gateway, &customer, "tok_visa").await.unwrap().unwrap();
+    wallet_of(&measured.someone("SERVICE", None), &customer, "USD").await;
+    shop::save_card(&measured.someone("CUSTOMER_ADMIN", Some(&customer)), measured.gateway, &customer, "tok_visa").await.unwrap().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = rules(folder.path());
     let (config, at) = (folder.path().join("prometheus.yaml"), free_address());
-    let (_guarded, with_certificates) = guarded(folder.path(), &own.folder.path().join("keys")).await;
-    let targets = format!("'{}', '{with_certificates}'", own.metrics);
+    let (_guarded, with_certificates) = guarded(folder.path(), &measured.folder.path().join("keys")).await;
+    let targets = format!("'{}', '{with_certificates}'", measured.metrics);
     let scrape = format!("scrape_configs: [{{job_name: payterms, static_configs: [{{targets: [{targets}]}}]}}]");
     let text = format!("global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\n{scrape}\n", file.display());
     fs::write(&config, text).unwrap();

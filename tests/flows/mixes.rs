@@ -96,11 +96,11 @@ impl Own {
     /// Does it in the model; `real` is the hold that the database made.
     fn does(&mut self, ids: &mut IdSource, command: &BatchCommand, real: Option<Id<Hold>>, now: DateTime<Utc>) -> Result<Came, Refusal> {
         let mut wallet = self.wallet.clone();
-        let taken = |own: &payterms_wallet_domain::Posting| Came::Taken {
-            amount: own.amount.micros(),
-            balance: own.balance_after.micros(),
-            sequence: own.sequence,
-            parts: own.parts.iter().map(|(_, part)| part.micros()).collect(),
+        let taken = |posting: &payterms_wallet_domain::Posting| Came::Taken {
+            amount: posting.amount.micros(),
+            balance: posting.balance_after.micros(),
+            sequence: posting.sequence,
+            parts: posting.parts.iter().map(|(_, part)| part.micros()).collect(),
         };
         let held = |hold: &Hold, left| Came::Hold {
             state: hold.state.name(),
@@ -108,7 +108,7 @@ impl Own {
             captured: hold.captured.micros(),
             left,
         };
-        let place = |id: &Id<Hold>| self.holds.iter().position(|(own, _)| own == id).ok_or_else(Refusal::not_found);
+        let place = |id: &Id<Hold>| self.holds.iter().position(|(each, _)| each == id).ok_or_else(Refusal::not_found);
         let came = match command {
             BatchCommand::Take(take, kind) => {
                 let into_negative = *kind == TransferKind::Fee;
@@ -152,7 +152,7 @@ impl Own {
 }
 
 fn micros(money: Option<payterms_proto::google::r#type::Money>) -> i64 {
-    money.map_or(0, |own| own.units * 1_000_000 + i64::from(own.nanos / 1_000))
+    money.map_or(0, |amount| amount.units * 1_000_000 + i64::from(amount.nanos / 1_000))
 }
 
 /// What the database answered, and the hold that it made.
@@ -167,20 +167,23 @@ fn told(command: &BatchCommand, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
     match command {
         // The two answers have the same shape.
         BatchCommand::Take(..) => {
-            let own = PostDebitResponse::decode(answer).unwrap().posting.unwrap();
-            let parts = own.parts.into_iter().map(|part| micros(part.amount)).collect();
-            (Came::Taken { amount: micros(own.amount), balance: micros(own.balance_after), sequence: own.sequence, parts }, None)
+            let posting = PostDebitResponse::decode(answer).unwrap().posting.unwrap();
+            let parts = posting.parts.into_iter().map(|part| micros(part.amount)).collect();
+            (
+                Came::Taken { amount: micros(posting.amount), balance: micros(posting.balance_after), sequence: posting.sequence, parts },
+                None,
+            )
         }
         BatchCommand::Authorize(..) => held(AuthorizeHoldResponse::decode(answer).unwrap().hold.unwrap(), None),
         BatchCommand::Capture(..) => {
-            let own = CaptureHoldResponse::decode(answer).unwrap();
-            let left = micros(own.posting.unwrap().balance_after);
-            (held(own.hold.unwrap(), Some(left)).0, None)
+            let this_answer = CaptureHoldResponse::decode(answer).unwrap();
+            let left = micros(this_answer.posting.unwrap().balance_after);
+            (held(this_answer.hold.unwrap(), Some(left)).0, None)
         }
         BatchCommand::Void(_) => (held(VoidHoldResponse::decode(answer).unwrap().hold.unwrap(), None).0, None),
         BatchCommand::Use(..) => {
-            let own = RecordUsageResponse::decode(answer).unwrap().usage_record.unwrap();
-            (Came::Use { amount: micros(own.amount), charged: !own.transfer_id.is_empty() }, None)
+            let usage_record = RecordUsageResponse::decode(answer).unwrap().usage_record.unwrap();
+            (Came::Use { amount: micros(usage_record.amount), charged: !usage_record.transfer_id.is_empty() }, None)
         }
     }
 }
@@ -200,7 +203,7 @@ struct Table {
 impl Table {
     async fn start(db: Db, clock: Hand, seed: u64) -> Self {
         let now = clock.now();
-        let mut own = Self {
+        let mut table = Self {
             db,
             cache: LotCache::default(),
             dice: StdRng::seed_from_u64(seed),
@@ -212,24 +215,24 @@ impl Table {
         };
         for name in TENANTS {
             let tenant: TenantId = name.parse().unwrap();
-            tenants::register(own.db.connection(), &tenant, false, "UTC").await.unwrap();
+            tenants::register(table.db.connection(), &tenant, false, "UTC").await.unwrap();
             let mut wallets = Vec::new();
             for _ in 0..4 {
-                let (customer, id) = (Id::from_uuid(Uuid::from_u128(own.dice.random())), own.ids.make());
+                let (customer, id) = (Id::from_uuid(Uuid::from_u128(table.dice.random())), table.ids.make());
                 let wallet = Wallet::open(id, customer, Currency::parse("USD").unwrap(), now);
-                let tx = own.db.begin(&call(&tenant, Uuid::from_u128(own.dice.random()), "staff")).await.unwrap();
+                let tx = table.db.begin(&call(&tenant, Uuid::from_u128(table.dice.random()), "staff")).await.unwrap();
                 wallets::insert(&tx, &wallet).await.unwrap();
                 tx.commit_rows().await.unwrap();
                 wallets.push(Own { named: WalletRef { tenant: tenant.clone(), customer, wallet: id }, wallet, holds: Vec::new() });
             }
-            own.shops.push(Shop { tenant, wallets, done: HashMap::new(), ids: Vec::new() });
+            table.shops.push(Shop { tenant, wallets, done: HashMap::new(), ids: Vec::new() });
         }
-        own
+        table
     }
 
     /// New credit for a wallet, some of it for some hours only.
     async fn grants(&mut self, shop: usize, wallet: usize) {
-        let own = &mut self.shops[shop].wallets[wallet];
+        let shop_wallet = &mut self.shops[shop].wallets[wallet];
         let new = NewLot {
             kind: LotKind::Granted,
             tax_kind: None,
@@ -238,36 +241,36 @@ impl Table {
             expires_at: self.dice.random_bool(0.5).then(|| self.clock.now() + TimeDelta::hours(self.dice.random_range(1..30))),
             description: String::new(),
         };
-        let mut tx = self.db.begin(&call(&own.named.tenant, Uuid::from_u128(self.dice.random()), "staff")).await.unwrap();
-        let mut locked = wallets::lock_many(&tx, &[own.named.wallet]).await.unwrap();
-        assert_eq!(locked[0].wallet, own.wallet);
+        let mut tx = self.db.begin(&call(&shop_wallet.named.tenant, Uuid::from_u128(self.dice.random()), "staff")).await.unwrap();
+        let mut locked = wallets::lock_many(&tx, &[shop_wallet.named.wallet]).await.unwrap();
+        assert_eq!(locked[0].wallet, shop_wallet.wallet);
         locked[0].wallet.grant(tx.ids(), new, self.clock.now()).unwrap();
         let mut after = locked[0].wallet.clone();
         save_wallets(&tx, &mut locked, &RequestsByTransfer::new()).await.unwrap();
         tx.commit_rows().await.unwrap();
         after.transfers.clear();
         after.lots.retain(|lot| lot.remaining.is_positive());
-        own.wallet = after;
+        shop_wallet.wallet = after;
     }
 
     /// A mix of a tenant: fresh requests, repeated ones, ids with other content, and ids of other tenants.
     fn mix(&mut self, shop: usize) -> Vec<BatchItem> {
         let foreign = self.shops[(shop + 1) % TENANTS.len()].ids.choose(&mut self.dice).copied();
-        let own = &self.shops[shop];
+        let this_shop = &self.shops[shop];
         let mut items: Vec<BatchItem> = Vec::new();
         let count = if self.dice.random_bool(0.3) { 1 } else { self.dice.random_range(1..14) };
         for _ in 0..count {
-            let wallet = own.wallets.choose(&mut self.dice).unwrap();
+            let wallet = this_shop.wallets.choose(&mut self.dice).unwrap();
             let command = wallet.asks(&mut self.dice, self.clock.now());
             let known = match self.dice.random_range(0..4) {
                 0 => items.choose(&mut self.dice).cloned(),
-                _ => own.ids.choose(&mut self.dice).and_then(|id| own.done.get(id)).map(|(item, _)| item.clone()),
+                _ => this_shop.ids.choose(&mut self.dice).and_then(|id| this_shop.done.get(id)).map(|(item, _)| item.clone()),
             };
             items.push(match (self.dice.random_range(0..12), known) {
                 (0 | 1, Some(known)) => known,
-                (2, Some(known)) => item(&own.tenant, known.call.request_id, command),
-                (3, _) => item(&own.tenant, foreign.unwrap_or_else(|| Uuid::from_u128(1)), command),
-                _ => item(&own.tenant, Uuid::from_u128(self.dice.random()), command),
+                (2, Some(known)) => item(&this_shop.tenant, known.call.request_id, command),
+                (3, _) => item(&this_shop.tenant, foreign.unwrap_or_else(|| Uuid::from_u128(1)), command),
+                _ => item(&this_shop.tenant, Uuid::from_u128(self.dice.random()), command),
             });
         }
         items
@@ -278,14 +281,14 @@ impl Table {
         let items = self.mix(shop);
         let outcomes = run_batch(&self.db, &self.cache, &items).await.unwrap();
         assert_eq!(outcomes.len(), items.len());
-        let own = &mut self.shops[shop];
+        let this_shop = &mut self.shops[shop];
         for (item, outcome) in items.iter().zip(outcomes) {
             let id = item.call.request_id;
             let outcome = outcome.map_err(|error| match error {
                 payterms_chassis::AppError::Refused(refusal) => *refusal,
                 other => panic!("{other}"),
             });
-            if let Some((first, answer)) = own.done.get(&id) {
+            if let Some((first, answer)) = this_shop.done.get(&id) {
                 if first.call.input_hash == item.call.input_hash {
                     let outcome = outcome.unwrap();
                     assert!(outcome.replayed, "{item:?}");
@@ -296,7 +299,7 @@ impl Table {
                 }
                 continue;
             }
-            let wallet = own.wallets.iter_mut().find(|wallet| wallet.named.wallet == wallet_of(&item.command)).unwrap();
+            let wallet = this_shop.wallets.iter_mut().find(|wallet| wallet.named.wallet == wallet_of(&item.command)).unwrap();
             let real = outcome.as_ref().ok().map(|answer| told(&item.command, &answer.message));
             let hold = real.as_ref().and_then(|(_, hold)| *hold);
             let expected =
@@ -304,8 +307,8 @@ impl Table {
             match (outcome, real) {
                 (Ok(answer), Some((came, _))) => {
                     assert_eq!(came, expected, "{item:?}");
-                    own.ids.push(id);
-                    own.done.insert(id, (item.clone(), answer.message));
+                    this_shop.ids.push(id);
+                    this_shop.done.insert(id, (item.clone(), answer.message));
                 }
                 (Err(refusal), _) => {
                     assert_ne!(refusal.kind, Kind::Unavailable);
@@ -319,14 +322,14 @@ impl Table {
 
     /// The rows are what the model has.
     async fn agrees(&self, shop: usize) {
-        let own = &self.shops[shop];
-        let read = self.db.read(&own.tenant).await.unwrap();
-        for Own { named, wallet, .. } in &own.wallets {
-            let stored = wallets::find(&read, &own.tenant, named.customer, named.wallet).await.unwrap().unwrap();
+        let this_shop = &self.shops[shop];
+        let read = self.db.read(&this_shop.tenant).await.unwrap();
+        for Own { named, wallet, .. } in &this_shop.wallets {
+            let stored = wallets::find(&read, &this_shop.tenant, named.customer, named.wallet).await.unwrap().unwrap();
             // Readers do not load debts.
             assert_eq!(stored, Wallet { debts: Vec::new(), ..wallet.clone() });
             let select = "SELECT sequence, amount FROM debts WHERE tenant = $1 AND wallet_id = $2 ORDER BY sequence";
-            let rows = sql::all(&read, select, vec![own.tenant.as_str().into(), named.wallet.uuid().into()]).await.unwrap();
+            let rows = sql::all(&read, select, vec![this_shop.tenant.as_str().into(), named.wallet.uuid().into()]).await.unwrap();
             let debts: Vec<(i64, i64)> =
                 rows.iter().map(|row| (row.try_get("", "sequence").unwrap(), row.try_get("", "amount").unwrap())).collect();
             assert_eq!(debts, wallet.debts.iter().map(|debt| (debt.sequence, debt.left.micros())).collect::<Vec<_>>());

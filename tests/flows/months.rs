@@ -92,8 +92,11 @@ async fn a_new_schedule_plans_open_invoices_anew(world: &World) {
     let mask = FieldMask { paths: vec!["dunning".into()] };
     let update = UpdateTenantRequest { request_id: request_id(), tenant: Some(tenant), update_mask: Some(mask), ..Default::default() };
     let refused = desk.owner.tenants().update_tenant(update).await.unwrap_err();
-    let told = violations(&refused);
-    assert!(told.iter().any(|own| own.contains("DUPLICATE_ITEM")) && told.iter().any(|own| own.contains("FIELD_OUT_OF_RANGE")), "{told:?}");
+    let texts = violations(&refused);
+    assert!(
+        texts.iter().any(|text| text.contains("DUPLICATE_ITEM")) && texts.iter().any(|text| text.contains("FIELD_OUT_OF_RANGE")),
+        "{texts:?}"
+    );
 }
 
 async fn statements(session: &Session, customer: &str) -> Vec<Statement> {
@@ -104,8 +107,12 @@ async fn statements(session: &Session, customer: &str) -> Vec<Statement> {
 /// Opening, issued, credited, paid, closing in whole units, of a currency.
 fn figures(found: &[Statement], currency: &str, month: i32) -> Option<(i64, i64, i64, i64, i64)> {
     let units = |money: &Option<payterms_proto::google::r#type::Money>| money.as_ref().unwrap().units;
-    let of = |own: &&Statement| own.month.as_ref().unwrap().month == month && own.closing.as_ref().unwrap().currency_code == currency;
-    found.iter().find(of).map(|own| (units(&own.opening), units(&own.issued), units(&own.credited), units(&own.paid), units(&own.closing)))
+    let of = |statement: &&Statement| {
+        statement.month.as_ref().unwrap().month == month && statement.closing.as_ref().unwrap().currency_code == currency
+    };
+    found.iter().find(of).map(|statement| {
+        (units(&statement.opening), units(&statement.issued), units(&statement.credited), units(&statement.paid), units(&statement.closing))
+    })
 }
 
 async fn statements_add_up_from_month_to_month_and_come_in_one_mail(world: &World) {
@@ -146,7 +153,7 @@ async fn statements_add_up_from_month_to_month_and_come_in_one_mail(world: &Worl
     for part in [&format!("{}: 50.00\u{a0}USD", second.number), "9.00\u{a0}AUD were invoiced", "https://pay.acme.example/statements/"] {
         assert!(words.contains(part), "{part} in {words}");
     }
-    let usd = found.iter().find(|own| own.closing.as_ref().unwrap().currency_code == "USD").unwrap();
+    let usd = found.iter().find(|statement| statement.closing.as_ref().unwrap().currency_code == "USD").unwrap();
     let read = desk.admin.statements().get_statement(GetStatementRequest { name: usd.name.clone() }).await.unwrap().into_inner().statement;
     assert_eq!(read.as_ref(), Some(usd));
     let printed = desk.admin.documents().get_document(GetDocumentRequest { name: usd.name.clone() }).await.unwrap().into_inner();

@@ -104,9 +104,9 @@ async fn a_statement_of_the_next_morning_undoes_a_breach(world: &World) {
     let now = becomes(&desk.admin, &plan.name, State::Active).await;
     assert_eq!((now.breach_stands, now.breach_count, now.instalment_missed), (false, 0, true), "late, but within the days of grace");
     assert_eq!((now.due_at_once_date, blocked(&desk).await), (None, Some((Reason::PaymentPlanActive, plan.name.clone()))));
-    let told = mails_of(&desk.owner, MailKind::PlanBreachUndone, 1).await.remove(0);
-    let told = text(&desk.owner, &told).await;
-    assert!(told.contains("had come in time") && told.contains("28 February 2026: 33.33"), "{told}");
+    let mail = mails_of(&desk.owner, MailKind::PlanBreachUndone, 1).await.remove(0);
+    let this_text = text(&desk.owner, &mail).await;
+    assert!(this_text.contains("had come in time") && this_text.contains("28 February 2026: 33.33"), "{this_text}");
     let invoice = read(&desk.owner, &desk.invoice.name).await.unwrap();
     assert_eq!(by_day(&invoice), [(day(2, 5), amount("USD", 33, 34))]);
     // A blocked invoice is not reminded; the next instalment is announced as if nothing had been.

@@ -108,7 +108,7 @@ async fn customers(session: &Session, filter: &str, order_by: &str) -> Vec<Strin
             order_by: order_by.into(),
         };
         let page = session.customers().list_customers(request).await.unwrap_or_else(|status| panic!("{filter}: {status:?}")).into_inner();
-        found.extend(page.customers.into_iter().map(|own| own.external_id));
+        found.extend(page.customers.into_iter().map(|customer| customer.external_id));
         if page.next_page_token.is_empty() {
             return found;
         }
@@ -159,9 +159,9 @@ async fn a_customer_is_found_by_an_own_id_and_by_labels(world: &World) {
     let refused = member.customers().update_customer(change("x", &[], &["external_id"])).await.unwrap_err();
     assert_eq!(violations(&refused), ["update_mask: FIELD_MASK_INVALID"], "own ids are the tenant's");
     let wrong = new_customer(" x", &[("Region", "a"), ("a", " b"), ("b", &"v".repeat(257))]);
-    let told = violations(&create(&staff, wrong).await.unwrap_err());
+    let texts = violations(&create(&staff, wrong).await.unwrap_err());
     assert_eq!(
-        told,
+        texts,
         [
             "customer.external_id: FIELD_INVALID_CHARS",
             "customer.labels[\"Region\"]: FIELD_INVALID_CHARS",
@@ -271,7 +271,7 @@ async fn wallets_and_invoices_have_own_ids_and_labels(world: &World) {
         ("", vec!["inv-2", "inv-1"]),
     ] {
         let found = staff.invoices().list_invoices(list(filter)).await.unwrap().into_inner().invoices;
-        assert_eq!(found.iter().map(|own| own.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
+        assert_eq!(found.iter().map(|invoice| invoice.external_id.as_str()).collect::<Vec<_>>(), expected, "{filter}");
     }
     let read = GetInvoiceRequest { name: first.name.clone() };
     assert_eq!(staff.invoices().get_invoice(read).await.unwrap().into_inner().invoice.unwrap().labels, labels(&[("run", "feb")]));

@@ -105,8 +105,8 @@ async fn a_payment_is_confirmed_by_mail_or_receipt_as_the_tenant_wants_it(world:
     pay(30).await;
     let mail = mails_of(&till.owner, MailKind::PaymentReceived, 1).await.remove(0);
     let words = text(&till.owner, &mail).await;
-    let told = format!("- Invoice {}: 30.00\u{a0}USD paid, 70.00\u{a0}USD left to pay\n", till.invoice.number);
-    assert!(words.contains(&told) && mail.attachments.is_empty(), "{words}");
+    let this_text = format!("- Invoice {}: 30.00\u{a0}USD paid, 70.00\u{a0}USD left to pay\n", till.invoice.number);
+    assert!(words.contains(&this_text) && mail.attachments.is_empty(), "{words}");
     notice(&till.owner, PaymentNotice::Receipt).await;
     let payment = pay(20).await;
     let receipt = receipts_of(&till.admin, &till.customer, 1).await.remove(0);
@@ -158,12 +158,14 @@ async fn a_month_names_what_was_used_and_goes_in_one_mail(world: &World) {
     let other = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 40, 0))])).await;
     mails_of(&desk.owner, MailKind::InvoiceIssued, 1).await;
     advance(world, first_of(2) + 3 * 3_600).await;
-    let month = invoices_of(&desk.admin, &desk.customer).await.into_iter().find(|own| own.usage_month.is_some()).unwrap();
+    let month = invoices_of(&desk.admin, &desk.customer).await.into_iter().find(|invoice| invoice.usage_month.is_some()).unwrap();
     let quantity = |value: &str| Some(Decimal { value: value.into() });
     let told: Vec<_> = month
         .lines
         .iter()
-        .map(|own| (own.description.as_str(), own.quantity.clone(), own.unit_price.clone(), own.amount.clone()))
+        .map(|invoice_line| {
+            (invoice_line.description.as_str(), invoice_line.quantity.clone(), invoice_line.unit_price.clone(), invoice_line.amount.clone())
+        })
         .collect();
     assert_eq!(
         told,
@@ -251,8 +253,8 @@ async fn a_statement_says_what_is_late_and_given_back_and_leaves_an_unpaid_purch
     // Two purchases of credit by transfer in January: one is paid, the other is not.
     let bought = transfers::raise(owner, transfers::request(customer, amount("AUD", 220, 0))).await.unwrap();
     let unpaid = transfers::raise(owner, transfers::request(customer, amount("AUD", 330, 0))).await.unwrap();
-    let told = import(owner, camt_in("AUD", &[("220.00", &bought.number, "P1")])).await.unwrap();
-    paid(owner, &told.bank_lines[0].name).await;
+    let answer = import(owner, camt_in("AUD", &[("220.00", &bought.number, "P1")])).await.unwrap();
+    paid(owner, &answer.bank_lines[0].name).await;
     let late = issued(owner, draft(customer, "AUD", vec![line("Plan", amount("AUD", 100, 0))])).await;
     let back = issued(owner, draft(customer, "AUD", vec![line("Phone", amount("AUD", 50, 0))])).await;
     let total = back.total.clone();
@@ -287,8 +289,8 @@ async fn a_statement_says_what_is_late_and_given_back_and_leaves_an_unpaid_purch
     assert!(first.contains("Given back:") && !first.contains(&unpaid.number) && first.contains(&bought.number), "{first}");
     assert!(!newest.contains("Given back:") && !newest.contains(&unpaid.number), "{newest}");
     // Due on 31 January, and read on 1 March.
-    let told = format!("- {}: 110.00\u{a0}AUD open, due on 31 January 2026, 29 days ago\n", late.number);
-    assert!(newest.contains("Past due:") && newest.contains(&told), "{newest}");
+    let text = format!("- {}: 110.00\u{a0}AUD open, due on 31 January 2026, 29 days ago\n", late.number);
+    assert!(newest.contains("Past due:") && newest.contains(&text), "{newest}");
     // Whatever is paid or written later, a statement stays as it was.
     let before = content(owner, &february.name).await;
     let outside = RecordOutsidePaymentRequest {
@@ -322,12 +324,12 @@ async fn what_documents_cannot_print_is_refused_with_its_field_and_characters(wo
         ..Default::default()
     };
     let refused = till.admin.customers().update_customer(update(&customer)).await.unwrap_err();
-    let told = violations(&refused);
-    assert_eq!((reason(&refused).as_str(), told.len()), ("SCRIPT_UNSUPPORTED", 3), "{told:?}");
+    let texts = violations(&refused);
+    assert_eq!((reason(&refused).as_str(), texts.len()), ("SCRIPT_UNSUPPORTED", 3), "{texts:?}");
     for (field, characters) in
         [("customer.legal_name", "株式"), ("customer.billing_address.lines", "東京"), ("customer.billing_address.city", "東京都")]
     {
-        assert!(told.iter().any(|own| own.starts_with(field)), "{field} in {told:?}");
+        assert!(texts.iter().any(|text| text.starts_with(field)), "{field} in {texts:?}");
         assert!(format!("{refused:?}").contains("SCRIPT_UNSUPPORTED") && !characters.is_empty());
     }
     let line = draft(&till.customer, "USD", vec![line("שלום", amount("USD", 1, 0))]);

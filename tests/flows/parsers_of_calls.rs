@@ -100,10 +100,10 @@ fn messages_of_the_contract() {
         ["\u{b}", "\u{c}", "\u{7b}", "\u{7c}", "\n", "\u{12}\u{7f}", "\u{1a}\u{2}\n", "\u{7f}", "\0", "\u{8}", "\u{a}\u{4}\u{a}\u{2}"];
     let nests = [("", "\u{7b}", "\u{7c}", ""), ("", "\u{b}", "\u{c}", ""), ("\u{12}\u{7f}", "\u{7b}", "\u{7c}", "")];
     feed(&[&event, &policy], &words, &nests, |bytes| {
-        let _ = Event::decode(bytes).map(|own| own.encode_to_vec());
-        let _ = CreateInvoiceRequest::decode(bytes).map(|own| own.encode_to_vec());
-        let _ = ProposePlanRequest::decode(bytes).map(|own| own.encode_to_vec());
-        let _ = PostDebitRequest::decode(bytes).map(|own| own.encode_to_vec());
+        let _ = Event::decode(bytes).map(|event| event.encode_to_vec());
+        let _ = CreateInvoiceRequest::decode(bytes).map(|request| request.encode_to_vec());
+        let _ = ProposePlanRequest::decode(bytes).map(|request| request.encode_to_vec());
+        let _ = PostDebitRequest::decode(bytes).map(|request| request.encode_to_vec());
         let _ = payterms_chassis::error::status(tonic::Code::Unknown, "INTERNAL", &String::from_utf8_lossy(bytes));
         if let Ok(message) = CreatePolicyRequest::decode(bytes) {
             let _ = payterms_credit::messages::policies::create_policy(request(message));

@@ -108,7 +108,11 @@ pub(crate) async fn thirty_by_credit_and_seventy_by_card(world: &World) {
     let request = till.request(vec![by("", None), credit(amount("USD", 30, 0))]);
     let payment = pay(&till.admin, request.clone()).await.unwrap();
     assert_eq!(payment.state(), State::Succeeded);
-    let tenders: Vec<_> = payment.tenders.iter().map(|own| (own.credit, own.amount.clone(), own.state())).collect();
+    let tenders: Vec<_> = payment
+        .tenders
+        .iter()
+        .map(|payment_tender| (payment_tender.credit, payment_tender.amount.clone(), payment_tender.state()))
+        .collect();
     let paid = payment_tender::State::Succeeded;
     assert_eq!(tenders, [(true, amount("USD", 30, 0), paid), (false, amount("USD", 70, 0), paid)]);
     let again = till.admin.payments().create_payment(request).await.unwrap();
@@ -173,7 +177,8 @@ async fn all_that_is_open_is_paid_and_the_rest_becomes_credit(world: &World) {
         ..Default::default()
     };
     let part = pay(&till.admin, all(120)).await.unwrap();
-    let parts: Vec<_> = part.allocations.iter().map(|own| (own.invoice.clone(), own.paid.clone())).collect();
+    let parts: Vec<_> =
+        part.allocations.iter().map(|payment_allocation| (payment_allocation.invoice.clone(), payment_allocation.paid.clone())).collect();
     assert_eq!(
         parts,
         [(till.invoice.name.clone(), amount("USD", 100, 0)), (second.name.clone(), amount("USD", 20, 0))],
@@ -253,8 +258,8 @@ async fn a_slow_card_keeps_the_payment_open_until_it_settles(world: &World) {
     let mut twice = till.request(vec![by("", None)]);
     twice.invoices = vec![InvoiceToPay { invoice: till.invoice.name.clone(), amount: amount("USD", 1, 0) }];
     let twice = pay(&till.admin, twice).await.unwrap_err();
-    let told = told(&twice);
-    assert_eq!((reason(&twice).as_str(), &told["payment"], &told["invoice"]), ("PAYMENT_PENDING", &payment.name, &till.invoice.name));
+    let texts = told(&twice);
+    assert_eq!((reason(&twice).as_str(), &texts["payment"], &texts["invoice"]), ("PAYMENT_PENDING", &payment.name, &till.invoice.name));
     advance(world, START + 2 * 3_600).await;
     let read = till.admin.payments().get_payment(GetPaymentRequest { name: payment.name.clone() }).await.unwrap().into_inner();
     assert_eq!((read.payment.unwrap().state(), till.invoice().await.state()), (State::Succeeded, invoice::State::Paid));
@@ -286,8 +291,8 @@ async fn two_browsers_pay_once(world: &World) {
                 paid += 1;
             }
             Err(status) => {
-                let told = ["NOTHING_PAYABLE", "INSUFFICIENT_FUNDS", "INVOICE_STATE", "CONCURRENT_UPDATE"];
-                assert!(told.contains(&reason(&status).as_str()), "{status:?}");
+                let texts = ["NOTHING_PAYABLE", "INSUFFICIENT_FUNDS", "INVOICE_STATE", "CONCURRENT_UPDATE"];
+                assert!(texts.contains(&reason(&status).as_str()), "{status:?}");
             }
         }
     }

@@ -67,7 +67,7 @@ pub(crate) fn proposal(customer: &str, invoices: &[&Invoice], schedule: Schedule
     ProposePlanRequest {
         request_id: request_id(),
         parent: customer.to_owned(),
-        invoices: invoices.iter().map(|own| own.name.clone()).collect(),
+        invoices: invoices.iter().map(|invoice| invoice.name.clone()).collect(),
         schedule: Some(schedule),
         collect_automatically: true,
         note: "We wait for a payment ourselves.".to_owned(),
@@ -91,14 +91,15 @@ pub(crate) async fn approve(session: &Session, plan: &Plan, total_seen: Option<M
 pub(crate) async fn verbs(session: &Session, plan: &Plan) -> Vec<String> {
     let list = ListPlanHistoryRequest { parent: plan.name.clone(), ..ListPlanHistoryRequest::default() };
     let entries = session.plans().list_plan_history(list).await.unwrap().into_inner().entries;
-    entries.into_iter().map(|own| own.verb).collect()
+    entries.into_iter().map(|plan_history_entry| plan_history_entry.verb).collect()
 }
 
 /// Dates, amounts and what is paid of the instalments.
 pub(crate) fn parts(plan: &Plan) -> Vec<(String, Money, Money)> {
-    let day = |own: Date| format!("{:04}-{:02}-{:02}", own.year, own.month, own.day);
-    let part =
-        |own: &payterms_proto::plans::v1::Instalment| (day(own.due_date.unwrap()), own.amount.clone().unwrap(), own.paid.clone().unwrap());
+    let day = |date: Date| format!("{:04}-{:02}-{:02}", date.year, date.month, date.day);
+    let part = |instalment: &payterms_proto::plans::v1::Instalment| {
+        (day(instalment.due_date.unwrap()), instalment.amount.clone().unwrap(), instalment.paid.clone().unwrap())
+    };
     plan.instalments.iter().map(part).collect()
 }
 
@@ -115,7 +116,7 @@ pub(crate) async fn proposed(world: &World, token: Option<&str>) -> (Desk, Plan)
 }
 
 pub(crate) async fn blocked(desk: &Desk) -> Option<(Reason, String)> {
-    read(&desk.owner, &desk.invoice.name).await.unwrap().block.map(|own| (own.reason(), own.owner))
+    read(&desk.owner, &desk.invoice.name).await.unwrap().block.map(|block| (block.reason(), block.owner))
 }
 
 /// 00:00 in Sydney, so many days after 1 January 2026; to April it is eleven hours ahead.
@@ -162,7 +163,7 @@ async fn a_plan_is_previewed_proposed_approved_and_paid_on_its_dates(world: &Wor
     for (days, paid) in [(30, usd(33, 34)), (58, usd(66, 67)), (89, usd(100, 0))] {
         advance(world, MIDNIGHT + days * DAY).await;
         let now = self::plan(&desk.admin, &plan.name).await;
-        let sum = 100_000_000_000 - now.open.as_ref().map_or(0, |own| own.units * 1_000_000_000 + i64::from(own.nanos));
+        let sum = 100_000_000_000 - now.open.as_ref().map_or(0, |amount| amount.units * 1_000_000_000 + i64::from(amount.nanos));
         assert_eq!(sum, paid.units * 1_000_000_000 + i64::from(paid.nanos), "day {days}: {:?} {:?}", now.state(), now.collection);
     }
     let done = self::plan(&desk.admin, &plan.name).await;
@@ -225,8 +226,14 @@ pub(crate) async fn every_reason_why_not_comes_at_once(world: &World) {
     desk.admin.payments().create_payment(announced).await.unwrap();
     let all = proposal(&desk.customer, &[&desk.invoice, &other, &paid, &disputed], monthly(4, 31));
     let refused = propose(&desk.admin, all).await.unwrap_err();
-    let mut found: Vec<_> =
-        refused.get_error_details().precondition_failure().unwrap().violations.iter().map(|own| own.r#type.clone()).collect();
+    let mut found: Vec<_> = refused
+        .get_error_details()
+        .precondition_failure()
+        .unwrap()
+        .violations
+        .iter()
+        .map(|precondition_violation| precondition_violation.r#type.clone())
+        .collect();
     found.sort_unstable();
     let expected = [
         "CURRENCY_MISMATCH",

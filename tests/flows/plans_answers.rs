@@ -73,7 +73,7 @@ pub(crate) async fn a_counter_offer_is_declined_and_accepted(world: &World) {
     let list = ListPlanHistoryRequest { parent: plan.name.clone(), ..ListPlanHistoryRequest::default() };
     let of = async |session: &Session| {
         let entries = session.plans().list_plan_history(list.clone()).await.unwrap().into_inner().entries;
-        entries.into_iter().map(|own| (own.side(), own.actor)).collect::<Vec<_>>()
+        entries.into_iter().map(|plan_history_entry| (plan_history_entry.side(), plan_history_entry.actor)).collect::<Vec<_>>()
     };
     let counter = |actor: &str| (Side::Tenant, actor.to_owned());
     assert_eq!(
@@ -97,18 +97,18 @@ async fn nobody_answers_what_they_offered(world: &World) {
     let withdraw = WithdrawPlanRequest { request_id: request_id(), name: plan.name };
     desk.admin.plans().withdraw_plan(withdraw).await.unwrap();
     let (buyer, seller) = (same("BILLING_MANAGER", Some(&desk.customer)), same("STAFF", None));
-    let own = propose(&buyer, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await.unwrap();
-    let refused = approve(&seller, &own, own.open.clone()).await.unwrap_err();
+    let plan = propose(&buyer, proposal(&desk.customer, &[&desk.invoice], monthly(3, 31))).await.unwrap();
+    let refused = approve(&seller, &plan, plan.open.clone()).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), refused.code()), ("SEPARATION_OF_DUTIES", Code::PermissionDenied));
     let offer = CounterPlanRequest {
         request_id: request_id(),
-        name: own.name.clone(),
+        name: plan.name.clone(),
         schedule: Some(monthly(2, 31)),
         explanation: String::new(),
         ..Default::default()
     };
     assert_eq!(reason(&seller.plans().counter_plan(offer).await.unwrap_err()), "SEPARATION_OF_DUTIES");
-    assert_eq!(approve(&world.someone("STAFF", None), &own, own.open.clone()).await.unwrap().state(), State::Active);
+    assert_eq!(approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap().state(), State::Active);
 }
 
 async fn the_bands_answer_by_themselves(world: &World) {
@@ -121,7 +121,7 @@ async fn the_bands_answer_by_themselves(world: &World) {
     let set = allow(&desk.owner, bands.clone(), &["approval_band", "refusal_band"]).await;
     assert_eq!((&set.approval_band, &set.refusal_band), (&bands.approval_band, &bands.refusal_band));
     let yes = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], monthly(2, 31))).await.unwrap();
-    assert_eq!((yes.state(), blocked(&desk).await.map(|own| own.0)), (State::Active, Some(Reason::PaymentPlanActive)));
+    assert_eq!((yes.state(), blocked(&desk).await.map(|pair| pair.0)), (State::Active, Some(Reason::PaymentPlanActive)));
     let large = issued(&desk.owner, draft(&desk.customer, "USD", vec![line("Large", amount("USD", 501, 0))])).await;
     let no = propose(&desk.admin, proposal(&desk.customer, &[&large], monthly(2, 31))).await.unwrap();
     assert_eq!((no.state(), no.reason(), no.explanation.as_str()), (State::Refused, plan::Reason::Band, ""));
@@ -205,7 +205,7 @@ async fn a_plan_over_a_postpaid_month_waits_for_transfers(world: &World) {
     assert!(refused.message().contains("without automatic collection"), "{}", refused.message());
     let request = ProposePlanRequest { request_id: request_id(), collect_automatically: false, ..request };
     let proposed = propose(&desk.admin, request).await.unwrap();
-    let total = proposed.instalments.iter().map(|own| own.amount.as_ref().unwrap().units).sum::<i64>();
+    let total = proposed.instalments.iter().map(|instalment| instalment.amount.as_ref().unwrap().units).sum::<i64>();
     assert_eq!(total, month.total.as_ref().unwrap().units);
     approve(&desk.owner, &proposed, month.total.clone()).await.unwrap();
     advance(world, postpaid::first_of(3) + 16 * DAY).await;

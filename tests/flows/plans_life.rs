@@ -59,7 +59,7 @@ async fn payments(desk: &Desk) -> Vec<Payment> {
 
 /// Amounts and what is paid, in whole units and cents.
 fn shares(plan: &Plan) -> Vec<(i64, i64)> {
-    let cents = |own: &payterms_proto::google::r#type::Money| own.units * 100 + i64::from(own.nanos) / 10_000_000;
+    let cents = |amount: &payterms_proto::google::r#type::Money| amount.units * 100 + i64::from(amount.nanos) / 10_000_000;
     parts(plan).iter().map(|(_, amount, paid)| (cents(amount), cents(paid))).collect()
 }
 
@@ -73,13 +73,13 @@ async fn early_and_part_payments_go_to_the_earliest_and_credit_notes_lower_the_l
     assert_eq!(shares(&now), [(3_334, 3_334), (3_333, 666), (333, 0)]);
     // The first date passes: nothing is due of it. The second collects what is left of it.
     advance(world, MIDNIGHT + 40 * DAY).await;
-    assert!(payments(&desk).await.iter().all(|own| !own.automatic));
+    assert!(payments(&desk).await.iter().all(|payment| !payment.automatic));
     // The invoice fell due in January; its plan is kept, so it is not listed as past due.
     let january = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
     assert!(january.contains("In a payment plan;") && january.contains("30.00\u{a0}USD open, paid by the plan"), "{january}");
     assert!(!january.contains("Past due") && !january.contains("payment reference"), "{january}");
     advance(world, MIDNIGHT + 58 * DAY).await;
-    let taken: Vec<_> = payments(&desk).await.into_iter().filter(|own| own.automatic).collect();
+    let taken: Vec<_> = payments(&desk).await.into_iter().filter(|payment| payment.automatic).collect();
     assert_eq!((taken.len(), taken[0].owner.as_str(), taken[0].tenders[0].amount.clone()), (1, plan.name.as_str(), amount("USD", 26, 67)));
     assert_eq!(shares(&self::plan(&desk.admin, &plan.name).await), [(3_334, 3_334), (3_333, 3_333), (333, 0)]);
     pay(&desk, None).await;
@@ -104,8 +104,8 @@ pub(crate) async fn what_is_declined_goes_through_grace_to_breach_and_back(world
         sentence.contains("instalment of 33.34 USD is collected from the customer's collection method on 2026-01-31") && at == Some(due),
         "{sentence}"
     );
-    let told = mails_of(&desk.owner, MailKind::InstalmentDue, 1).await.remove(0);
-    assert!(told.subject.contains("33.34") && text(&desk.owner, &told).await.contains("31 January 2026"), "{told:?}");
+    let this_mail = mails_of(&desk.owner, MailKind::InstalmentDue, 1).await.remove(0);
+    assert!(this_mail.subject.contains("33.34") && text(&desk.owner, &this_mail).await.contains("31 January 2026"), "{this_mail:?}");
     advance(world, due).await;
     let now = self::plan(&desk.admin, &plan.name).await;
     let collection = now.collection.clone().unwrap();
@@ -147,9 +147,9 @@ async fn grace_ends_in_breach(world: &World, desk: &Desk, plan: &Plan, due: i64)
     // On days 0 and 1, by hand for the third, and on 5: another try would come after the plan's end, so none is promised.
     let failed = mails_of(&desk.owner, MailKind::InstalmentFailed, 4).await;
     let words = futures::future::join_all(failed.iter().map(|mail| text(&desk.owner, mail))).await;
-    assert!(words.iter().all(|own| own.contains("not paid by 5 February 2026, the plan ends")), "{words:?}");
-    assert_eq!(words.iter().filter(|own| own.contains("We will not try again. Please pay now.")).count(), 1, "{words:?}");
-    assert!(words.iter().all(|own| !own.contains("try again on 7 February")), "{words:?}");
+    assert!(words.iter().all(|text| text.contains("not paid by 5 February 2026, the plan ends")), "{words:?}");
+    assert_eq!(words.iter().filter(|text| text.contains("We will not try again. Please pay now.")).count(), 1, "{words:?}");
+    assert!(words.iter().all(|text| !text.contains("try again on 7 February")), "{words:?}");
     // Reminders start again from the breach: what lay before it is not made up.
     advance(world, due + 6 * DAY + 3_600).await;
     mails_of(&desk.owner, MailKind::Reminder, 1).await;
@@ -204,11 +204,11 @@ async fn breached_early(world: &World, consequence: BreachConsequence) -> (Optio
     let plan = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], deferral(2026, 1, 10))).await.unwrap();
     approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
     advance(world, MIDNIGHT + 10 * DAY).await;
-    let own = read(&desk.owner, &desk.invoice.name).await.unwrap();
-    assert_eq!(own.block, None);
+    let invoice = read(&desk.owner, &desk.invoice.name).await.unwrap();
+    assert_eq!(invoice.block, None);
     invariants::hold(world).await;
     plans_agree(world).await;
-    (own.due_date, self::plan(&desk.admin, &plan.name).await)
+    (invoice.due_date, self::plan(&desk.admin, &plan.name).await)
 }
 
 async fn a_breach_that_ends_the_plan_leaves_due_dates(world: &World) {
@@ -293,7 +293,7 @@ async fn plans_show_by_state_date_and_in_the_overview(world: &World) {
     let (desk, plan) = active(world, None).await;
     let day = |day| Some(Date { year: 2026, month: 1, day });
     let of = async |states: &[State], next_due_from, next_due_to| {
-        let states = states.iter().map(|own| i32::from(*own)).collect();
+        let states = states.iter().map(|state| i32::from(*state)).collect();
         let list = ListPlansRequest { parent: "tenants/acme".into(), states, next_due_from, next_due_to, ..Default::default() };
         desk.owner.plans().list_plans(list).await.unwrap().into_inner().plans.len()
     };
@@ -359,8 +359,8 @@ async fn what_a_payment_under_way_pays_is_not_taken_again(world: &World) {
     };
     desk.admin.payments().create_payment(announced).await.unwrap();
     advance(world, due).await;
-    let taken: Vec<_> = payments(&desk).await.into_iter().filter(|own| own.automatic).collect();
-    let sums: Vec<_> = taken.iter().map(|own| own.tenders[0].amount.clone().unwrap()).collect();
+    let taken: Vec<_> = payments(&desk).await.into_iter().filter(|payment| payment.automatic).collect();
+    let sums: Vec<_> = taken.iter().map(|payment| payment.tenders[0].amount.clone().unwrap()).collect();
     assert_eq!(sums, [usd(3, 34)], "what is due, less what is on its way");
     let now = self::plan(&desk.admin, &plan.name).await;
     assert_eq!(now.collection.unwrap().next_attempt_time.unwrap().seconds, due + DAY, "how the transfer ends is seen tomorrow");

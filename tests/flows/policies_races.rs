@@ -63,14 +63,14 @@ async fn published(world: &World, people: &[Session]) {
         }
     }
     for (place, name) in drafts.iter().enumerate() {
-        let told = &answers[name];
-        assert_eq!(told.len(), if place % 2 == 0 { 2 } else { 1 }, "a repetition has the same answer; a second request has none");
-        assert!(told.iter().all(|number| *number == told[0]), "{told:?}");
+        let these_numbers = &answers[name];
+        assert_eq!(these_numbers.len(), if place % 2 == 0 { 2 } else { 1 }, "a repetition has the same answer; a second request has none");
+        assert!(these_numbers.iter().all(|number| *number == these_numbers[0]), "{these_numbers:?}");
     }
     let list = ListPoliciesRequest { parent: "tenants/acme".into(), ..Default::default() };
     let policies = people[0].policies().list_policies(list).await.unwrap().into_inner().policies;
-    let mut numbers: Vec<_> = policies.iter().filter(|own| answers.contains_key(&own.name)).map(|own| own.number).collect();
-    assert!(policies.iter().all(|own| own.state() == State::Published));
+    let mut numbers: Vec<_> = policies.iter().filter(|policy| answers.contains_key(&policy.name)).map(|policy| policy.number).collect();
+    assert!(policies.iter().all(|policy| policy.state() == State::Published));
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=i64::try_from(DRAFTS).unwrap()).collect::<Vec<_>>(), "without a gap, and none twice");
 }

@@ -130,7 +130,7 @@ impl Desk {
 
 pub(crate) async fn decide(session: &Session, name: &str, approve: bool) -> Result<PostpaidAgreement, Status> {
     let decide = DecidePostpaidRequest { request_id: request_id(), name: name.into(), approve, ..Default::default() };
-    session.postpaid().decide_postpaid(decide).await.map(|own| own.into_inner().postpaid_agreement.unwrap())
+    session.postpaid().decide_postpaid(decide).await.map(|answer| answer.into_inner().postpaid_agreement.unwrap())
 }
 
 async fn a_month_that_deposits_paid_is_invoiced_with_tax_and_paid_already(world: &World) {
@@ -203,12 +203,12 @@ async fn a_postpaid_month_is_invoiced_at_its_commitment_at_least_and_twelve_end_
     assert_eq!((january.state(), january.due_date.as_ref().map(|day| (day.month, day.day))), (State::Open, Some((3, 3))));
     let seller = january.seller.as_ref().unwrap();
     assert!(seller.bank_details.contains("account 1234 5678") && january.memo.is_empty(), "{seller:?} {}", january.memo);
-    assert_eq!(january.usage_month.as_ref().map(|own| own.postpaid_agreement.clone()), Some(agreement.name.clone()));
+    assert_eq!(january.usage_month.as_ref().map(|usage_month| usage_month.postpaid_agreement.clone()), Some(agreement.name.clone()));
     assert_eq!(posted(&desk.owner, &desk.wallet).await, amount("AUD", 0, 0), "closing leaves the wallet at zero");
     let booked = invariants::booked(world).await;
     assert!(booked.contains(&("RECEIVABLE".to_owned(), -250)), "the part that was used: {booked:?}");
-    let told = import(&desk.owner, camt_in("AUD", &[("1100.00", &january.number, "P1")])).await.unwrap();
-    paid(&desk.owner, &told.bank_lines[0].name).await;
+    let answer = import(&desk.owner, camt_in("AUD", &[("1100.00", &january.number, "P1")])).await.unwrap();
+    paid(&desk.owner, &answer.bank_lines[0].name).await;
     assert_eq!(read(&desk.owner, &january.name).await.unwrap().state(), State::Paid);
     used(&desk.service, &desk.wallet, ("calls", "1", amount("AUD", 1_200, 50))).await.unwrap();
     advance(world, first_of(3)).await;
@@ -251,7 +251,11 @@ async fn credit_pays_of_a_mix_of_invoices_what_it_may(world: &World) {
         ..ApplyCreditRequest::default()
     };
     let paid = desk.owner.payments().apply_credit(apply()).await.unwrap().into_inner().payment.unwrap();
-    let parts: Vec<_> = paid.allocations.iter().map(|own| (own.invoice.as_str(), own.amount.clone())).collect();
+    let parts: Vec<_> = paid
+        .allocations
+        .iter()
+        .map(|payment_allocation| (payment_allocation.invoice.as_str(), payment_allocation.amount.clone()))
+        .collect();
     assert_eq!(parts, [(plain[1].name.as_str(), nanos("AUD", 16, 500_000_000)), (plain[2].name.as_str(), nanos("AUD", 8, 500_000_000))]);
     for (invoice, open) in [(&month, month.open.clone()), (&plain[2], nanos("AUD", 35, 500_000_000)), (&plain[0], amount("AUD", 0, 0))] {
         assert_eq!(read(&desk.owner, &invoice.name).await.unwrap().open, open, "{}", invoice.number);
@@ -292,7 +296,7 @@ pub(crate) async fn a_termination_invoices_the_rest_of_the_commitment(world: &Wo
     let again = desk.owner.postpaid().terminate_postpaid(end).await.unwrap().into_inner().postpaid_agreement.unwrap();
     assert_eq!(again, ended);
     let all = until(async || Ok(invoices_of(&desk.admin, &desk.customer).await), |all| all.len() == 2).await;
-    let last = all.into_iter().find(|own| own.lines.len() == 3).unwrap();
+    let last = all.into_iter().find(|invoice| invoice.lines.len() == 3).unwrap();
     let lines: Vec<_> = last.lines.iter().map(|line| line.amount.as_ref().unwrap().units).collect();
     assert_eq!((lines, last.net.clone()), (vec![400, 600, 11_000], amount("AUD", 12_000, 0)));
     assert_eq!(posted(&desk.owner, &desk.wallet).await, amount("AUD", 0, 0));
@@ -385,7 +389,7 @@ async fn killed(point: &'static str, on_postgres: bool) {
     let caller = owner.clone();
     rig.die_at(point, async move { caller.clock().advance_test_clock(advance).await }).await;
     let get = GetTestClockRequest { name: "tenants/acme/testClock".into() };
-    let read = async || owner.clock().get_test_clock(get.clone()).await.map(|own| own.into_inner().test_clock.unwrap());
+    let read = async || owner.clock().get_test_clock(get.clone()).await.map(|answer| answer.into_inner().test_clock.unwrap());
     until(read, |clock| clock.state() == test_clock::State::Ready && clock.now == at(first_of(2))).await;
     let all = invoices_of(&owner, &customer).await;
     assert_eq!((all.len(), all[0].state(), all[0].total.clone()), (1, State::Paid, amount("USD", 3, 1)), "{point}");

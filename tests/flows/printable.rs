@@ -24,14 +24,14 @@ const TEXT: &str = "Conférence 東京";
 fn told<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> Vec<(String, String, String)> {
     let details = answer.unwrap_err().get_error_details();
     let violations = details.bad_request().unwrap().field_violations.clone();
-    violations.into_iter().map(|own| (own.field, own.reason, own.description)).collect()
+    violations.into_iter().map(|field_violation| (field_violation.field, field_violation.reason, field_violation.description)).collect()
 }
 
 /// Whether a refusal names exactly this field, with its reason and the characters.
-fn names(told: &[(String, String, String)], field: &str) {
-    assert_eq!(told.len(), 1, "{told:?}");
-    let (named, reason, sentence) = &told[0];
-    assert!(named == field && reason == "SCRIPT_UNSUPPORTED" && sentence.contains("\"東京\""), "{field}: {told:?}");
+fn names(item: &[(String, String, String)], field: &str) {
+    assert_eq!(item.len(), 1, "{item:?}");
+    let (named, reason, sentence) = &item[0];
+    assert!(named == field && reason == "SCRIPT_UNSUPPORTED" && sentence.contains("\"東京\""), "{field}: {item:?}");
 }
 
 async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_refused(world: &World) {
@@ -104,6 +104,6 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
     // Of a list, one is refused and the others are not; what the fonts have is taken, whatever the language.
     let debits = PostDebitsRequest { debits: vec![debit("Łódź – Ελλάδα – Москва"), debit(TEXT)] };
     let results = service.postings().post_debits(debits).await.unwrap().into_inner().results;
-    assert_eq!(results.iter().map(|own| own.reason.as_str()).collect::<Vec<_>>(), ["", "SCRIPT_UNSUPPORTED"]);
+    assert_eq!(results.iter().map(|debit_result| debit_result.reason.as_str()).collect::<Vec<_>>(), ["", "SCRIPT_UNSUPPORTED"]);
     invariants::hold(world).await;
 }

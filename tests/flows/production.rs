@@ -44,8 +44,8 @@ async fn everything_of_development_is_named_at_once() {
     fs::write(&known, "payterms:changeme").unwrap();
     let bus = ["--bus=nats://127.0.0.1:1".to_owned(), format!("--bus-credentials={}", known.display())];
     let simulator = "--simulator=http://127.0.0.1:1".to_owned();
-    let own = [keys(data), sqlite("wallet"), simulator.clone(), format!("--simulator-secret={}", guessable.display())];
-    let said = refused(&["service", "wallet"], &[&own[..], &bus].concat());
+    let texts = [keys(data), sqlite("wallet"), simulator.clone(), format!("--simulator-secret={}", guessable.display())];
+    let said = refused(&["service", "wallet"], &[&texts[..], &bus].concat());
     let of_bus = ["to the broker in plain text", "the broker's password is one that everybody tries first"];
     names_all(&said, &[of_all[0], of_all[1], of_bus[0], of_bus[1], "would be charged by a simulator"]);
     let seal = format!("--seal-key={}", guessable.display());

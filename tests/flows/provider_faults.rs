@@ -59,7 +59,7 @@ async fn whatever_goes_wrong_at_stripe_a_charge_is_made_once() {
     let refused = bench.order(&declined, "20.00");
     stripe.fail("POST /v1/payment_intents/pi", Fault::CutAfter);
     assert_eq!(charged(&bench, &refused).await, Charged::Declined("stolen_card".to_owned()), "a decline whose answer was lost");
-    let statuses: Vec<_> = stripe.objects("payment_intent").into_iter().map(|own| own["status"].clone()).collect();
+    let statuses: Vec<_> = stripe.objects("payment_intent").into_iter().map(|value| value["status"].clone()).collect();
     assert!(
         statuses.iter().all(|status| status == "succeeded" || status == "canceled" || status == "requires_confirmation"),
         "{statuses:?}"

@@ -110,7 +110,7 @@ async fn a_purchase_makes_one_invoice_and_paying_it_frees_the_limit(world: &Worl
     let invoice = billed(&credit, &captured).await;
     assert_eq!((invoice.state(), invoice.number.is_empty(), invoice.memo.as_str()), (invoice::State::Open, false, "Order 7"));
     assert!(invoice.prices_include_tax);
-    let taxes: Vec<_> = invoice.taxes.iter().map(|own| (own.net.clone(), own.tax.clone())).collect();
+    let taxes: Vec<_> = invoice.taxes.iter().map(|tax_amount| (tax_amount.net.clone(), tax_amount.tax.clone())).collect();
     assert_eq!(taxes, [(usd(80), usd(20)), (usd(50), usd(0))], "the tax is inside");
     assert_eq!((invoice.total.clone(), invoice.open.clone(), invoice.due_date), (usd(150), usd(150), LAST_OF_FEBRUARY));
     let deferral = invoice.deferral.clone().unwrap();
@@ -144,7 +144,7 @@ async fn a_purchase_makes_one_invoice_and_paying_it_frees_the_limit(world: &Worl
 async fn a_part_is_captured_and_the_rest_released(world: &World) {
     let credit = active(world, 1_000).await;
     let service = world.someone("SERVICE", None);
-    let part = |place, quantity: Option<&str>| LineToCapture { place, quantity: quantity.map(|own| Decimal { value: own.into() }) };
+    let part = |place, quantity: Option<&str>| LineToCapture { place, quantity: quantity.map(|text| Decimal { value: text.into() }) };
     let draw = authorize(&service, wanted(&credit)).await.unwrap();
     for (lines, field) in [(vec![part(3, None)], "lines[0].place"), (vec![part(2, None), part(1, Some("3.5"))], "lines[1].quantity")] {
         let refused = capture(&service, &draw, lines).await.unwrap_err();
@@ -183,10 +183,10 @@ async fn a_purchase_is_voided_or_expires(world: &World) {
     let read = credit.admin.draws().get_draw(GetDrawRequest { name: brief.name.clone() }).await.unwrap().into_inner().draw.unwrap();
     assert_eq!((read.state(), credit.read().await.exposure), (State::Expired, usd(0)));
     assert_eq!(reason(&capture(&service, &brief, Vec::new()).await.unwrap_err()), "DRAW_STATE");
-    for (seconds, told) in [(START + 2 * DAY, "TIME_IN_PAST"), (START + 93 * DAY, "TIME_OUT_OF_RANGE")] {
+    for (seconds, text) in [(START + 2 * DAY, "TIME_IN_PAST"), (START + 93 * DAY, "TIME_OUT_OF_RANGE")] {
         let expire_time = Some(Timestamp { seconds, nanos: 0 });
         let refused = authorize(&service, AuthorizeDrawRequest { expire_time, ..wanted(&credit) }).await.unwrap_err();
-        assert_eq!(violations(&refused), [format!("expire_time: {told}")]);
+        assert_eq!(violations(&refused), [format!("expire_time: {text}")]);
     }
     assert_eq!(invoices(&credit).await.len(), 0);
     ends(world).await;
@@ -229,8 +229,8 @@ async fn what_could_keep_the_invoice_from_being_made_is_refused(world: &World) {
     assert_eq!(refused(vec![item("Pot", usd(1_001))]).await, "CREDIT_LIMIT_EXCEEDED");
     let wrong = vec![InvoiceLine { quantity: Some(Decimal { value: "0".into() }), ..item("", None) }, item("Pot", usd(-1))];
     let wrong = authorize(&service, AuthorizeDrawRequest { parent: "here".into(), ..bought(&credit, wrong) }).await.unwrap_err();
-    let told = violations(&wrong);
-    let fields: Vec<_> = told.iter().filter_map(|own| own.split(": ").next()).collect();
+    let texts = violations(&wrong);
+    let fields: Vec<_> = texts.iter().filter_map(|text| text.split(": ").next()).collect();
     assert_eq!(fields, ["parent", "lines[0].description", "lines[0].quantity", "lines[0].unit_price", "lines[1].unit_price"]);
     assert_eq!(violations(&authorize(&service, bought(&credit, Vec::new())).await.unwrap_err()), ["lines: FIELD_REQUIRED"]);
     // A customer whose profile lacks something has nothing that could be made out to it.

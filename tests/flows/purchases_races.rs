@@ -71,8 +71,8 @@ async fn purchases(world: &World, shops: &[Session]) {
             let void = VoidDrawRequest { request_id: request_id(), name: name.clone() };
             let [mut first, mut second, mut third] = [shops[0].draws(), shops[1].draws(), shops[0].draws()];
             let (one, two, three) = tokio::join!(first.capture_draw(capture()), second.capture_draw(capture()), third.void_draw(void));
-            let captured = [one, two].map(|own| own.map(|answer| answer.into_inner().draw.unwrap()));
-            let outcomes = captured.iter().map(|own| own.as_ref().err()).chain([three.as_ref().err()]);
+            let captured = [one, two].map(|each| each.map(|answer| answer.into_inner().draw.unwrap()));
+            let outcomes = captured.iter().map(|draw| draw.as_ref().err()).chain([three.as_ref().err()]);
             let refused: Vec<_> = outcomes.flatten().map(reason).collect();
             assert_eq!(refused, ["DRAW_STATE", "DRAW_STATE"]);
             captured.into_iter().flatten().next().map(|draw| draw.invoice)
@@ -81,7 +81,7 @@ async fn purchases(world: &World, shops: &[Session]) {
     let ended = futures::future::join_all(ends).await;
     let named: BTreeSet<String> = ended.into_iter().flatten().collect();
     let made = invoices(&credit, named.len()).await;
-    assert_eq!(made.into_iter().map(|own| own.name).collect::<BTreeSet<_>>(), named, "those that were captured, and no other");
+    assert_eq!(made.into_iter().map(|invoice| invoice.name).collect::<BTreeSet<_>>(), named, "those that were captured, and no other");
     assert_eq!(credit.read().await.exposure, usd(i64::try_from(named.len()).unwrap()));
     credit_agrees(world).await;
     invariants::hold(world).await;

@@ -264,7 +264,7 @@ async fn one_trigger_makes_one_charge(world: &World) {
     set(&admin, &wallet, threshold(100, 20)).await.unwrap();
     advance(world, START + 60).await;
     let amounts =
-        async |wallet: &str, admin: &Session| recharges(admin, wallet).await.into_iter().map(|own| own.amount).collect::<Vec<_>>();
+        async |wallet: &str, admin: &Session| recharges(admin, wallet).await.into_iter().map(|top_up| top_up.amount).collect::<Vec<_>>();
     assert_eq!(amounts(&wallet, &admin).await, [amount("USD", 100, 0)]);
     let (_, other, buyer) = another(world, "tok_visa").await;
     set(&buyer, &other, AutoRecharge { monthly_ceiling: amount("USD", 60, 0), ..threshold(100, 20) }).await.unwrap();
@@ -291,7 +291,7 @@ async fn another_collection_method_ends_a_final_stop(world: &World) {
     point_at(&admin, &good).await;
     advance(world, START + 40 * DAY + 60).await;
     let now = read(&admin, &wallet).await;
-    let bought: Vec<_> = recharges(&admin, &wallet).await.into_iter().map(|own| own.amount).collect();
+    let bought: Vec<_> = recharges(&admin, &wallet).await.into_iter().map(|top_up| top_up.amount).collect();
     assert_eq!((now.state(), now.failed_attempt_count), (State::Watching, 0));
     assert_eq!(bought, [30, 100, 100].map(|units| amount("USD", units, 0)), "January's end was not forgotten");
     invariants::hold(world).await;
@@ -345,11 +345,11 @@ async fn the_month_end_does_not_mail_a_stop_again(world: &World) {
     advance(world, last_day - 1).await;
     let (owner, stopped) = (world.someone("OWNER", None), read(&admin, &wallet).await);
     assert_eq!((stopped.state(), stopped.failed_attempt_count), (State::Failed, 5));
-    let told = mails_of(&owner, MailKind::RechargeFailed, 5).await;
+    let mails = mails_of(&owner, MailKind::RechargeFailed, 5).await;
     let tried = recharges(&admin, &wallet).await.len();
     advance(world, FEBRUARY - 1).await;
     assert_eq!(recharges(&admin, &wallet).await.len(), tried, "nothing is tried");
-    assert_eq!(mails_of(&owner, MailKind::RechargeFailed, 5).await, told, "and nothing is mailed");
+    assert_eq!(mails_of(&owner, MailKind::RechargeFailed, 5).await, mails, "and nothing is mailed");
     // The next month tries again, and says what came of it.
     advance(world, FEBRUARY).await;
     assert_eq!(recharges(&admin, &wallet).await.len(), tried + 1);

@@ -42,10 +42,10 @@ async fn now(admin: &Session, wallet: &str) -> AutoRecharge {
 async fn a_target_below_its_threshold_hides_no_other_reason(world: &World) {
     let (_, wallet, admin) = stocked(world, "tok_visa").await;
     let refused = set(&admin, &wallet, rules(60, ThresholdRecharge::ThresholdUpTo, 50, 19)).await.unwrap_err();
-    let told = violations(&refused);
+    let texts = violations(&refused);
     assert!(
-        told.len() == 3 && told.iter().any(|own| own.contains("threshold_up_to")),
-        "the target, its charge and the least one: {told:?}"
+        texts.len() == 3 && texts.iter().any(|text| text.contains("threshold_up_to")),
+        "the target, its charge and the least one: {texts:?}"
     );
     set(&admin, &wallet, rules(50, ThresholdRecharge::ThresholdUpTo, 60, 60)).await.unwrap();
     invariants::hold(world).await;

@@ -99,10 +99,10 @@ pub(crate) async fn a_debit_goes_back_to_its_lots_in_parts_the_last_first(world:
     assert_eq!(parts, [(last.as_str(), amount("USD", 2, 50)), (first.as_str(), amount("USD", 2, 50))]);
     assert_eq!((answer.effective_time, answer.reversed_transfer_id.as_str()), (taken.record_time, taken.transfer_id.as_str()));
     let found = entries(&staff, &wallet).await;
-    let (own, original) = (&found[0], found.iter().find(|entry| entry.kind() == Kind::Debit).unwrap());
-    assert_eq!((own.kind(), own.reversed_transfer_id.as_str()), (Kind::Reversal, taken.transfer_id.as_str()));
-    assert_eq!((own.transfer_id.as_str(), own.description.as_str()), (answer.transfer_id.as_str(), "Billed twice"));
-    assert_eq!((own.effective_time, original.reversed_amount.clone()), (taken.record_time, amount("USD", 5, 0)));
+    let (this_entry, original) = (&found[0], found.iter().find(|entry| entry.kind() == Kind::Debit).unwrap());
+    assert_eq!((this_entry.kind(), this_entry.reversed_transfer_id.as_str()), (Kind::Reversal, taken.transfer_id.as_str()));
+    assert_eq!((this_entry.transfer_id.as_str(), this_entry.description.as_str()), (answer.transfer_id.as_str(), "Billed twice"));
+    assert_eq!((this_entry.effective_time, original.reversed_amount.clone()), (taken.record_time, amount("USD", 5, 0)));
     let more = reverse(&admin, of(&wallet, &taken.transfer_id, amount("USD", 7, 51))).await.unwrap_err();
     assert_eq!((reason(&more).as_str(), told(&more)["left"].as_str()), ("REVERSAL_TOO_LARGE", "7.5"));
     assert_eq!(reason(&reverse(&admin, of(&wallet, &taken.transfer_id, amount("EUR", 1, 0))).await.unwrap_err()), "CURRENCY_MISMATCH");
@@ -213,10 +213,13 @@ async fn what_deposits_paid_is_taken_off_the_open_month(world: &World) {
     let found = records(&desk.owner, &wallet).await;
     // 3.00 of 4.00 are 1.5 of 2 calls; all texts go back, and their line with them.
     let back = reverse(&desk.owner, of(&wallet, &found[1].transfer_id, amount("USD", 3, 0))).await.unwrap();
-    assert_eq!(back.quantity.as_ref().map(|own| own.value.as_str()), Some("1.5"));
+    assert_eq!(back.quantity.as_ref().map(|number| number.value.as_str()), Some("1.5"));
     reverse(&desk.owner, of(&wallet, &found[0].transfer_id, None)).await.unwrap();
-    let net: Vec<_> =
-        records(&desk.admin, &wallet).await.into_iter().map(|own| (own.net_quantity.map(|net| net.value), own.net_amount)).collect();
+    let net: Vec<_> = records(&desk.admin, &wallet)
+        .await
+        .into_iter()
+        .map(|usage_record| (usage_record.net_quantity.map(|net| net.value), usage_record.net_amount))
+        .collect();
     assert_eq!(net, [(Some("0".into()), amount("USD", 0, 0)), (Some("0.5".into()), amount("USD", 1, 0)), (None, None)]);
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 43, 0));
     assert!(lots(&desk.owner, &wallet).await.iter().all(|lot| lot.amount == amount("USD", 50, 0)), "the lot itself has its credit again");
@@ -327,7 +330,8 @@ pub(crate) async fn a_metered_use_is_taken_off_its_open_month(world: &World) {
         explanation: "Counted twice".into(),
         ..Default::default()
     };
-    let reverse = async |request| yard.owner.reversals().reverse_metered_use(request).await.map(|own| own.into_inner().reversal.unwrap());
+    let reverse =
+        async |request| yard.owner.reversals().reverse_metered_use(request).await.map(|answer| answer.into_inner().reversal.unwrap());
     let back = reverse(request(&first, Some("30"))).await.unwrap();
     assert_eq!(
         (back.amount.clone(), back.usage_record.as_str(), back.transfer_id.as_str()),
@@ -337,14 +341,18 @@ pub(crate) async fn a_metered_use_is_taken_off_its_open_month(world: &World) {
     assert_eq!(reason(&reverse(request(&second, None)).await.unwrap_err()), "ALREADY_REVERSED");
     let more = reverse(request(&first, Some("70.5"))).await.unwrap_err();
     assert_eq!((reason(&more).as_str(), told(&more)["left"].as_str()), ("REVERSAL_TOO_LARGE", "70"));
-    let net: Vec<_> = records(&yard.admin, &yard.wallet).await.into_iter().map(|own| own.net_quantity.unwrap().value).collect();
+    let net: Vec<_> =
+        records(&yard.admin, &yard.wallet).await.into_iter().map(|usage_record| usage_record.net_quantity.unwrap().value).collect();
     assert_eq!(net, ["0", "70"]);
     let found =
         yard.owner.reversals().list_reversals(ListReversalsRequest { parent: yard.wallet.clone(), ..Default::default() }).await.unwrap();
     assert_eq!(found.into_inner().reversals.len(), 2);
     advance(world, FEBRUARY + 60).await;
     let bill = yard.invoices().await.remove(0);
-    assert_eq!((bill.total.clone(), bill.lines[0].quantity.as_ref().map(|own| own.value.as_str())), (amount("USD", 17, 50), Some("70")));
+    assert_eq!(
+        (bill.total.clone(), bill.lines[0].quantity.as_ref().map(|number| number.value.as_str())),
+        (amount("USD", 17, 50), Some("70"))
+    );
     let closed = async || Ok(reverse(request(&first, None)).await.unwrap_err());
     let refused = until(closed, |refused| told(refused).contains_key("invoice")).await;
     let metadata = told(&refused);

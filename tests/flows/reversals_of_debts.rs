@@ -85,12 +85,12 @@ async fn a_fee_that_later_credit_pays_stands_on_the_invoice_by_its_name(world: &
     let back = reverse(&desk.owner, of(&wallet, &porting, amount("USD", 8, 0))).await.unwrap();
     assert_eq!(back.parts.iter().filter(|part| !part.lot.is_empty()).count(), 1, "the second deposit had paid the last of it");
     advance(world, first_of(3) + 60).await;
-    let invoice = billed(&desk.admin, &desk.customer, 2).await.into_iter().find(|own| own.total == amount("USD", 47, 0)).unwrap();
+    let invoice = billed(&desk.admin, &desk.customer, 2).await.into_iter().find(|invoice| invoice.total == amount("USD", 47, 0)).unwrap();
     let mut lines: Vec<_> = invoice.lines.iter().map(|line| (line.description.as_str(), line.amount.clone())).collect();
     lines.sort_by(|one, other| one.0.cmp(other.0));
     assert_eq!(lines, [("Line", amount("USD", 25, 0)), ("Porting", amount("USD", 22, 0))]);
-    for (own, place) in [(&line, "Line"), (&porting, "Porting")] {
-        let refused = async || Ok(reverse(&desk.owner, of(&wallet, own, None)).await.unwrap_err());
+    for (text, place) in [(&line, "Line"), (&porting, "Porting")] {
+        let refused = async || Ok(reverse(&desk.owner, of(&wallet, text, None)).await.unwrap_err());
         let refused = until(refused, |refused| told(refused).contains_key("invoice")).await;
         let number: usize = told(&refused)["line"].parse().unwrap();
         assert_eq!(invoice.lines[number - 1].description, place);
@@ -170,7 +170,7 @@ async fn a_termination_rounds_what_deposits_paid_and_what_accrued(world: &World)
         TerminatePostpaidRequest { request_id: request_id(), name: asked.name, explanation: "Moved away".into(), ..Default::default() };
     desk.owner.postpaid().terminate_postpaid(end).await.unwrap();
     let all = until(async || Ok(invoices_of(&desk.admin, &desk.customer).await), |all| all.len() == 2).await;
-    assert!(all.iter().any(|own| own.total == amount("AUD", 19, 99)), "{all:?}");
+    assert!(all.iter().any(|invoice| invoice.total == amount("AUD", 19, 99)), "{all:?}");
     all_holds(world).await;
 }
 

@@ -45,19 +45,19 @@ pub(crate) fn of(lot: &str, money: Option<Money>) -> ProposeRevocationRequest {
 }
 
 pub(crate) async fn propose(session: &Session, request: ProposeRevocationRequest) -> Result<Revocation, Status> {
-    session.revocations().propose_revocation(request).await.map(|own| own.into_inner().revocation.unwrap())
+    session.revocations().propose_revocation(request).await.map(|answer| answer.into_inner().revocation.unwrap())
 }
 
 pub(crate) async fn decide(session: &Session, name: &str, approve: bool) -> Result<Revocation, Status> {
     let request =
         DecideRevocationRequest { request_id: request_id(), name: name.into(), approve, answer: "Looked at".into(), ..Default::default() };
-    session.revocations().decide_revocation(request).await.map(|own| own.into_inner().revocation.unwrap())
+    session.revocations().decide_revocation(request).await.map(|answer| answer.into_inner().revocation.unwrap())
 }
 
 pub(crate) async fn restore(session: &Session, name: &str) -> Result<Revocation, Status> {
     let request =
         RestoreCreditRequest { request_id: request_id(), name: name.into(), answer: "It was the holder.".into(), ..Default::default() };
-    session.revocations().restore_credit(request).await.map(|own| own.into_inner().revocation.unwrap())
+    session.revocations().restore_credit(request).await.map(|answer| answer.into_inner().revocation.unwrap())
 }
 
 async fn posted(session: &Session, wallet: &str) -> Option<Money> {
@@ -83,8 +83,8 @@ pub(crate) async fn two_people_withhold_credit_and_a_person_gives_it_back(world:
     let proposed = propose(&admin, of(&lot, amount("USD", 30, 0))).await.unwrap();
     assert_eq!((proposed.state(), proposed.cause()), (State::Proposed, Cause::Fraud));
     assert_eq!(posted(&member, &wallet).await, amount("USD", 50, 0), "nothing is taken yet");
-    let own = decide(&admin, &proposed.name, true).await.unwrap_err();
-    assert_eq!((own.code(), reason(&own).as_str()), (Code::PermissionDenied, "SEPARATION_OF_DUTIES"));
+    let status = decide(&admin, &proposed.name, true).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "SEPARATION_OF_DUTIES"));
     assert_eq!(decide(&staff, &proposed.name, true).await.unwrap_err().code(), Code::PermissionDenied);
     let get = GetRevocationRequest { name: proposed.name.clone() };
     assert_eq!(member.revocations().get_revocation(get.clone()).await.unwrap_err().code(), Code::PermissionDenied, "not before it is done");

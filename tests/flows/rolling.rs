@@ -57,23 +57,23 @@ impl Load {
         let client = |sends_again| {
             let (session, wallet, stop, done, lost) = (call(), wallet.to_owned(), stop.clone(), done.clone(), lost.clone());
             tokio::spawn(async move {
-                let mut told = Told::default();
+                let mut this_told = Told::default();
                 while !stop.load(Ordering::SeqCst) {
                     let debit = debit(&wallet);
                     match send(&session, &debit, sends_again).await {
                         Ok(()) => {
-                            told.acknowledged.insert(debit.request_id);
+                            this_told.acknowledged.insert(debit.request_id);
                             done.fetch_add(1, Ordering::SeqCst);
                         }
                         Err(status) => {
                             lost.fetch_add(1, Ordering::SeqCst);
-                            told.failed.push((debit.request_id, status));
+                            this_told.failed.push((debit.request_id, status));
                             // Who gives up at once and begins anew would fill the time of a stop with failures.
                             tokio::time::sleep(Duration::from_millis(20)).await;
                         }
                     }
                 }
-                told
+                this_told
             })
         };
         let clients = CLIENTS.map(client).into();
@@ -90,9 +90,9 @@ impl Load {
         self.stop.store(true, Ordering::SeqCst);
         let mut all = Told::default();
         for client in self.clients {
-            let told = client.await.unwrap();
-            all.acknowledged.extend(told.acknowledged);
-            all.failed.extend(told.failed);
+            let this_told = client.await.unwrap();
+            all.acknowledged.extend(this_told.acknowledged);
+            all.failed.extend(this_told.failed);
         }
         all
     }
@@ -179,7 +179,7 @@ async fn every_part_and_the_database_are_restarted_under_load() {
                 services.restart(part, None).await;
                 services.at(part)
             };
-            until(async || Ok::<_, Status>(health(at, ["readiness"]).await), |told| *told == [SERVING]).await;
+            until(async || Ok::<_, Status>(health(at, ["readiness"]).await), |numbers| *numbers == [SERVING]).await;
             load.goes_on(40).await;
             eprintln!("{part} {is_second}: {} lost", load.lost.load(Ordering::SeqCst));
         }
@@ -190,21 +190,21 @@ async fn every_part_and_the_database_are_restarted_under_load() {
         server.start_again();
     });
     load.goes_on(40).await;
-    let told = load.ends().await;
-    eprintln!("{} acknowledged, {lost_in_rollouts} lost in rollouts, {} in all", told.acknowledged.len(), told.failed.len());
-    for (_, status) in &told.failed {
+    let this_told = load.ends().await;
+    eprintln!("{} acknowledged, {lost_in_rollouts} lost in rollouts, {} in all", this_told.acknowledged.len(), this_told.failed.len());
+    for (_, status) in &this_told.failed {
         assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     }
-    assert_eq!(lost_in_rollouts, 0, "{:?}", told.failed);
+    assert_eq!(lost_in_rollouts, 0, "{:?}", this_told.failed);
     let admin = postgres::session(format!("postgres://postgres@{place}")).await;
     let written = text(&admin, "SELECT request_id::text AS text FROM wallet.transfers WHERE kind = 'DEBIT'").await;
     let once: BTreeSet<_> = written.iter().cloned().collect();
     assert_eq!(written.len(), once.len(), "nothing is doubled");
-    let missing: Vec<_> = told.acknowledged.difference(&once).collect();
+    let missing: Vec<_> = this_told.acknowledged.difference(&once).collect();
     assert!(missing.is_empty(), "acknowledged, and not in the rows: {missing:?}");
     // What was not acknowledged is there or is not; nothing else is there. Three were debited before the load.
-    let tried: BTreeSet<_> = told.failed.iter().map(|(id, _)| id.clone()).collect();
-    let others = once.iter().filter(|id| !told.acknowledged.contains(*id) && !tried.contains(*id)).count();
+    let tried: BTreeSet<_> = this_told.failed.iter().map(|(id, _)| id.clone()).collect();
+    let others = once.iter().filter(|id| !this_told.acknowledged.contains(*id) && !tried.contains(*id)).count();
     assert_eq!(others, before.len() + 1, "only what clients have sent is in the rows");
     admin.close().await.unwrap();
 }

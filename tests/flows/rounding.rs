@@ -66,7 +66,8 @@ async fn the_rounding_of_a_month_that_deposits_paid_is_an_entry_that_names_it(wo
     used(&desk.service, &usd, ("calls", "1", nanos("USD", 1, 4_000_000))).await.unwrap();
     advance(world, first_of(3)).await;
     assert_eq!((rounding(&desk.admin, &usd).await, summed(&desk.admin, &usd).await), (vec![february, january], 47_990_000));
-    let mut paid: Vec<_> = invoices(&desk).await.into_iter().map(|own| (own.total == own.paid, micros(own.paid.as_ref()))).collect();
+    let mut paid: Vec<_> =
+        invoices(&desk).await.into_iter().map(|invoice| (invoice.total == invoice.paid, micros(invoice.paid.as_ref()))).collect();
     paid.sort_unstable();
     assert_eq!(paid, [(true, 1_000_000), (true, 1_010_000)]);
     // All that is left is used: there is no deposit that could pay 0.004 more, and no debt is made of it.

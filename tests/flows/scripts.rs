@@ -238,7 +238,7 @@ impl Player<'_> {
         let simulator = self.world.suite.simulator.clone();
         if self.dice.random() {
             let list: Vec<serde_json::Value> = reqwest::get(format!("{simulator}/v1/acme/charges")).await.unwrap().json().await.unwrap();
-            let Some(charge) = list.choose(&mut self.dice).and_then(|own| own["id"].as_str().map(str::to_owned)) else { return false };
+            let Some(charge) = list.choose(&mut self.dice).and_then(|value| value["id"].as_str().map(str::to_owned)) else { return false };
             let page = format!("{simulator}/simulator/acme/charges/{charge}/chargeback");
             return reqwest::Client::new().post(page).send().await.unwrap().status().is_success();
         }

@@ -110,21 +110,23 @@ impl Player<'_> {
         }
         let list = ListInvoicesRequest { parent: customer.into(), page_size: 100, ..Default::default() };
         let found = self.owner.invoices().list_invoices(list).await.ok()?.into_inner().invoices;
-        let fits = |own: &Invoice| own.state() == invoice::State::Open && !own.past_due && own.deferral.is_none() && own.block.is_none();
+        let fits = |invoice: &Invoice| {
+            invoice.state() == invoice::State::Open && !invoice.past_due && invoice.deferral.is_none() && invoice.block.is_none()
+        };
         found.into_iter().filter(fits).collect::<Vec<_>>().choose(&mut self.dice).cloned()
     }
 
     pub(crate) async fn a_card(&mut self, customer: &str, admin: &Session) -> Option<String> {
         let list = ListPaymentMethodsRequest { parent: customer.into(), ..Default::default() };
         let found = admin.methods().list_payment_methods(list).await.ok()?.into_inner().payment_methods;
-        let cards: Vec<_> = found.into_iter().filter(|own| own.kind() == Kind::Card).collect();
-        cards.choose(&mut self.dice).map(|own| own.name.clone())
+        let cards: Vec<_> = found.into_iter().filter(|payment_method| payment_method.kind() == Kind::Card).collect();
+        cards.choose(&mut self.dice).map(|payment_method| payment_method.name.clone())
     }
 
     /// Whatever may be done with a line, in whatever state it is.
     async fn moves_line(&mut self, admin: &Session, line: CreditLine) -> bool {
         let (seed, name, explanation) = (self.seed, line.name.clone(), "We talk first.".to_owned());
-        let (mut own, mut theirs) = (admin.lines(), self.owner.lines());
+        let (mut credit_line_service_client, mut theirs) = (admin.lines(), self.owner.lines());
         // Mostly what brings it back, where it is away.
         let back = match line.state() {
             State::Inactive => Some(0),
@@ -135,11 +137,11 @@ impl Player<'_> {
         match back.filter(|_| self.dice.random_range(0..3) > 0).unwrap_or(verb) {
             2 => {
                 let off = DeactivateLineRequest { request_id: request_id(), name };
-                answered("deactivate", seed, &own.deactivate_line(off).await)
+                answered("deactivate", seed, &credit_line_service_client.deactivate_line(off).await)
             }
             0 => {
                 let on = ReactivateLineRequest { request_id: request_id(), name };
-                answered("reactivate", seed, &own.reactivate_line(on).await)
+                answered("reactivate", seed, &credit_line_service_client.reactivate_line(on).await)
             }
             3 => {
                 let suspend = SuspendLineRequest { request_id: request_id(), name, explanation, ..Default::default() };
@@ -179,8 +181,11 @@ impl Player<'_> {
         use credit_application::State::{InReview, MoreInformation, Started};
         let list = ListApplicationsRequest { parent: customer.into(), page_size: 100, ..Default::default() };
         let found = self.owner.applications().list_applications(list).await.map(|found| found.into_inner().credit_applications);
-        let open = found.unwrap_or_default().into_iter().find(|own| own.expire_time.is_some() || own.state() == InReview);
-        let (seed, mut own, mut theirs) = (self.seed, admin.applications(), self.owner.applications());
+        let open = found
+            .unwrap_or_default()
+            .into_iter()
+            .find(|credit_application| credit_application.expire_time.is_some() || credit_application.state() == InReview);
+        let (seed, mut application_service_client, mut theirs) = (self.seed, admin.applications(), self.owner.applications());
         let Some(CreditApplication { name, state, .. }) = open else {
             let start = StartApplicationRequest {
                 request_id: request_id(),
@@ -188,21 +193,21 @@ impl Player<'_> {
                 programme: self.programme.to_owned(),
                 ..Default::default()
             };
-            return answered("start", seed, &own.start_application(start).await);
+            return answered("start", seed, &application_service_client.start_application(start).await);
         };
         if self.dice.random_range(0..8) == 0 {
             let back = WithdrawApplicationRequest { request_id: request_id(), name, ..Default::default() };
-            return answered("withdraw", seed, &own.withdraw_application(back).await);
+            return answered("withdraw", seed, &application_service_client.withdraw_application(back).await);
         }
         if state == i32::from(Started) || (state == i32::from(MoreInformation) && self.dice.random()) {
             let content = statement(self.dice.random_range(1_000..50_000), 900).into();
             let title = "The year 2025".to_owned();
             let upload = UploadBankStatementRequest { request_id: request_id(), name, title, content, csv: Some(mapping()), preset: 0 };
-            return answered("upload", seed, &own.upload_bank_statement(upload).await);
+            return answered("upload", seed, &application_service_client.upload_bank_statement(upload).await);
         }
         if state != i32::from(InReview) {
             let submit = SubmitApplicationRequest { request_id: request_id(), name };
-            return answered("submit", seed, &own.submit_application(submit).await);
+            return answered("submit", seed, &application_service_client.submit_application(submit).await);
         }
         let claim = ClaimApplicationRequest { request_id: request_id(), name: name.clone(), ..Default::default() };
         if !answered("claim", seed, &theirs.claim_application(claim).await) {

@@ -99,18 +99,18 @@ async fn a_quote_says_what_is_missing(world: &World) {
         currency_code: String::new(),
     };
     let quote = |tender| quote_of(&invoice.name, tender);
-    let told = desk.admin.payments().quote_payment(quote(by("", None))).await.unwrap().into_inner();
-    assert_eq!((told.missing_on_line, told.missing_credit), (amount("USD", 50, 0), None));
-    assert_eq!(told.payment.unwrap().tenders[0].amount, amount("USD", 100, 0));
+    let answer = desk.admin.payments().quote_payment(quote(by("", None))).await.unwrap().into_inner();
+    assert_eq!((answer.missing_on_line, answer.missing_credit), (amount("USD", 50, 0), None));
+    assert_eq!(answer.payment.unwrap().tenders[0].amount, amount("USD", 100, 0));
     assert_eq!(
         reason(&desk.pay(&[&invoice], vec![by("", None)]).await.unwrap_err()),
         "CREDIT_LIMIT_EXCEEDED",
         "what it cannot is not done"
     );
-    let told = desk.admin.payments().quote_payment(quote(credit(None))).await.unwrap().into_inner();
-    assert_eq!((told.missing_credit, told.available_credit), (amount("USD", 100, 0), amount("USD", 0, 0)));
-    let told = desk.admin.payments().quote_payment(quote_of(&small.name, by("", None))).await.unwrap().into_inner();
-    assert_eq!((told.missing_on_line, told.missing_credit), (None, None), "what suffices misses nothing");
+    let answer = desk.admin.payments().quote_payment(quote(credit(None))).await.unwrap().into_inner();
+    assert_eq!((answer.missing_credit, answer.available_credit), (amount("USD", 100, 0), amount("USD", 0, 0)));
+    let answer = desk.admin.payments().quote_payment(quote_of(&small.name, by("", None))).await.unwrap().into_inner();
+    assert_eq!((answer.missing_on_line, answer.missing_credit), (None, None), "what suffices misses nothing");
     assert_eq!(crate::invoices::read(&desk.owner, &invoice.name).await.unwrap().pending, amount("USD", 0, 0));
     invariants::hold(world).await;
 }
@@ -157,7 +157,7 @@ async fn each_reversal_names_the_other_where_that_is_right(world: &World) {
     assert_eq!((reason(&other).as_str(), told(&other)["verb"].as_str()), ("NOT_REVERSIBLE", "ReverseMeteredUse"));
     grant(world, &yard.wallet, amount("USD", 5, 0), 0).await;
     used(&world.someone("SERVICE", None), &yard.wallet, ("calls", "2", amount("USD", 1, 0))).await.unwrap();
-    let paid = records(&yard.owner, &yard.wallet).await.into_iter().find(|own| own.product == "calls").unwrap();
+    let paid = records(&yard.owner, &yard.wallet).await.into_iter().find(|usage_record| usage_record.product == "calls").unwrap();
     let request = ReverseMeteredUseRequest {
         request_id: request_id(),
         usage_record: paid.name.clone(),

@@ -53,7 +53,7 @@ pub(crate) async fn steps_outlive_their_stored_answers(world: &World) {
     assert_eq!(charges[0], charges[1]);
     assert_eq!(till.available().await, amount("USD", 5, 0));
     let booked = invariants::booked(world).await;
-    let stands = |account: &str| booked.iter().find(|(own, _)| own == account).map(|(_, stands)| *stands);
+    let stands = |account: &str| booked.iter().find(|(text, _)| text == account).map(|(_, stands)| *stands);
     assert_eq!((stands("PROVIDER_CLEARING"), stands("INVOICE_SETTLEMENT")), (Some(-75), Some(100)));
     invariants::hold(world).await;
 }

@@ -71,9 +71,10 @@ async fn rows(db: &Db, tenant: &TenantId) -> Vec<String> {
     let read = db.read(tenant).await.unwrap();
     let mut all = Vec::new();
     for table in ["wallets", "lots", "transfers", "entries", "accruals", "due", "requests", "aggregate_heads", "outbox"] {
-        let own = "id,wallet_id,customer_id,transfer_id,lot_id,request_id,tenant,subject,aggregate_id,event_id,data,state_hash,before_hash,position,input_hash";
-        let select =
-            format!("SELECT '{table} ' || (to_jsonb(own) - string_to_array('{own}', ','))::text AS row FROM {table} own WHERE tenant = $1");
+        let text = "id,wallet_id,customer_id,transfer_id,lot_id,request_id,tenant,subject,aggregate_id,event_id,data,state_hash,before_hash,position,input_hash";
+        let select = format!(
+            "SELECT '{table} ' || (to_jsonb(own) - string_to_array('{text}', ','))::text AS row FROM {table} own WHERE tenant = $1"
+        );
         let found = sql::all(&read, &select, vec![tenant.as_str().into()]).await.unwrap();
         all.extend(found.iter().map(|row| row.try_get::<String>("", "row").unwrap()));
     }
@@ -130,8 +131,8 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             "test clock" => tenants::set_clock(db.connection(), &tenant, db.clock().now(), b"seed", None).await.unwrap(),
             "rules" => {
                 let tx = db.begin(&call(&tenant, fresh(), "staff")).await.unwrap();
-                let (own, _) = cache.for_single_call(&tenant, named.wallet).unwrap();
-                recharges::save(tx.conn(), &tenant, &own.wallet, &AutoRecharge::default()).await.unwrap();
+                let (locked, _) = cache.for_single_call(&tenant, named.wallet).unwrap();
+                recharges::save(tx.conn(), &tenant, &locked.wallet, &AutoRecharge::default()).await.unwrap();
                 tx.commit_rows().await.unwrap();
             }
             "too much" => asked = debit(&named, 100_000),
@@ -145,7 +146,7 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             Ok(mut outcomes) => outcomes.remove(0),
             Err(error) => Err(error),
         };
-        let told = match outcome {
+        let text = match outcome {
             Ok(answer) => if answer.replayed { "replayed" } else { "done" }.to_owned(),
             Err(payterms_chassis::AppError::Refused(refusal)) => refusal.reason.to_owned(),
             Err(error) => panic!("{case}: {error}"),
@@ -157,7 +158,7 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
             "too much" => "INSUFFICIENT_FUNDS",
             _ => "done",
         };
-        assert_eq!(told, expected, "{case}");
+        assert_eq!(text, expected, "{case}");
         assert_eq!(cache.for_single_call(&tenant, named.wallet).map(|(_, zone)| zone.name()), zone_after(case), "{case}");
     }
     db.close().await;

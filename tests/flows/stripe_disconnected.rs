@@ -63,7 +63,7 @@ async fn collect_from(admin: &Session, method: &str) -> Result<(), Status> {
 }
 
 fn taken(stripe: &StripeServer) -> usize {
-    stripe.objects("payment_intent").iter().filter(|own| own["status"] == "succeeded").count()
+    stripe.objects("payment_intent").iter().filter(|value| value["status"] == "succeeded").count()
 }
 
 async fn a_charge_and_a_disconnect_do_not_pass_each_other(world: &World) {

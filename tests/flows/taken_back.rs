@@ -67,13 +67,13 @@ async fn what_was_taken_back_stands_on_the_statement_of_its_month(world: &World)
     disputed(&desk.owner, dispute::State::Open).await;
     advance(world, first_of(2) + HOUR).await;
     let january = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
-    for told in [
+    for this_text in [
         "Taken back:",
         "- 10.00\u{a0}USD on 1 January 2026: Granted credit taken back\n",
         "- 20.00\u{a0}USD on 1 January 2026: Credit withheld\n",
         "- 30.00\u{a0}USD on 1 January 2026: Payment disputed\n",
     ] {
-        assert!(january.contains(told), "{told} in {january}");
+        assert!(january.contains(this_text), "{this_text} in {january}");
     }
     // In February the dispute is won and the credit restored: both are there again.
     decide(&simulator, &charge, "won").await;
@@ -111,12 +111,12 @@ async fn what_is_given_back_stays_in_its_month_after_a_change_of_zone(world: &Wo
     advance(world, first_of(3) + 20 * HOUR).await;
     let list = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
     let found = desk.owner.statements().list_statements(list).await.unwrap().into_inner().statements;
-    let back: Vec<_> = found.iter().map(|own| (own.month.as_ref().unwrap().month, own.given_back.clone())).collect();
+    let back: Vec<_> = found.iter().map(|statement| (statement.month.as_ref().unwrap().month, statement.given_back.clone())).collect();
     assert_eq!(back, [(2, amount("USD", 25, 0)), (1, amount("USD", 0, 0))]);
     let mail = mails_of(&desk.owner, MailKind::Statement, 2).await.remove(0);
     let words = text(&desk.owner, &mail).await;
-    let told = words.split("Given back:").nth(1).unwrap();
-    assert_eq!(told.matches("on 1 February 2026, credit note").count(), 2, "{words}");
+    let text = words.split("Given back:").nth(1).unwrap();
+    assert_eq!(text.matches("on 1 February 2026, credit note").count(), 2, "{words}");
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }

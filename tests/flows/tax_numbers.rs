@@ -47,7 +47,7 @@ fn number(customer: &Customer) -> TaxNumber {
 }
 
 fn rate(customer: &Customer) -> String {
-    customer.tax_treatment.clone().and_then(|own| own.rate_percent).unwrap_or_default().value
+    customer.tax_treatment.clone().and_then(|tax_treatment| tax_treatment.rate_percent).unwrap_or_default().value
 }
 
 async fn set(session: &Session, name: &str, number: &str) -> Result<Customer, Status> {
@@ -91,8 +91,11 @@ pub(crate) async fn a_person_verifies_a_number_and_only_that_takes_tax_off(world
     let (owner, staff) = (world.someone("OWNER", None), world.someone("STAFF", None));
     let admin = world.someone("CUSTOMER_ADMIN", Some(&name));
     assert_eq!(reason(&judged(&staff, &name, NUMBER, State::Verified).await.unwrap_err()), "TAX_NUMBER_REQUIRED");
-    let own = set(&admin, &name, NUMBER).await.unwrap();
-    assert_eq!((number(&own).state(), rate(&own).as_str(), own.tax_id.as_str()), (State::Unverified, "19", NUMBER));
+    let this_customer = set(&admin, &name, NUMBER).await.unwrap();
+    assert_eq!(
+        (number(&this_customer).state(), rate(&this_customer).as_str(), this_customer.tax_id.as_str()),
+        (State::Unverified, "19", NUMBER)
+    );
     let before = drafted(&owner, &name).await;
     assert_eq!(before.total, amount("EUR", 119, 0), "a number that nobody has looked at takes nothing off");
     assert_eq!(reason(&judged(&staff, &name, OTHER, State::Verified).await.unwrap_err()), "TAX_NUMBER_CHANGED");
@@ -204,13 +207,13 @@ async fn where_no_rule_asks_for_a_number_it_changes_nothing(world: &World) {
     assert!(world.vies.requests().is_empty(), "nobody is asked for what nothing depends on");
     // The rule asks for one from now on: the number that is there is looked up.
     seller(world).await;
-    let found = until(async || Ok(customer(&owner, &german).await), |own| number(own).state() == State::Verified).await;
+    let found = until(async || Ok(customer(&owner, &german).await), |customer| number(customer).state() == State::Verified).await;
     assert_eq!(
         (rate(&found).as_str(), number(&found).consultation_number.as_str()),
         ("0", ""),
         "a seller outside of the Union has no number to ask with"
     );
-    assert!(world.vies.requests().iter().all(|own| own["countryCode"] == "DE"), "VIES does not know British numbers");
+    assert!(world.vies.requests().iter().all(|value| value["countryCode"] == "DE"), "VIES does not know British numbers");
     invariants::hold(world).await;
 }
 
@@ -275,7 +278,7 @@ async fn numbers_from_before_are_unverified(world: &World) {
         if s.is_empty() { "TEXT" } else { "timestamptz" }
     );
     conn.execute_unprepared(&due).await.unwrap();
-    until(async || Ok(customer(&owner, &name).await), |own| rate(own) == "19").await;
+    until(async || Ok(customer(&owner, &name).await), |customer| rate(customer) == "19").await;
     let still = read(&owner, &invoice.name).await.unwrap();
     assert_eq!((still.total, still.taxes), (amount("EUR", 100, 0), invoice.taxes), "issued documents stay");
     invariants::hold(world).await;
@@ -302,7 +305,7 @@ async fn a_register_that_hangs_holds_nothing_else_up(world: &World) {
     // Other work falls due while both wait: it is done before either of them is given up.
     taxed(world, &[("DE", "", "21", false), ("DE", "", "0", true)]).await;
     let treated = async || Ok(customer(&owner, &customers[0]).await);
-    let treated = until(treated, |own| rate(own) == "21").await;
+    let treated = until(treated, |customer| rate(customer) == "21").await;
     assert_eq!((number(&treated).failure.as_str(), world.vies.requests().len()), ("", 2), "the question is still open");
     world.vies.hang(false);
     let verified = async || {
@@ -327,9 +330,9 @@ async fn an_answer_about_a_number_that_was_corrected_meanwhile_is_not_taken(worl
     until(async || Ok(world.vies.requests().len()), |count| *count == 1).await;
     set(&owner, &name, OTHER).await.unwrap();
     world.vies.hang(false);
-    let answered = until(async || Ok(customer(&owner, &name).await), |own| number(own).state() != State::Unverified).await;
+    let answered = until(async || Ok(customer(&owner, &name).await), |customer| number(customer).state() != State::Unverified).await;
     assert_eq!((number(&answered).state(), answered.tax_id.as_str(), rate(&answered).as_str()), (State::Invalid, OTHER, "19"));
-    let asked: Vec<_> = world.vies.requests().iter().map(|own| own["vatNumber"].as_str().unwrap().to_owned()).collect();
+    let asked: Vec<_> = world.vies.requests().iter().map(|value| value["vatNumber"].as_str().unwrap().to_owned()).collect();
     assert_eq!(asked, ["136695976", "123456788"]);
     mails_of(&owner, MailKind::TaxNumberInvalid, 1).await;
     invariants::hold(world).await;

@@ -86,7 +86,7 @@ async fn pays_over_tls(postgres: Option<String>) {
     let request = pays(&people, &invoice);
     let pay = async || admin.payments().create_payment(request.clone()).await.map(|answer| answer.into_inner().payment.unwrap());
     assert_eq!(retry(pay).await.state(), State::Succeeded);
-    let charged: Vec<_> = stripe.listed("charges").iter().map(|own| own["amount"].clone()).collect();
+    let charged: Vec<_> = stripe.listed("charges").iter().map(|value| value["amount"].clone()).collect();
     assert_eq!(charged, ["70.00"]);
     let get = GetInvoiceRequest { name: invoice.name.clone() };
     let read = retry(async || admin.invoices().get_invoice(get.clone()).await).await.into_inner().invoice.unwrap();

@@ -78,7 +78,9 @@ pub(crate) async fn what_is_left_goes_back_in_parts_with_its_tax(world: &World) 
     world.someone("SERVICE", None).postings().post_debit(debit(&wallet, amount("USD", 20, 0))).await.unwrap();
     let request = refund_of(&top_up, amount("USD", 10, 1));
     let first = owner.top_ups().refund_top_up(request.clone()).await.unwrap().into_inner().top_up_refund.unwrap();
-    let figures = |own: &TopUpRefund| (own.state(), own.credit.clone(), own.tax.clone(), own.amount.clone());
+    let figures = |top_up_refund: &TopUpRefund| {
+        (top_up_refund.state(), top_up_refund.credit.clone(), top_up_refund.tax.clone(), top_up_refund.amount.clone())
+    };
     let expected = (State::Succeeded, amount("USD", 10, 1), amount("USD", 1, 0), amount("USD", 11, 1));
     assert_eq!(figures(&first), expected);
     let again = owner.top_ups().refund_top_up(request).await.unwrap();
@@ -96,7 +98,7 @@ pub(crate) async fn what_is_left_goes_back_in_parts_with_its_tax(world: &World) 
     assert_eq!((page.top_up_refunds, page.next_page_token.is_empty()), (vec![second], false));
     let entries = named_sources(&admin, &wallet).await;
     assert_eq!((count_of(&entries, Kind::TopUp), count_of(&entries, Kind::TopUpRefund)), (1, 2));
-    assert_eq!(entries.last().map(|own| own.source.as_str()), Some(top_up.name.as_str()));
+    assert_eq!(entries.last().map(|entry| entry.source.as_str()), Some(top_up.name.as_str()));
     let receipt = credited(&admin, &customer, 2).await;
     let note = &receipt.credit_notes[0];
     assert_eq!((note.amount.clone(), note.top_up_refund.as_str()), (amount("USD", 11, 1), first.name.as_str()));

@@ -77,32 +77,32 @@ impl Traced {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_spans_gateway_wallet_outbox_inbox_and_mail() {
-    let own = traced("1").await;
-    own.admin.top_ups().create_top_up(own.top_up()).await.unwrap();
-    own.arrives().await;
+    let this_traced = traced("1").await;
+    this_traced.admin.top_ups().create_top_up(this_traced.top_up()).await.unwrap();
+    this_traced.arrives().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_that_the_caller_began_is_kept_where_none_begins_here() {
-    let own = traced("0").await;
-    let read = GetBalanceRequest { name: own.wallet.clone(), as_of: None };
-    own.admin.wallets().get_balance(read).await.unwrap();
-    own.admin.top_ups().create_top_up(own.top_up()).await.unwrap();
-    let mut request = Request::new(own.top_up());
+    let this_traced = traced("0").await;
+    let read = GetBalanceRequest { name: this_traced.wallet.clone(), as_of: None };
+    this_traced.admin.wallets().get_balance(read).await.unwrap();
+    this_traced.admin.top_ups().create_top_up(this_traced.top_up()).await.unwrap();
+    let mut request = Request::new(this_traced.top_up());
     let (trace, header) = ([0x4b; 16], format!("00-{}-00f067aa0ba902b7-01", "4b".repeat(16)));
     request.metadata_mut().insert("traceparent", header.parse().unwrap());
-    own.admin.top_ups().create_top_up(request).await.unwrap();
-    own.arrives().await;
-    let traces: HashSet<_> = own.collector.spans().iter().map(|span| span.trace_id.clone()).collect();
+    this_traced.admin.top_ups().create_top_up(request).await.unwrap();
+    this_traced.arrives().await;
+    let traces: HashSet<_> = this_traced.collector.spans().iter().map(|span| span.trace_id.clone()).collect();
     assert_eq!(traces, HashSet::from([trace.to_vec()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_arrive_at_the_collector_at_the_latest_when_the_process_ends() {
-    let mut own = traced("1").await;
-    own.processes.1.terminate();
-    own.processes.1.wait_for_end();
-    let metrics = own.collector.metrics().clone();
+    let mut this_traced = traced("1").await;
+    this_traced.processes.1.terminate();
+    this_traced.processes.1.wait_for_end();
+    let metrics = this_traced.collector.metrics().clone();
     for name in ["rpc.server.call.duration", "db.client.connection.max", "payterms.provider.call.duration"] {
         assert!(metrics.contains(name), "{metrics:?}");
     }

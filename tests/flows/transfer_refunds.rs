@@ -153,7 +153,9 @@ pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World)
     let asked = ask(&of.payment, Credit::TopUp, amount("AUD", 100, 1));
     let answer = desk.owner.transfer_refunds().refund_transfer(asked.clone()).await.unwrap();
     let first = answer.into_inner().transfer_refund.unwrap();
-    let figures = |own: &TransferRefund| (own.state(), own.credit.clone(), own.tax.clone(), own.amount.clone());
+    let figures = |transfer_refund: &TransferRefund| {
+        (transfer_refund.state(), transfer_refund.credit.clone(), transfer_refund.tax.clone(), transfer_refund.amount.clone())
+    };
     assert_eq!(figures(&first), (State::Pending, amount("AUD", 100, 1), amount("AUD", 10, 0), amount("AUD", 110, 1)));
     assert_eq!((first.account_end.as_str(), &first.reference[..2], first.payment.as_str()), ("5555", "RF", of.payment.name.as_str()));
     let again = desk.owner.transfer_refunds().refund_transfer(asked).await.unwrap();
@@ -183,8 +185,8 @@ pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World)
     assert_eq!(mail.attachments, std::slice::from_ref(&note.name));
     assert!(mails(&desk.owner, MailKind::CreditNoteIssued).await.is_empty(), "the note goes with the one mail");
     let words = text(&desk.owner, &mail).await;
-    for told in ["110.01", "ends in 5555", &note.number, "The account is closed.", "January"] {
-        assert!(words.contains(told), "{told}: {words}");
+    for this_text in ["110.01", "ends in 5555", &note.number, "The account is closed.", "January"] {
+        assert!(words.contains(this_text), "{this_text}: {words}");
     }
     // All that is left: 150.00 of 200.00 have 15.00 of tax, less 10.00. It is given up once, and made then.
     let second = refund(&desk.owner, ask(&of.payment, Credit::TopUp, None)).await.unwrap();
@@ -210,7 +212,7 @@ pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World)
     let gone: Vec<_> = entries.iter().filter(|entry| entry.kind() == Kind::TransferRefund).collect();
     assert_eq!((gone.len(), gone[0].description.as_str()), (2, "The account is closed."));
     let booked = invariants::booked(world).await;
-    let on = |account: &str| booked.iter().find(|(own, _)| own == account).map(|(_, units)| *units);
+    let on = |account: &str| booked.iter().find(|(text, _)| text == account).map(|(_, units)| *units);
     assert_eq!((on("BANK_CLEARING"), on("TAX_PAYABLE")), (Some(-55), Some(5)), "50.00 were used, and keep their 5.00 of tax");
     let paid = desk.owner.payments().get_payment(GetPaymentRequest { name: of.payment.name.clone() }).await.unwrap().into_inner();
     assert_eq!(paid.payment.unwrap().tenders[0].refunded, amount("AUD", 165, 0));
@@ -228,7 +230,7 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
     };
     let wrong = RefundTransferRequest { account: "12 3".into(), explanation: String::new(), from: 0, ..asked("", 5) };
     let fields: Vec<_> =
-        violations(&refund(&admin, wrong).await.unwrap_err()).iter().map(|own| own.split(':').next().unwrap().to_owned()).collect();
+        violations(&refund(&admin, wrong).await.unwrap_err()).iter().map(|text| text.split(':').next().unwrap().to_owned()).collect();
     assert_eq!(fields, ["from", "account", "explanation"]);
     let empty = refund(&admin, asked("", 5)).await.unwrap_err();
     assert_eq!(violations(&empty), ["account: FIELD_REQUIRED"], "one fault, one violation");
@@ -276,7 +278,7 @@ async fn no_account_is_kept(world: &World) {
     let (conn, s) = world.rows("invoicing").await;
     for (table, column) in [("transfer_refunds", "account_key"), ("transfer_refunds", "account_end"), ("transfer_refunds", "explanation")] {
         let found = invariants::told(&conn, &format!("SELECT {column} AS told FROM {s}{table}")).await;
-        assert!(!found.is_empty() && found.iter().all(|own| !own.contains("20201555")), "{column}");
+        assert!(!found.is_empty() && found.iter().all(|text| !text.contains("20201555")), "{column}");
     }
     conn.close().await.unwrap();
 }
@@ -313,7 +315,7 @@ async fn a_statement_lists_what_was_transferred_back_of_invoices(world: &World) 
     assert!(facts[0].sentence.contains("109.99") && facts[0].sentence.contains("110.01"), "{facts:?}");
     advance(world, START + 33 * DAY).await;
     let list = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
-    let statements = async || desk.admin.statements().list_statements(list.clone()).await.map(|own| own.into_inner().statements);
+    let statements = async || desk.admin.statements().list_statements(list.clone()).await.map(|answer| answer.into_inner().statements);
     let statement = until(statements, |found| !found.is_empty()).await.remove(0);
     let figures = [statement.issued.clone(), statement.credited.clone(), statement.paid.clone(), statement.given_back.clone()];
     assert_eq!(figures, [amount("AUD", 220, 0), amount("AUD", 110, 1), amount("AUD", 109, 99), amount("AUD", 110, 1)]);

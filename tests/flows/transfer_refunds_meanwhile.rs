@@ -38,7 +38,7 @@ on_both!(
 
 /// What the findings of an import say, by kind.
 pub(crate) fn said(imported: &ImportBankStatementResponse, kind: &str) -> Vec<String> {
-    imported.findings.iter().filter(|own| own.kind == kind).map(|own| own.message.clone()).collect()
+    imported.findings.iter().filter(|bank_finding| bank_finding.kind == kind).map(|bank_finding| bank_finding.message.clone()).collect()
 }
 
 async fn a_bank_file_confirms_the_transfer(world: &World) {
@@ -61,7 +61,7 @@ async fn a_bank_file_confirms_the_transfer(world: &World) {
     let imported = import(&till.owner, file.clone()).await.unwrap();
     assert!(said(&imported, "TRANSFER_REFUND")[0].contains("confirms that it was sent"), "{imported:?}");
     assert!(said(&imported, "TRANSFER_REFUND_UNEXPECTED")[0].contains("once more"), "{imported:?}");
-    let sent = until(async || read_refund(&till.owner, &made.name).await, |own| own.state() == State::Sent).await;
+    let sent = until(async || read_refund(&till.owner, &made.name).await, |transfer_refund| transfer_refund.state() == State::Sent).await;
     assert_eq!((sent.sent_date.unwrap().day, sent.bank_reference.as_str()), (2, "C-0"));
     assert_eq!(till.available().await, amount("USD", 50, 0));
     let again = import(&till.owner, file).await.unwrap();
@@ -86,18 +86,18 @@ async fn what_went_out_otherwise_than_it_was_to_is_a_finding(world: &World) {
         assert_eq!((imported.findings.len(), imported.bank_lines.len()), (1, 0), "{imported:?}");
         said(&imported, "TRANSFER_REFUND_UNEXPECTED").remove(0)
     };
-    let told = unexpected(out("B", &given_up.reference)).await;
-    assert!(told.contains("was given up, but went out") && told.contains("RefundTransfer"), "{told}");
+    let text = unexpected(out("B", &given_up.reference)).await;
+    assert!(text.contains("was given up, but went out") && text.contains("RefundTransfer"), "{text}");
     // What it says to do.
     let made = refund(&till.owner, ask(&payment, Credit::Surplus, amount("USD", 30, 0))).await.unwrap();
     let early = String::from_utf8(out("C", &made.reference)).unwrap().replace("2026-01-02", "2025-12-31");
-    let told = unexpected(early.into_bytes()).await;
-    assert!(told.contains("before the money had come"), "{told}");
+    let text = unexpected(early.into_bytes()).await;
+    assert!(text.contains("before the money had come"), "{text}");
     assert_eq!(read_refund(&till.owner, &made.name).await.unwrap().state(), State::Pending);
     import(&till.owner, out("D", &made.reference)).await.unwrap();
-    until(async || read_refund(&till.owner, &made.name).await, |own| own.state() == State::Sent).await;
-    let told = unexpected(out("E", &made.reference)).await;
-    assert!(told.contains("2026-01-02 (\"D-0\")") && told.contains("it went out twice"), "{told}");
+    until(async || read_refund(&till.owner, &made.name).await, |transfer_refund| transfer_refund.state() == State::Sent).await;
+    let text = unexpected(out("E", &made.reference)).await;
+    assert!(text.contains("2026-01-02 (\"D-0\")") && text.contains("it went out twice"), "{text}");
     let elsewhere = statement("F", &[("-30.00", "USD", &made.reference, "")]);
     assert!(unexpected(elsewhere).await.contains("does not say to which"), "without an account");
     assert_eq!(till.available().await, amount("USD", 50, 0));
@@ -148,7 +148,7 @@ async fn what_is_reserved_outlives_expiry_debts_and_revocations(world: &World) {
     // Nobody else ends its hold, and what it reserves is not revoked.
     let list = ListHoldsRequest { parent: desk.wallet.clone(), ..Default::default() };
     let found = desk.owner.holds().list_holds(list).await.unwrap().into_inner().holds;
-    assert!(found.iter().all(|own| own.state() == hold::State::Active && own.description == "Transfer back to the payer"), "{found:?}");
+    assert!(found.iter().all(|hold| hold.state() == hold::State::Active && hold.description == "Transfer back to the payer"), "{found:?}");
     let void = VoidHoldRequest { request_id: request_id(), name: found[0].name.clone() };
     assert_eq!(reason(&world.someone("SERVICE", None).holds().void_hold(void).await.unwrap_err()), "HOLD_OWNER");
     let list = ListLotsRequest { parent: desk.wallet.clone(), ..Default::default() };
@@ -181,7 +181,7 @@ async fn what_is_reserved_outlives_expiry_debts_and_revocations(world: &World) {
     cancel(&desk.owner, &given_up.name).await.unwrap();
     advance(world, START + 21 * DAY).await;
     let expired = async || Ok(balance(&desk.owner, &desk.wallet).await);
-    until(expired, |own| own.0 == amount("AUD", -15, 0)).await;
+    until(expired, |pair| pair.0 == amount("AUD", -15, 0)).await;
     assert_eq!(refused(&desk.owner, ask(&payment, Credit::TopUp, None)).await, "REFUND_TOO_LARGE", "it has expired");
     holds(world).await;
 }

@@ -55,7 +55,7 @@ async fn credit(session: &Session, line: &BankLine, customer: &str) {
 }
 
 async fn in_state(session: &Session, refund: &TransferRefund, state: State) -> TransferRefund {
-    until(async || read_refund(session, &refund.name).await, |own| own.state() == state).await
+    until(async || read_refund(session, &refund.name).await, |transfer_refund| transfer_refund.state() == state).await
 }
 
 async fn what_the_bank_sends_back_is_on_account_again(world: &World) {
@@ -196,7 +196,7 @@ async fn a_purchase_that_came_back_stays_credited(world: &World) {
 
 async fn confirm(session: &Session, refund: &TransferRefund) -> Result<TransferRefund, Status> {
     let request = ConfirmRefundAccountRequest { request_id: request_id(), name: refund.name.clone(), ..Default::default() };
-    session.transfer_refunds().confirm_refund_account(request).await.map(|own| own.into_inner().transfer_refund.unwrap())
+    session.transfer_refunds().confirm_refund_account(request).await.map(|answer| answer.into_inner().transfer_refund.unwrap())
 }
 
 pub(crate) async fn an_account_that_the_bank_did_not_name_takes_two_people(world: &World) {
@@ -251,7 +251,7 @@ async fn a_statement_lists_money_on_account_that_went_back(world: &World) {
     send(&desk.owner, &made.name).await.unwrap();
     advance(world, START + 33 * DAY).await;
     let list = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
-    let statements = async || desk.admin.statements().list_statements(list.clone()).await.map(|own| own.into_inner().statements);
+    let statements = async || desk.admin.statements().list_statements(list.clone()).await.map(|answer| answer.into_inner().statements);
     let january = until(statements, |found| found.len() == 1).await.remove(0);
     assert_eq!((january.paid.clone(), january.given_back.clone()), (amount("USD", 0, 0), amount("USD", 0, 0)), "nothing owed moved");
     let mail = mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0);
@@ -265,11 +265,11 @@ async fn a_statement_lists_money_on_account_that_went_back(world: &World) {
     advance(world, START + 63 * DAY).await;
     until(statements, |found| found.len() == 2).await;
     let all = mails_of(&desk.owner, MailKind::Statement, 2).await;
-    let mut told = Vec::new();
+    let mut texts = Vec::new();
     for mail in &all {
-        told.push(text(&desk.owner, mail).await);
+        texts.push(text(&desk.owner, mail).await);
     }
-    let february = told.iter().find(|words| words.contains("Sent back")).unwrap_or_else(|| panic!("{told:?}"));
+    let february = texts.iter().find(|words| words.contains("Sent back")).unwrap_or_else(|| panic!("{texts:?}"));
     assert!(february.contains("account ending in 5555") && february.contains("28.50") && !february.contains("30.00"), "{february}");
     holds(world).await;
 }

@@ -113,8 +113,8 @@ pub(crate) async fn notes(session: &Session, invoice: &Invoice) -> Vec<CreditNot
 
 impl Desk {
     async fn comes(&self, units: &str, invoice: &Invoice, reference: &str) -> Option<Money> {
-        let told = import(&self.owner, camt_in("AUD", &[(units, &invoice.number, reference)])).await.unwrap();
-        paid(&self.owner, &told.bank_lines[0].name).await.1.surplus
+        let answer = import(&self.owner, camt_in("AUD", &[(units, &invoice.number, reference)])).await.unwrap();
+        paid(&self.owner, &answer.bank_lines[0].name).await.1.surplus
     }
 
     pub(crate) async fn posted(&self) -> Option<Money> {
@@ -133,10 +133,10 @@ async fn a_transfer_short_of_the_banks_fees_buys_what_came(world: &World) {
     assert_eq!(raise(&staff, asked).await.unwrap(), invoice, "raised once");
     assert_eq!((invoice.state(), invoice.total.clone(), invoice.net.clone()), (State::Open, amount("AUD", 220, 0), amount("AUD", 200, 0)));
     assert_eq!(
-        invoice.buyer.as_ref().map(|own| (own.legal_name.as_str(), own.tax_id.as_str())),
+        invoice.buyer.as_ref().map(|party| (party.legal_name.as_str(), party.tax_id.as_str())),
         Some(("Brightside Pty Ltd", "51 824 753 556"))
     );
-    assert!(invoice.top_up.as_ref().is_some_and(|own| own.taxed && own.contact_name == "Ann Chovey"));
+    assert!(invoice.top_up.as_ref().is_some_and(|transfer_top_up| transfer_top_up.taxed && transfer_top_up.contact_name == "Ann Chovey"));
     let mail = mails_of(&desk.owner, MailKind::TransferInvoice, 1).await.remove(0);
     assert_eq!(mail.recipients, ["accounts@brightside.example"], "the address that was given, not the customer's");
     let words = text(&desk.owner, &mail).await;
@@ -160,11 +160,11 @@ async fn a_transfer_short_of_the_banks_fees_buys_what_came(world: &World) {
     let payment = desk.admin.payments().get_payment(GetPaymentRequest { name: entries[0].source.clone() }).await.unwrap().into_inner();
     assert_eq!(payment.payment.unwrap().allocations[0].invoice, invoice.name, "the entry names what brought it");
     let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::PaymentReceived, 1).await.remove(0)).await;
-    for told in ["payment of 210.00", "for prepaid credit: 210.00", "Credit bought: 190.91", "to be used until 1 January 2027"] {
-        assert!(words.replace('\u{a0}', " ").contains(told), "{told:?} in {words}");
+    for this_text in ["payment of 210.00", "for prepaid credit: 210.00", "Credit bought: 190.91", "to be used until 1 January 2027"] {
+        assert!(words.replace('\u{a0}', " ").contains(this_text), "{this_text:?} in {words}");
     }
     let booked = invariants::booked(world).await;
-    let on = |account: &str| booked.iter().find(|(own, _)| own == account).map(|(_, units)| *units);
+    let on = |account: &str| booked.iter().find(|(text, _)| text == account).map(|(_, units)| *units);
     assert_eq!((on("BANK_CLEARING"), on("TAX_PAYABLE"), on("INVOICE_SETTLEMENT")), (Some(-210), Some(19), None));
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -178,9 +178,9 @@ async fn what_is_short_of_more_waits_thirty_days_and_is_no_debt(world: &World) {
     let open = read(&desk.owner, &invoice.name).await.unwrap();
     assert_eq!((open.state(), open.open.clone()), (State::Open, amount("AUD", 200, 0)));
     let explain = ExplainInvoiceRequest { name: invoice.name.clone() };
-    let told = desk.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
-    assert!(told.facts[0].sentence.contains("of which 300.00 AUD came"), "{told:?}");
-    let lapses = told.next.unwrap();
+    let answer = desk.admin.invoices().explain_invoice(explain).await.unwrap().into_inner();
+    assert!(answer.facts[0].sentence.contains("of which 300.00 AUD came"), "{answer:?}");
+    let lapses = answer.next.unwrap();
     assert_eq!(lapses.time.as_ref().map(|at| at.seconds), Some(START + 31 * DAY - 11 * 3_600), "{lapses:?}");
     let outstanding = GetOutstandingRequest { parent: desk.customer.clone() };
     assert!(desk.admin.invoices().get_outstanding(outstanding).await.unwrap().into_inner().outstanding.is_empty(), "it is no debt");
@@ -220,7 +220,10 @@ async fn what_is_short_of_more_waits_thirty_days_and_is_no_debt(world: &World) {
     advance(world, START + 64 * DAY).await;
     let listed = ListStatementsRequest { parent: desk.customer.clone(), ..Default::default() };
     let statements = desk.owner.statements().list_statements(listed).await.unwrap().into_inner().statements;
-    assert!(statements.iter().all(|own| own.credited == amount("AUD", 0, 0)), "what never came is not credited: {statements:?}");
+    assert!(
+        statements.iter().all(|statement| statement.credited == amount("AUD", 0, 0)),
+        "what never came is not credited: {statements:?}"
+    );
     assert_eq!(read(&desk.owner, &never.name).await.unwrap().state(), State::Void);
     invariants::hold(world).await;
     invariants::books_agree(world).await;
@@ -246,8 +249,8 @@ pub(crate) async fn nothing_else_pays_it_and_nothing_takes_it_back(world: &World
     assert_eq!(reason(&all), "NOTHING_PAYABLE", "nor does paying everything outstanding");
     let off = WriteOffInvoiceRequest { request_id: request_id(), name: invoice.name.clone(), ..Default::default() };
     assert_eq!(reason(&desk.owner.invoices().write_off_invoice(off).await.unwrap_err()), "TOP_UP_INVOICE");
-    let told = import(&desk.owner, camt_in("AUD", &[("100.00", &invoice.number, "C1")])).await.unwrap();
-    let (_, payment) = paid(&desk.owner, &told.bank_lines[0].name).await;
+    let answer = import(&desk.owner, camt_in("AUD", &[("100.00", &invoice.number, "C1")])).await.unwrap();
+    let (_, payment) = paid(&desk.owner, &answer.bank_lines[0].name).await;
     let back = UnapplyPaymentRequest { request_id: request_id(), payment: payment.name, invoice: invoice.name.clone(), amount: None };
     assert_eq!(reason(&desk.owner.refunds().unapply_payment(back).await.unwrap_err()), "TOP_UP_INVOICE");
     let other = raise(&desk.owner, request(&desk.customer, amount("AUD", 300, 0))).await.unwrap();
@@ -289,7 +292,7 @@ async fn customers_buy_what_is_offered_and_staff_sell_the_rest(world: &World) {
     let poor = TransferTopUp { phone: "none".into(), ..TransferTopUp::default() };
     let bad = RaiseTransferTopUpRequest { top_up: Some(poor), ..request(&desk.customer, amount("AUD", 0, 0)) };
     let fields: Vec<_> =
-        violations(&raise(&desk.owner, bad).await.unwrap_err()).iter().map(|own| own.split(':').next().unwrap().to_owned()).collect();
+        violations(&raise(&desk.owner, bad).await.unwrap_err()).iter().map(|text| text.split(':').next().unwrap().to_owned()).collect();
     assert_eq!(fields, ["amount", "top_up.address", "top_up.email", "top_up.phone", "top_up.company_name", "top_up.contact_name"]);
     let foreign = request(&desk.customer.replace("acme", "other"), amount("AUD", 220, 0));
     assert_eq!(reason(&raise(&desk.owner, foreign).await.unwrap_err()), "RESOURCE_NOT_FOUND");
@@ -325,9 +328,9 @@ async fn killed(point: &'static str, on_postgres: bool) {
     let sent = file.clone();
     rig.die_at(point, async move { import(&caller, sent).await }).await;
     let _ = retry(async || import(&owner, file.clone()).await).await;
-    let closed = crate::rig::until(async || read(&owner, &invoice.name).await, |own| own.state() == State::Paid).await;
+    let closed = crate::rig::until(async || read(&owner, &invoice.name).await, |invoice| invoice.state() == State::Paid).await;
     assert_eq!(closed.credited, amount("USD", 3, 0), "{point}");
-    assert_eq!(people.posted().await.map(|own| own.units), Some(before.units + 97), "{point}");
+    assert_eq!(people.posted().await.map(|amount| amount.units), Some(before.units + 97), "{point}");
     assert_eq!(notes(&owner, &invoice).await.len(), 1, "{point}");
     invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
     invariants::books_agree_in(rig.data(), rig.postgres.as_deref()).await;

@@ -43,14 +43,18 @@ fn decided(advice: &Decision) -> (String, Option<i64>, Vec<String>) {
 
 fn apart(advice: &Decision) -> Vec<(ApartRule, i32, i64, i64)> {
     let units = |money: &Option<payterms_proto::google::r#type::Money>| money.as_ref().map_or(0, |money| money.units);
-    advice.set_apart.iter().map(|own| (own.rule(), own.booking_count, units(&own.inflow), units(&own.outflow))).collect()
+    advice
+        .set_apart
+        .iter()
+        .map(|set_apart| (set_apart.rule(), set_apart.booking_count, units(&set_apart.inflow), units(&set_apart.outflow)))
+        .collect()
 }
 
 /// What the policy came to for an account of a test bank, and where the application stands.
 pub(crate) async fn linked_to(world: &World, desk: &Desk, bank: &str) -> (CreditApplication, Decision) {
-    let own = linked(world, desk, bank).await;
-    let shown = desk.submit(&own.name).await.unwrap();
-    let advice = desk.read(&desk.reviewer, &own.name).await.advice.unwrap();
+    let credit_application = linked(world, desk, bank).await;
+    let shown = desk.submit(&credit_application.name).await.unwrap();
+    let advice = desk.read(&desk.reviewer, &credit_application.name).await.advice.unwrap();
     (shown, advice)
 }
 
@@ -206,7 +210,7 @@ async fn rows_in_another_currency_are_set_apart(world: &World) {
         let read = desk.uploads(&name, case!("multi-currency.csv"), Some(csv), CsvPreset::Unspecified).await;
         // Without the column's name it may be refused; it is never read as dollars.
         if let Ok(read) = read {
-            assert_eq!(read.findings.iter().filter(|own| own.kind == "OTHER_CURRENCY").count(), 6, "{:?}", read.findings);
+            assert_eq!(read.findings.iter().filter(|bank_finding| bank_finding.kind == "OTHER_CURRENCY").count(), 6, "{:?}", read.findings);
             let kept = &read.credit_application.unwrap().files[0];
             assert_eq!((kept.format.as_str(), kept.findings.len(), kept.finding_count), ("CSV", 6, 6), "kept with the file");
             desk.submit(&name).await.unwrap();
@@ -255,11 +259,17 @@ async fn what_a_file_holds_is_described_before_it_is_read(world: &World) {
         desk.admin.applications().describe_bank_file(request).await.map(tonic::Response::into_inner)
     };
     let described = describe(case!("bal-dttm.xml")).await.unwrap();
-    let own = &described.statements[0];
-    assert_eq!((described.format.as_str(), described.finding_count, own.currency_code.as_str()), ("CAMT_053", 0, "USD"));
-    assert_eq!((own.booking_count, own.whole, own.reports_returns), (30, true, true));
-    assert_eq!((own.inflow.clone(), own.outflow.clone(), own.closing_balance.clone()), (usd(60_000), usd(48_000), usd(32_000)));
-    assert_eq!(own.to_date, Some(Date { year: 2026, month: 6, day: 30 }));
+    let bank_statement_summary = &described.statements[0];
+    assert_eq!((described.format.as_str(), described.finding_count, bank_statement_summary.currency_code.as_str()), ("CAMT_053", 0, "USD"));
+    assert_eq!(
+        (bank_statement_summary.booking_count, bank_statement_summary.whole, bank_statement_summary.reports_returns),
+        (30, true, true)
+    );
+    assert_eq!(
+        (bank_statement_summary.inflow.clone(), bank_statement_summary.outflow.clone(), bank_statement_summary.closing_balance.clone()),
+        (usd(60_000), usd(48_000), usd(32_000))
+    );
+    assert_eq!(bank_statement_summary.to_date, Some(Date { year: 2026, month: 6, day: 30 }));
     assert_eq!(reason(&describe(b"PK\x03\x04").await.unwrap_err()), "BANK_FILE_INVALID");
     assert_eq!(desk.read(&desk.reviewer, &name).await, before, "nothing has changed");
 }
@@ -268,7 +278,8 @@ async fn both_versions_of_the_standard_policy_can_be_read_and_compared(world: &W
     let desk = desk(world, Programme::default()).await;
     let list = ListPoliciesRequest { parent: "tenants/acme".into(), ..ListPoliciesRequest::default() };
     let policies = desk.owner.policies().list_policies(list).await.unwrap().into_inner().policies;
-    let version = |number: i64| policies.iter().find(|own| own.title == format!("Standard policy, version {number}")).unwrap().clone();
+    let version =
+        |number: i64| policies.iter().find(|policy| policy.title == format!("Standard policy, version {number}")).unwrap().clone();
     assert_eq!(version(2).name, desk.programme.policy, "new programmes decide by the newest");
     let first = GetPolicyRequest { name: version(1).name };
     let first = desk.owner.policies().get_policy(first).await.unwrap().into_inner().policy.unwrap();

@@ -73,19 +73,22 @@ async fn a_stream_records_each_once_and_refuses_each_alone(world: &World) {
     };
     let first = send().await;
     assert_eq!((first.recorded_count, first.replayed_count, first.refused_count), (1_197, 1, 2));
-    let told: Vec<_> = first.refusals.iter().map(|refusal| (refusal.index, refusal.reason.as_str())).collect();
-    let mut told = told;
-    told.sort_unstable_by_key(|(index, _)| *index);
-    assert_eq!(told, [(7, "INSUFFICIENT_FUNDS"), (9, "FIELD_OUT_OF_RANGE")]);
+    let pairs: Vec<_> = first.refusals.iter().map(|refusal| (refusal.index, refusal.reason.as_str())).collect();
+    let mut pairs = pairs;
+    pairs.sort_unstable_by_key(|(index, _)| *index);
+    assert_eq!(pairs, [(7, "INSUFFICIENT_FUNDS"), (9, "FIELD_OUT_OF_RANGE")]);
     let second = send().await;
     assert_eq!((second.recorded_count, second.replayed_count, second.refused_count), (0, 1_198, 2));
     // In a list each is the same one, and says what became of it.
     let list = RecordUsagesRequest { records: records[6..10].to_vec() };
     let results = service.usage().record_usages(list).await.unwrap().into_inner().results;
-    let short: Vec<_> = results.iter().map(|own| (own.usage_record.is_some(), own.replayed, own.reason.as_str())).collect();
+    let short: Vec<_> = results
+        .iter()
+        .map(|usage_result| (usage_result.usage_record.is_some(), usage_result.replayed, usage_result.reason.as_str()))
+        .collect();
     let is_there = (true, true, "");
     assert_eq!(short, [is_there, (false, false, "INSUFFICIENT_FUNDS"), is_there, (false, false, "FIELD_OUT_OF_RANGE")]);
-    assert!(results.iter().zip(&records[6..]).all(|(own, record)| own.request_id == record.request_id));
+    assert!(results.iter().zip(&records[6..]).all(|(usage_result, record)| usage_result.request_id == record.request_id));
     let many = RecordUsagesRequest { records: vec![records[0].clone(); 501] };
     assert_eq!(reason(&service.usage().record_usages(many).await.unwrap_err()), "TOO_MANY_ITEMS");
     let read = service.wallets().get_wallet(GetWalletRequest { name: wallet.clone() }).await.unwrap().into_inner();

@@ -34,7 +34,8 @@ async fn a_file_is_recorded_once_however_often_it_is_sent(world: &World) {
     assert_eq!((code, counts(&answer)), (0, [700, 0, 0]), "{answer}");
     let (code, answer) = import(&whole).await;
     assert_eq!((code, counts(&answer)), (3, [600, 700, 2]), "what was recorded before an interruption is found: {answer}");
-    let named: Vec<_> = answer["refusals"].as_array().unwrap().iter().map(|own| (own["line"].clone(), own["reason"].clone())).collect();
+    let named: Vec<_> =
+        answer["refusals"].as_array().unwrap().iter().map(|value| (value["line"].clone(), value["reason"].clone())).collect();
     assert_eq!(named, [(json!(1_302), json!("INSUFFICIENT_FUNDS")), (json!(1_303), json!("LINE_MALFORMED"))]);
     let (code, answer) = import(&whole).await;
     assert_eq!((code, counts(&answer)), (3, [0, 1_300, 2]), "{answer}");

@@ -63,7 +63,7 @@ async fn files(session: &Session, customer: &str) -> Vec<String> {
     let all = DownloadDocumentsRequest { parent: customer.into(), ..Default::default() };
     let stream = session.documents().download_documents(all).await.unwrap().into_inner();
     let found: Vec<_> = stream.try_collect().await.unwrap();
-    found.into_iter().map(|own| own.document.unwrap().file_name.split('-').next().unwrap().to_owned()).collect()
+    found.into_iter().map(|answer| answer.document.unwrap().file_name.split('-').next().unwrap().to_owned()).collect()
 }
 
 async fn details_make_a_new_version_of_the_same_number(world: &World) {

@@ -89,8 +89,8 @@ async fn an_invoice_keeps_where_to_pay_and_its_mails_say_it(world: &World) {
     remind(world, &[-3]).await;
     advance(world, START + 28 * DAY).await;
     let reminders = mails_of(&owner, MailKind::Reminder, 3).await;
-    let own = reminders.iter().find(|mail| mail.subject.contains(&invoice.number)).unwrap();
-    let words = text(&owner, own).await;
+    let this_mail = reminders.iter().find(|mail| mail.subject.contains(&invoice.number)).unwrap();
+    let words = text(&owner, this_mail).await;
     for part in [MOVED, &grouped(&invoice.payment_reference), "1,200.00\u{a0}EUR"] {
         assert!(words.contains(part), "{part} in {words}");
     }
@@ -108,7 +108,7 @@ fn announcement(customer: &str, invoices: &[&Invoice]) -> CreatePaymentRequest {
     CreatePaymentRequest {
         request_id: request_id(),
         parent: customer.into(),
-        invoices: invoices.iter().map(|own| InvoiceToPay { invoice: own.name.clone(), amount: None }).collect(),
+        invoices: invoices.iter().map(|invoice| InvoiceToPay { invoice: invoice.name.clone(), amount: None }).collect(),
         tenders: vec![transfer()],
         ..Default::default()
     }
@@ -148,24 +148,27 @@ async fn the_reference_of_an_announced_transfer_pays_all_that_it_names(world: &W
     let words = text(owner, &mails_of(owner, MailKind::TransferAnnounced, 1).await[0]).await;
     assert!(words.contains(&format!("{}, {}", first.number, second.number)) && words.contains(&grouped(&reference)), "{words}");
     let written = grouped(&reference).to_lowercase();
-    let told = import(owner, camt_in("USD", &[("150.00", &written, "W1")])).await.unwrap();
-    let (line, _) = paid(owner, &told.bank_lines[0].name).await;
+    let answer = import(owner, camt_in("USD", &[("150.00", &written, "W1")])).await.unwrap();
+    let (line, _) = paid(owner, &answer.bank_lines[0].name).await;
     assert_eq!(line.payment, waiting.name, "the line is what was announced");
-    for own in [first, &second] {
-        assert_eq!(read(owner, &own.name).await.unwrap().state(), invoice::State::Paid);
+    for invoice in [first, &second] {
+        assert_eq!(read(owner, &invoice.name).await.unwrap().state(), invoice::State::Paid);
     }
     // One that is not awaited any more still names its invoices.
     let (third, fourth) = (more(30).await, more(20).await);
     let gone = announce(admin, announcement(customer, &[&third, &fourth])).await;
     assert_eq!(cancel(admin, &gone).await.unwrap().state(), State::Cancelled);
     assert_ne!(gone.reference, reference);
-    let told = import(owner, camt_in("USD", &[("50.00", &gone.reference, "W2"), ("150.00", &reference, "W3")])).await.unwrap();
-    let (line, payment) = paid(owner, &told.bank_lines[0].name).await;
+    let answer = import(owner, camt_in("USD", &[("50.00", &gone.reference, "W2"), ("150.00", &reference, "W3")])).await.unwrap();
+    let (line, payment) = paid(owner, &answer.bank_lines[0].name).await;
     assert!(line.payment != gone.name && payment.allocations.len() == 2, "{payment:?}");
-    for own in [&third, &fourth] {
-        assert_eq!(until(async || read(owner, &own.name).await, |own| own.state() == invoice::State::Paid).await.open, amount("USD", 0, 0));
+    for invoice in [&third, &fourth] {
+        assert_eq!(
+            until(async || read(owner, &invoice.name).await, |invoice| invoice.state() == invoice::State::Paid).await.open,
+            amount("USD", 0, 0)
+        );
     }
-    let again = &told.bank_lines[1];
+    let again = &answer.bank_lines[1];
     assert_eq!(again.suggest_reasons().collect::<Vec<_>>(), [SuggestReason::InvoiceNotOpen], "paid already: a person looks");
     invariants::hold(world).await;
     invariants::books_agree(world).await;

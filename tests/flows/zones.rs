@@ -73,13 +73,16 @@ async fn a_month_is_turned_once_from_auckland_to_los_angeles_and_back(world: &Wo
     assert!(statements_of(&desk.admin, &desk.customer).await.is_empty());
     advance(world, first_of(2) + 8 * HOUR).await;
     let turned = |found: Vec<Statement>| {
-        let mut months: Vec<_> = found.iter().map(|own| month_and_day(own.month.as_ref()).0).collect();
+        let mut months: Vec<_> = found.iter().map(|statement| month_and_day(statement.month.as_ref()).0).collect();
         months.sort_unstable();
         months
     };
     let billed = |found: Vec<Invoice>| {
-        let mut months: Vec<_> =
-            found.iter().filter_map(|own| own.usage_month.as_ref()).map(|own| month_and_day(own.month.as_ref()).0).collect();
+        let mut months: Vec<_> = found
+            .iter()
+            .filter_map(|invoice| invoice.usage_month.as_ref())
+            .map(|usage_month| month_and_day(usage_month.month.as_ref()).0)
+            .collect();
         months.sort_unstable();
         months
     };
@@ -108,14 +111,15 @@ async fn a_month_is_turned_once_from_auckland_to_los_angeles_and_back(world: &Wo
     assert_eq!(turned(statements_of(&desk.admin, &desk.customer).await), [1]);
     advance(world, first_of(3) + 20 * HOUR).await;
     let found = statements_of(&desk.admin, &desk.customer).await;
-    let of = |month| found.iter().find(|own| own.month.as_ref().is_some_and(|own| own.month == month)).unwrap();
+    let of = |month| found.iter().find(|statement| statement.month.as_ref().is_some_and(|date| date.month == month)).unwrap();
     assert_eq!((of(1).closing.clone(), of(2).opening.clone()), (owed.total.clone(), owed.total.clone()));
-    let units = |own: &Invoice| own.total.as_ref().unwrap().units;
+    let units = |invoice: &Invoice| invoice.total.as_ref().unwrap().units;
     let both = units(&owed) + units(&february);
     assert_eq!(of(2).closing, amount("USD", both, 0), "what was issued after the change stands in February");
     assert_eq!(turned(found), [1, 2]);
     let bills = invoices_of(&desk.admin, &desk.customer).await;
-    let total: i64 = bills.iter().filter(|own| own.usage_month.is_some()).map(|own| own.total.as_ref().unwrap().units).sum();
+    let total: i64 =
+        bills.iter().filter(|invoice| invoice.usage_month.is_some()).map(|invoice| invoice.total.as_ref().unwrap().units).sum();
     assert_eq!((billed(bills), total), (vec![1, 2], 6), "each use is billed once");
     assert_eq!(read(&desk.owner, &owed.name).await.unwrap().state(), invoice::State::Open);
     invariants::hold(world).await;
@@ -142,9 +146,9 @@ async fn what_falls_due_on_a_date_waits_for_that_date_in_the_new_zone(world: &Wo
     assert!(mails(&desk.owner, MailKind::Reminder).await.is_empty());
     advance(world, DUE - 3 * DAY + later).await;
     mails_of(&desk.owner, MailKind::Reminder, 2).await;
-    let own = read(&desk.owner, &desk.invoice.name).await.unwrap();
-    let next = own.collection.unwrap().next_attempt_time.unwrap();
-    assert_eq!((next.seconds, month_and_day(own.due_date.as_ref())), (DUE + later, (1, 31)), "the date stays, its beginning moves");
+    let invoice = read(&desk.owner, &desk.invoice.name).await.unwrap();
+    let next = invoice.collection.unwrap().next_attempt_time.unwrap();
+    assert_eq!((next.seconds, month_and_day(invoice.due_date.as_ref())), (DUE + later, (1, 31)), "the date stays, its beginning moves");
     advance(world, DUE + later - 1).await;
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), invoice::State::Open);
     advance(world, DUE + later).await;

@@ -137,8 +137,8 @@ pub fn merge(known: &mut Vec<Seen>, claim: &Claim, bookings: &[Booking]) -> Vec<
         free_of.entry((entry.day, entry.amount)).or_default().push(at);
     }
     let mut merger = Merger { claim, unique, known, verdicts: vec![(Verdict::New, 0); bookings.len()] };
-    for (content, own) in contents {
-        let compared = own.into_iter().filter_map(|at| bookings.get(at).map(|booking| Compared::new(at, booking))).collect();
+    for (content, numbers) in contents {
+        let compared = numbers.into_iter().filter_map(|at| bookings.get(at).map(|booking| Compared::new(at, booking))).collect();
         merger.merge_content(free_of.remove(&content).unwrap_or_default(), compared);
     }
     merger.verdicts
@@ -180,31 +180,31 @@ impl Merger<'_> {
         }
         let rest = self.pair_by_reference(&mut free, bookings);
         let rest = self.pair_by_text(&mut free, rest);
-        for own in rest {
-            match self.nearest(&free, &own) {
+        for compared in rest {
+            match self.nearest(&free, &compared) {
                 Some((at, true)) => {
                     free.remove(&at);
-                    self.absorb(at, &own);
+                    self.absorb(at, &compared);
                 }
                 Some((at, false)) => {
                     free.remove(&at);
-                    self.add(&own, Verdict::Suspected(at));
+                    self.add(&compared, Verdict::Suspected(at));
                 }
                 // Too many to compare with each: whether it is one of them stays open.
                 None if free.len() > MOST_COMPARED => {
                     let at = free.keys().next().copied().unwrap_or_default();
-                    self.add(&own, Verdict::Suspected(at));
+                    self.add(&compared, Verdict::Suspected(at));
                 }
-                None => self.add(&own, Verdict::New),
+                None => self.add(&compared, Verdict::New),
             }
         }
     }
 
     /// The entry that a booking may be, and whether the larger count decides that it is.
-    fn nearest(&self, free: &BTreeMap<usize, Entry>, own: &Compared<'_>) -> Option<(usize, bool)> {
+    fn nearest(&self, free: &BTreeMap<usize, Entry>, compared: &Compared<'_>) -> Option<(usize, bool)> {
         let mut contradicted = None;
         for entry in free.values().take(MOST_COMPARED) {
-            match self.likeness(entry, own) {
+            match self.likeness(entry, compared) {
                 // Both say that they hold the whole day, and yet hold different bookings: a person looks at them.
                 Likeness::Different if entry.whole => contradicted = contradicted.or(Some((entry.at, false))),
                 // Some banks give all their statements one id: another reference is another booking all the same.
@@ -224,14 +224,14 @@ impl Merger<'_> {
             }
         }
         let mut rest = Vec::new();
-        for own in bookings {
+        for compared in bookings {
             let mut found = None;
-            for reference in &own.references {
+            for reference in &compared.references {
                 let Some(places) = by_reference.get_mut(reference) else { continue };
                 while places.last().is_some_and(|at| !free.contains_key(at)) {
                     places.pop();
                 }
-                let is_it = |entry: &&Entry| match self.likeness(entry, &own) {
+                let is_it = |entry: &&Entry| match self.likeness(entry, &compared) {
                     Likeness::Same => true,
                     Likeness::Undecided => entry.counted,
                     Likeness::Different => false,
@@ -241,9 +241,9 @@ impl Merger<'_> {
             match found {
                 Some(at) => {
                     free.remove(&at);
-                    self.absorb(at, &own);
+                    self.absorb(at, &compared);
                 }
-                None => rest.push(own),
+                None => rest.push(compared),
             }
         }
         rest
@@ -257,27 +257,27 @@ impl Merger<'_> {
             by_text.entry((entry.party.clone(), text)).or_default().push(entry.at);
         }
         let mut rest = Vec::new();
-        for own in bookings {
-            let places = by_text.get_mut(&(own.party.clone(), key_words(&own.booking.text)));
+        for compared in bookings {
+            let places = by_text.get_mut(&(compared.party.clone(), key_words(&compared.booking.text)));
             let alike = places.and_then(|places| Some((free.get(places.last()?)?, places)));
-            match alike.filter(|(entry, _)| self.likeness(entry, &own) != Likeness::Different) {
+            match alike.filter(|(entry, _)| self.likeness(entry, &compared) != Likeness::Different) {
                 Some((entry, places)) => {
                     let at = entry.at;
                     places.pop();
                     free.remove(&at);
-                    self.absorb(at, &own);
+                    self.absorb(at, &compared);
                 }
-                None => rest.push(own),
+                None => rest.push(compared),
             }
         }
         rest
     }
 
     /// What references and parties say of an entry and a booking of the same content.
-    fn likeness(&self, entry: &Entry, own: &Compared<'_>) -> Likeness {
+    fn likeness(&self, entry: &Entry, compared: &Compared<'_>) -> Likeness {
         let (mut agrees, mut differs) = (false, false);
         let Some(known) = self.known.get(entry.at) else { return Likeness::Undecided };
-        for reference in own.references.iter().filter(|reference| self.unique.contains(*reference)) {
+        for reference in compared.references.iter().filter(|reference| self.unique.contains(*reference)) {
             for same_kind in known.references.iter().filter(|other| other.kind == reference.0) {
                 let Some(source) = &same_kind.unique_in else { continue };
                 // Two formats may name one thing differently: only within one format does another reference mean
@@ -291,42 +291,42 @@ impl Merger<'_> {
         match (agrees, differs) {
             (true, false) => Likeness::Same,
             (false, true) => Likeness::Different,
-            (false, false) if differ(&entry.party, &own.party) => Likeness::Different,
+            (false, false) if differ(&entry.party, &compared.party) => Likeness::Different,
             (true, true) | (false, false) => Likeness::Undecided,
         }
     }
 
-    fn add(&mut self, own: &Compared<'_>, verdict: Verdict) {
-        let Booking { day, amount, party, text, .. } = own.booking;
+    fn add(&mut self, compared: &Compared<'_>, verdict: Verdict) {
+        let Booking { day, amount, party, text, .. } = compared.booking;
         let (party, text) = (party.clone(), text.clone());
         let entry = Seen { day: *day, amount: *amount, party, text, references: Vec::new(), statements: Vec::new(), whole: false };
         self.known.push(entry);
         let at = self.known.len().saturating_sub(1);
-        self.note(at, own);
-        self.set(own, verdict, at);
+        self.note(at, compared);
+        self.set(compared, verdict, at);
     }
 
     /// Takes the details of the same booking in this statement over, where the known one has none.
-    fn absorb(&mut self, at: usize, own: &Compared<'_>) {
-        self.note(at, own);
-        self.set(own, Verdict::Same, at);
+    fn absorb(&mut self, at: usize, compared: &Compared<'_>) {
+        self.note(at, compared);
+        self.set(compared, Verdict::Same, at);
     }
 
-    fn set(&mut self, own: &Compared<'_>, verdict: Verdict, at: usize) {
-        if let Some(place) = self.verdicts.get_mut(own.at) {
+    fn set(&mut self, compared: &Compared<'_>, verdict: Verdict, at: usize) {
+        if let Some(place) = self.verdicts.get_mut(compared.at) {
             *place = (verdict, at);
         }
     }
 
-    fn note(&mut self, at: usize, own: &Compared<'_>) {
+    fn note(&mut self, at: usize, compared: &Compared<'_>) {
         let Some(entry) = self.known.get_mut(at) else { return };
         if entry.party.is_empty() {
-            entry.party.clone_from(&own.booking.party);
+            entry.party.clone_from(&compared.booking.party);
         }
-        if entry.text.len() < own.booking.text.len() {
-            entry.text.clone_from(&own.booking.text);
+        if entry.text.len() < compared.booking.text.len() {
+            entry.text.clone_from(&compared.booking.text);
         }
-        for reference in &own.references {
+        for reference in &compared.references {
             let unique_in = self.unique.contains(reference).then(|| self.claim.source.clone());
             let known = entry.references.iter_mut().find(|known| known.kind == reference.0 && known.value == reference.1);
             if let Some(known) = known {

@@ -104,8 +104,8 @@ fn what_cannot_be_used_is_a_finding_and_the_rest_is_read() {
 #[test]
 fn parts_of_a_batch_are_shown_with_the_amounts_that_they_state() {
     let amount = |path: &str, amount: &str, currency: &str| {
-        let open: Vec<_> = path.split('/').map(|own| format!("<{own}>")).collect();
-        let close: Vec<_> = path.rsplit('/').map(|own| format!("</{own}>")).collect();
+        let open: Vec<_> = path.split('/').map(|text| format!("<{text}>")).collect();
+        let close: Vec<_> = path.rsplit('/').map(|text| format!("</{text}>")).collect();
         let (open, close) = (open.concat(), close.concat());
         let open = open.replace("<Amt>", &format!("<Amt Ccy=\"{currency}\">"));
         part(&format!("{open}{amount}{close}"))
@@ -175,7 +175,7 @@ fn codes_say_what_came_back_and_of_what_kind_the_rest_is() {
         ("<RvslInd>true</RvslInd>".to_owned() + &code("ACMT", "MDOP", "CHRG"), "CRDT", None, ""),
     ] {
         let read = file(&entry("1.00", side, &rest));
-        let found = first(&read).returned.as_ref().map(|own| (own.own_payment, own.code.as_str()));
+        let found = first(&read).returned.as_ref().map(|returned| (returned.own_payment, returned.code.as_str()));
         assert_eq!(found, own_payment.map(|own_payment| (own_payment, written)), "{rest}");
     }
     assert_eq!(first(&file(&entry("1.00", "CRDT", &code("LDAS", "FTLN", "DDWN")))).kind, Kind::Loan);

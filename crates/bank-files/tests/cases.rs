@@ -76,7 +76,7 @@ fn two_entries_with_one_reference_of_the_bank_are_two() {
 #[test]
 fn a_bundle_net_of_charges_shows_its_parts_and_names_the_difference() {
     let read = file("bundle-net-of-charges.xml");
-    assert_eq!(read.findings.iter().map(|own| own.kind).collect::<Vec<_>>(), [FindingKind::PartsDiffer]);
+    assert_eq!(read.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [FindingKind::PartsDiffer]);
     let parts: Vec<_> = read.entries().collect();
     assert_eq!(parts.len(), 2);
     for (part, (party, number)) in parts.iter().zip([("Alpha LLC", "INV-2026-000011"), ("Beta LLC", "INV-2026-000012")]) {
@@ -115,7 +115,7 @@ fn an_entry_of_nothing_is_a_finding_beside_the_good_one() {
 fn an_entry_without_a_status_is_said_to_be_so() {
     let read = file("no-status.xml");
     assert_eq!(read.entries().map(|entry| entry.status).collect::<Vec<_>>(), [Status::Unstated]);
-    assert_eq!(read.findings.iter().map(|own| own.kind).collect::<Vec<_>>(), [FindingKind::NoStatus]);
+    assert_eq!(read.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [FindingKind::NoStatus]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn exports_of_banks_are_read_as_downloaded() {
     }
     let summary = &file("bank-of-america.csv").statements[0];
     assert_eq!((summary.period, summary.is_whole()), (Some((day(1, 1), day(6, 30))), true));
-    assert_eq!(file("bank-of-america.csv").findings.iter().map(|own| own.kind).collect::<Vec<_>>(), [FindingKind::NoBooking]);
+    assert_eq!(file("bank-of-america.csv").findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [FindingKind::NoBooking]);
 }
 
 #[test]
@@ -174,11 +174,12 @@ fn currencies_of_one_file_are_never_summed() {
         column.clone_into(&mut mapping.currency_column);
         let read = mapped("multi-currency.csv", &mapping);
         assert_eq!(inflow(&read), vec!["6000.00 USD"; 6]);
-        assert_eq!(read.findings.iter().filter(|own| own.kind == FindingKind::OtherCurrency).count(), 6);
+        assert_eq!(read.findings.iter().filter(|finding| finding.kind == FindingKind::OtherCurrency).count(), 6);
         assert_eq!(read.findings[0].place.line, 2);
     }
     mapping.currency = None;
     let read = mapped("multi-currency.csv", &mapping);
-    let statements: Vec<_> = read.statements.iter().map(|own| (own.currency.unwrap().code(), own.entries.len())).collect();
+    let statements: Vec<_> =
+        read.statements.iter().map(|statement| (statement.currency.unwrap().code(), statement.entries.len())).collect();
     assert_eq!(statements, [("JPY", 6), ("USD", 24)]);
 }

@@ -154,7 +154,8 @@ fn codes_and_texts_of_exports_say_what_came_back() {
                 CREDIT,06/02/2026,\"ACH RETURN R01 RENT\",20.00,ACH_CREDIT,100.00,,\n\
                 CREDIT,06/01/2026,\"ORIG CO NAME:Globex ORIG ID:123 DESC DATE:\",80.00,ACH_CREDIT,80.00,,\n";
     let read = detected(&format!("{header}{rows}"));
-    let found: Vec<_> = read.entries().map(|entry| entry.returned.as_ref().map(|own| (own.own_payment, own.code.as_str()))).collect();
+    let found: Vec<_> =
+        read.entries().map(|entry| entry.returned.as_ref().map(|returned| (returned.own_payment, returned.code.as_str()))).collect();
     assert_eq!(found, [None, Some((true, "R01")), Some((false, "DEPOSIT_RETURN"))]);
     assert_eq!(read.entries().next().unwrap().party, "Globex");
 }
@@ -207,7 +208,7 @@ fn exports_of_wise_and_revolut_have_a_statement_for_each_currency() {
     let found: Vec<_> = read
         .statements
         .iter()
-        .map(|own| (own.currency.unwrap().code(), own.entries.len(), own.closing.unwrap().amount.to_string()))
+        .map(|statement| (statement.currency.unwrap().code(), statement.entries.len(), statement.closing.unwrap().amount.to_string()))
         .collect();
     assert_eq!(found, [("EUR", 2, "95.00 EUR".to_owned()), ("USD", 1, "5.40 USD".to_owned())]);
     assert_eq!(

@@ -34,7 +34,8 @@ fn pages_of_mt940_are_one_statement_with_all_forms_of_information() {
     assert!(entries[0].search.iter().any(|text| text.contains("INV-2026-000048")), "{:?}", entries[0].search);
     assert!(entries[0].text.contains("INV-2026-000048"), "{}", entries[0].text);
     assert_eq!((entries[0].references.len(), entries[0].reference(ReferenceKind::AccountServicer)), (1, Some("B-1")));
-    let returned: Vec<_> = entries.iter().map(|own| own.returned.as_ref().map(|own| (own.own_payment, own.code.as_str()))).collect();
+    let returned: Vec<_> =
+        entries.iter().map(|entry| entry.returned.as_ref().map(|returned| (returned.own_payment, returned.code.as_str()))).collect();
     assert_eq!(returned, [None, Some((false, "AM04")), Some((false, "REVERSAL")), None, None]);
     assert!(entries[2].reversal);
     assert_eq!(
@@ -72,7 +73,10 @@ fn each_line_of_mt940_that_cannot_be_read_is_a_finding() {
     assert_eq!((expected.entries().next().unwrap().status, kinds(&expected)), (Status::Pending, vec![FindingKind::NotBooked]));
     // A booking at the turn of the year, and one without a day of its own.
     let read = mt940(":61:2601021231C1,00NTRF\n:61:260606C1,00NTRF");
-    assert_eq!(read.entries().map(|own| own.booked_on).collect::<Vec<_>>(), [NaiveDate::from_ymd_opt(2025, 12, 31).unwrap(), day(6, 4)]);
+    assert_eq!(
+        read.entries().map(|entry| entry.booked_on).collect::<Vec<_>>(),
+        [NaiveDate::from_ymd_opt(2025, 12, 31).unwrap(), day(6, 4)]
+    );
 }
 
 #[test]

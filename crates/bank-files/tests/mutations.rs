@@ -153,7 +153,7 @@ fn files_that_are_made_to_be_slow_are_read_to_their_end() {
         entry(&many("<NtryDtls><TxDtls><Amt Ccy=\"EUR\">1.00</Amt></TxDtls></NtryDtls>", 5_000)),
         entry(&format!(
             "<NtryDtls>{}</NtryDtls>",
-            (0..10_000).map(|own| format!("<TxDtls><AddtlTxInf>{own}</AddtlTxInf></TxDtls>")).collect::<Vec<_>>().concat()
+            (0..10_000).map(|number| format!("<TxDtls><AddtlTxInf>{number}</AddtlTxInf></TxDtls>")).collect::<Vec<_>>().concat()
         )),
         entry(&many("<X/>", 20_000)),
         rows(&many("-", 40_000)),

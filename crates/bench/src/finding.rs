@@ -82,7 +82,7 @@ fn past_due(sessions: Vec<Session>) -> impl Fn(usize) -> Call + Clone {
         };
         Box::pin(async move {
             let listed = session?.invoices().list_invoices(request).await.ok()?.into_inner();
-            let right = !listed.invoices.is_empty() && listed.invoices.iter().all(|own| own.past_due);
+            let right = !listed.invoices.is_empty() && listed.invoices.iter().all(|invoice| invoice.past_due);
             right.then(|| vec![uuid::Uuid::nil()])
         })
     }

@@ -55,7 +55,7 @@ impl Machine {
         Reading {
             server: self.services.iter().map(|pid| busy(*pid)).sum(),
             database: self.database.map_or(0.0, busy),
-            client: stat(Path::new("/proc/self")).map_or(0.0, |own| own.seconds),
+            client: stat(Path::new("/proc/self")).map_or(0.0, |stat| stat.seconds),
             syncs,
             log,
         }
@@ -81,7 +81,7 @@ fn stat(process: &Path) -> Option<Stat> {
 
 /// Processor seconds of a process and its children.
 fn busy(pid: u32) -> f64 {
-    let own = stat(Path::new(&format!("/proc/{pid}"))).map_or(0.0, |own| own.seconds + own.of_ended);
+    let own = stat(Path::new(&format!("/proc/{pid}"))).map_or(0.0, |stat| stat.seconds + stat.of_ended);
     let all = fs::read_dir("/proc").ok().into_iter().flatten().flatten();
     let children = all.filter_map(|entry| stat(&entry.path())).filter(|one| one.parent == pid);
     own + children.map(|one| one.seconds + one.of_ended).sum::<f64>()

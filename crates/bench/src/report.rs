@@ -130,15 +130,21 @@ pub fn print(measure: &Measure, ways: &[Way], targets: &[Target], more: &Value) 
     println!("{table}");
     let mut table = Table::new();
     table.set_header(["ratio", "measured", "target", "floor", ""]);
-    for own in targets {
-        let (target, floor) = own.bounds;
-        let verdict = if measure.quick { "quick" } else { own.verdict() };
-        table.add_row([own.what.to_owned(), format!("{:.3}", own.value), target.to_string(), floor.to_string(), verdict.to_owned()]);
+    for this_target in targets {
+        let (target, floor) = this_target.bounds;
+        let verdict = if measure.quick { "quick" } else { this_target.verdict() };
+        table.add_row([
+            this_target.what.to_owned(),
+            format!("{:.3}", this_target.value),
+            target.to_string(),
+            floor.to_string(),
+            verdict.to_owned(),
+        ]);
     }
     println!("{table}");
     let rows: Vec<_> = targets
         .iter()
-        .map(|own| json!({ "what": own.what, "measured": own.value, "target": own.bounds.0, "floor": own.bounds.1, "verdict": own.verdict() }))
+        .map(|target| json!({ "what": target.what, "measured": target.value, "target": target.bounds.0, "floor": target.bounds.1, "verdict": target.verdict() }))
         .collect();
     let all = json!({
         "quick": measure.quick, "callers": measure.callers, "seconds": measure.seconds, "rounds": measure.rounds,

@@ -35,7 +35,7 @@ pub fn unprintable(text: &str) -> String {
             .zip(face(true))
             .is_some_and(|(regular, heavy)| regular.glyph_index(character).and(heavy.glyph_index(character)).is_some())
     };
-    for character in text.chars().filter(|own| !own.is_whitespace() && !is_unseen(*own) && !has(*own)) {
+    for character in text.chars().filter(|character| !character.is_whitespace() && !is_unseen(*character) && !has(*character)) {
         if !missing.contains(character) {
             missing.push(character);
         }

@@ -209,7 +209,7 @@ pub async fn read(State(world): State<World>, Path(tenant): Path<String>, Json(r
     let mut accounts = vec![account("0001", bank.closing, &bookings(bank, covers))];
     if bank.story == Story::Circle {
         let savings = savings(covers);
-        let closing = savings.iter().fold(1_000_i64, |sum, own| sum.saturating_add(own.amount));
+        let closing = savings.iter().fold(1_000_i64, |sum, booking| sum.saturating_add(booking.amount));
         accounts.push(account("0002", closing, &savings));
     }
     Json(accounts).into_response()

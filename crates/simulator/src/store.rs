@@ -222,7 +222,7 @@ impl Store {
 
     /// The chargeback of a charge.
     pub(crate) async fn chargeback(&self, tenant: &str, charge: &str) -> Result<Option<Chargeback>, DbErr> {
-        Ok(self.chargebacks(tenant).await?.into_iter().find(|own| own.charge == charge))
+        Ok(self.chargebacks(tenant).await?.into_iter().find(|chargeback| chargeback.charge == charge))
     }
 
     /// All refunds of a tenant.

@@ -9,11 +9,11 @@ tokio::task_local! {
 /// A fresh request id; within [`repeatable`] the story's next one.
 #[must_use]
 pub fn request_id() -> String {
-    let told = STORY.try_with(|(story, count)| {
+    let id = STORY.try_with(|(story, count)| {
         let name = format!("{story}/{}", count.fetch_add(1, Ordering::Relaxed));
         uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes())
     });
-    told.unwrap_or_else(|_| uuid::Builder::from_random_bytes(rand::random()).into_uuid()).to_string()
+    id.unwrap_or_else(|_| uuid::Builder::from_random_bytes(rand::random()).into_uuid()).to_string()
 }
 
 /// Does something so that its request ids are the same each time: on a test clock the same story then has the same answers.

@@ -133,20 +133,20 @@ impl Suite {
         let mut running = Vec::new();
         if let Some(listener) = listeners.remove("wallet") {
             let db = open("wallet", options).await?;
-            let own =
+            let this_options =
                 payterms_wallet::Options { simulator: Some(simulator.clone()), stripe: options.stripe.clone(), simulator_secret: secret };
-            running.push(boot::start::<Wallet>(db, &keys, &network, listener, own, stop.clone()).await?);
+            running.push(boot::start::<Wallet>(db, &keys, &network, listener, this_options, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("invoicing") {
             let db = open("invoicing", options).await?;
             let place = options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display()));
-            let own = payterms_invoicing::Options {
+            let this_options = payterms_invoicing::Options {
                 mail: place,
                 mail_file: None,
                 mail_from: options.mail_from.clone(),
                 vies: options.vies.clone(),
             };
-            running.push(boot::start::<Invoicing>(db, &keys, &network, listener, own, stop.clone()).await?);
+            running.push(boot::start::<Invoicing>(db, &keys, &network, listener, this_options, stop.clone()).await?);
         }
         if let Some(listener) = listeners.remove("credit") {
             let db = open("credit", options).await?;
@@ -167,7 +167,7 @@ impl Suite {
         } else {
             TokenOptions { issuer: Some(DEVELOPMENT.to_owned()), ..TokenOptions::default() }
         };
-        let own = GatewayOptions {
+        let gateway_options = GatewayOptions {
             keys: KeyOptions::file(jwks),
             simulator: Some(simulator.clone()),
             door_tls: None,
@@ -175,7 +175,7 @@ impl Suite {
             tokens,
             limits: options.limits.clone(),
         };
-        let gateway = payterms_gateway::start(&keys, &network, (door.into(), network.port()), &own, stop.clone()).await?;
+        let gateway = payterms_gateway::start(&keys, &network, (door.into(), network.port()), &gateway_options, stop.clone()).await?;
         let address = gateway.address;
         running.push(gateway);
         Ok(Self { gateway: address, services, simulator, keys, stop, running })

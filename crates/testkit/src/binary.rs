@@ -9,8 +9,8 @@ pub fn main() -> ExitCode {
     if arguments.get(1).is_none_or(|word| word != "service") {
         return payterms_suite::command::main();
     }
-    let own: Vec<OsString> = arguments.drain(1..3.min(arguments.len())).collect();
-    match own.get(1).and_then(|name| name.to_str()) {
+    let os_strings: Vec<OsString> = arguments.drain(1..3.min(arguments.len())).collect();
+    match os_strings.get(1).and_then(|name| name.to_str()) {
         Some("wallet") => payterms_chassis::boot::main_with::<payterms_wallet::Wallet>(arguments),
         Some("invoicing") => payterms_chassis::boot::main_with::<payterms_invoicing::Invoicing>(arguments),
         Some("credit") => payterms_chassis::boot::main_with::<payterms_credit::Credit>(arguments),

@@ -44,21 +44,22 @@ fn account(operator: &KeyPair, account: &KeyPair, name: &str, has_streams: bool)
 impl Asking {
     /// One that asks for credentials of an account of its operator.
     pub async fn for_credentials() -> Option<Self> {
-        let [operator, system, own, user] = [KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_account(), KeyPair::new_user()];
+        let [operator, system, key_pair, user] =
+            [KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_account(), KeyPair::new_user()];
         let settings = format!(
             "operator: \"{}\"\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {}: \"{}\", {}: \"{}\" }}\n",
             claim(&operator, &operator, "tests", json!({ "type": "operator" })),
             system.public_key(),
             system.public_key(),
             account(&operator, &system, "system", false),
-            own.public_key(),
-            account(&operator, &own, "payterms", true),
+            key_pair.public_key(),
+            account(&operator, &key_pair, "payterms", true),
         );
         let limits = json!({ "type": "user", "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1 });
         let credentials = format!(
             "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
              -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
-            claim(&own, &user, "wallet", limits),
+            claim(&key_pair, &user, "wallet", limits),
             user.seed().unwrap()
         );
         Self::start(&settings, &credentials).await

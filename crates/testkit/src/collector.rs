@@ -31,11 +31,12 @@ impl Collector {
     /// Starts one; the option that sends spans to it.
     #[must_use]
     pub fn start() -> (Self, String) {
-        let (own, at) = (Self::default(), free_address());
-        let server =
-            Server::builder().add_service(TraceServiceServer::new(own.clone())).add_service(MetricsServiceServer::new(own.clone()));
+        let (collector, at) = (Self::default(), free_address());
+        let server = Server::builder()
+            .add_service(TraceServiceServer::new(collector.clone()))
+            .add_service(MetricsServiceServer::new(collector.clone()));
         tokio::spawn(server.serve(at));
-        (own, format!("--otlp-endpoint=http://{at}"))
+        (collector, format!("--otlp-endpoint=http://{at}"))
     }
 
     /// The spans that it was sent.

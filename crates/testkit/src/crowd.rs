@@ -45,9 +45,14 @@ pub fn writes() -> BTreeSet<String> {
     let services: Vec<_> = pool.services().filter(|service| service.full_name().starts_with("payterms.")).collect();
     let methods = services.iter().flat_map(|service| service.methods().collect::<Vec<_>>());
     // The gateway passes each of many equal redeliveries on: its methods stand for those of the services.
-    let is_passed_on = |own: &MethodDescriptor| own.parent_service().full_name() == "payterms.common.peers.v1.WebhookLogService";
-    let writes =
-        methods.filter(|own| !own.is_client_streaming() && own.input().get_field_by_name("request_id").is_some() && !is_passed_on(own));
+    let is_passed_on = |method_descriptor: &MethodDescriptor| {
+        method_descriptor.parent_service().full_name() == "payterms.common.peers.v1.WebhookLogService"
+    };
+    let writes = methods.filter(|method_descriptor| {
+        !method_descriptor.is_client_streaming()
+            && method_descriptor.input().get_field_by_name("request_id").is_some()
+            && !is_passed_on(method_descriptor)
+    });
     writes.map(|method: MethodDescriptor| format!("/{}/{}", method.parent_service().full_name(), method.name())).collect()
 }
 
@@ -229,27 +234,27 @@ async fn many(client: &Http, doors: &[SocketAddr], request: Request, (checkable,
         None => None,
     };
     let copy = |place: usize| send(client, doors[place % doors.len()], parts.clone(), body.clone());
-    let mut told = futures::future::join_all((0..AT_ONCE).map(copy)).await;
+    let mut tolds = futures::future::join_all((0..AT_ONCE).map(copy)).await;
     for _ in 0..AGAIN {
         let on_its_way = |answer: &Told| path == ADVANCE_TEST_CLOCK && answer.is_on_its_way();
         // Where all are told the same there is nothing to wait for.
-        if told.iter().all(|own| own.code() == told[0].code() && !on_its_way(own)) {
+        if tolds.iter().all(|each| each.code() == tolds[0].code() && !on_its_way(each)) {
             break;
         }
         let again: Vec<_> =
-            told.iter().enumerate().filter(|(_, own)| own.comes_again() || on_its_way(own)).map(|(place, _)| place).collect();
+            tolds.iter().enumerate().filter(|(_, told)| told.comes_again() || on_its_way(told)).map(|(place, _)| place).collect();
         if again.is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
         let came = futures::future::join_all(again.iter().map(|place| copy(*place))).await;
-        again.into_iter().zip(came).for_each(|(place, own)| told[place] = own);
+        again.into_iter().zip(came).for_each(|(place, each)| tolds[place] = each);
     }
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let faults = fault(&path, &told).into_iter().chain(checked.and_then(|checked| fault_of_check(&checked, &told)));
+    let faults = fault(&path, &tolds).into_iter().chain(checked.and_then(|checked| fault_of_check(&checked, &tolds)));
     seen.faults.extend(faults.map(|fault| format!("{path}: {fault}")));
-    let first = told.iter().position(|own| own.code().0 == Code::Ok && !own.is_replay());
-    let first = told.swap_remove(first.unwrap_or_default());
+    let first = tolds.iter().position(|told| told.code().0 == Code::Ok && !told.is_replay());
+    let first = tolds.swap_remove(first.unwrap_or_default());
     if first.code().0 == Code::Ok {
         *seen.done.entry(path).or_default() += 1;
     }
@@ -257,29 +262,29 @@ async fn many(client: &Http, doors: &[SocketAddr], request: Request, (checkable,
 }
 
 /// Why a request that was only checked was not: it was done, or came to something else.
-fn fault_of_check(checked: &Told, told: &[Told]) -> Option<String> {
-    if checked.comes_again() || told.iter().any(Told::comes_again) {
+fn fault_of_check(checked: &Told, tolds: &[Told]) -> Option<String> {
+    if checked.comes_again() || tolds.iter().any(Told::comes_again) {
         return None;
     }
-    if checked.code() != told[0].code() {
-        return Some(format!("with validate_only it is {:?}, and then {:?}", checked.code(), told[0].code()));
+    if checked.code() != tolds[0].code() {
+        return Some(format!("with validate_only it is {:?}, and then {:?}", checked.code(), tolds[0].code()));
     }
-    let is_done = told[0].code().0 == Code::Ok && told.iter().all(Told::is_replay) && !checked.is_replay();
+    let is_done = tolds[0].code().0 == Code::Ok && tolds.iter().all(Told::is_replay) && !checked.is_replay();
     is_done.then(|| "with validate_only it was done".to_owned())
 }
 
 /// Why these answers are not those of one effect.
-fn fault(path: &str, told: &[Told]) -> Option<String> {
+fn fault(path: &str, tolds: &[Told]) -> Option<String> {
     let mut codes: HashMap<(Code, String), usize> = HashMap::new();
-    for own in told {
-        *codes.entry(own.code()).or_default() += 1;
+    for this_told in tolds {
+        *codes.entry(this_told.code()).or_default() += 1;
     }
     if codes.len() > 1 {
         return Some(format!("answers differ: {codes:?}"));
     }
-    if told.iter().any(|own| own.code().0 == Code::Ok && own.as_replayed(path) != told[0].as_replayed(path)) {
+    if tolds.iter().any(|each| each.code().0 == Code::Ok && each.as_replayed(path) != tolds[0].as_replayed(path)) {
         return Some("the bytes of the answers differ".to_owned());
     }
-    let effects = told.iter().filter(|own| own.code().0 == Code::Ok && !own.is_replay()).count();
+    let effects = tolds.iter().filter(|told| told.code().0 == Code::Ok && !told.is_replay()).count();
     (effects > 1).then(|| format!("{effects} of the answers are no replays"))
 }

@@ -97,10 +97,10 @@ impl FaultyLine {
         listener.set_nonblocking(true).expect("a listener");
         let (at, state) = (listener.local_addr().expect("an address"), Arc::<State>::default());
         let listener = TcpListener::from_std(listener).expect("a listener");
-        let own = state.clone();
+        let this_state = state.clone();
         tokio::spawn(async move {
             while let Ok((caller, _)) = listener.accept().await {
-                tokio::spawn(carry(own.clone(), caller, target));
+                tokio::spawn(carry(this_state.clone(), caller, target));
             }
         });
         Self { at, state }

@@ -66,14 +66,14 @@ impl PatientLine {
         let listener = TcpListener::bind(at).await.expect("the address is free");
         let (stop, zero) = (CancellationToken::new(), AtomicUsize::default);
         let let_through = Semaphore::new(0);
-        let own = Arc::new(Own { let_through, doors, door: zero(), answered: zero(), sent_again: zero(), seen: Mutex::default() });
-        let carrying = own.clone();
+        let shared = Arc::new(Own { let_through, doors, door: zero(), answered: zero(), sent_again: zero(), seen: Mutex::default() });
+        let carrying = shared.clone();
         let routes = axum::Router::new().fallback(move |request: Request| {
-            let own = carrying.clone();
-            async move { own.carry(request).await }
+            let shared = carrying.clone();
+            async move { shared.carry(request).await }
         });
         tokio::spawn(serve(listener, routes, Port::default(), stop.clone()));
-        Self { at, own, _stop: Arc::new(stop.drop_guard()) }
+        Self { at, own: shared, _stop: Arc::new(stop.drop_guard()) }
     }
 
     /// How many calls were answered, and how many were sent again.
@@ -115,12 +115,12 @@ impl Own {
         let until = Instant::now() + PATIENCE;
         loop {
             let door = self.door.load(Ordering::Relaxed);
-            let told = self.send(door, &head, body.clone()).await;
-            match told {
-                Ok(told) if !told.is_unavailable() || Instant::now() >= until => {
-                    self.remember(&told.headers);
+            let this_told = self.send(door, &head, body.clone()).await;
+            match this_told {
+                Ok(this_told) if !this_told.is_unavailable() || Instant::now() >= until => {
+                    self.remember(&this_told.headers);
                     self.answered.fetch_add(1, Ordering::Relaxed);
-                    return told.into_response();
+                    return this_told.into_response();
                 }
                 Err(_) if Instant::now() >= until => return Status::unavailable("no gateway answers").into_http(),
                 Ok(_) => {}
@@ -155,8 +155,8 @@ impl Own {
     /// The versions that answers named, and those that the caller names itself.
     fn seen(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let own = headers.get(VERSION).and_then(|named| named.to_str().ok()).unwrap_or_default();
-        all.extend(copies::parse_list(own));
+        let text = headers.get(VERSION).and_then(|named| named.to_str().ok()).unwrap_or_default();
+        all.extend(copies::parse_list(text));
         HeaderValue::from_str(&copies::list(&all)).ok().filter(|_| !all.is_empty())
     }
 

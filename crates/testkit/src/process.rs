@@ -145,8 +145,8 @@ impl Process {
 
     /// Tells the process to end, with SIGTERM.
     pub fn terminate(&self) {
-        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
-        assert!(told.expect("kill runs").success(), "the process is there");
+        let exit_status = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        assert!(exit_status.expect("kill runs").success(), "the process is there");
     }
 
     /// Kills the process with SIGKILL.

@@ -66,15 +66,15 @@ impl Receiver {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address");
-        let own = Self { at, behaviours: Arc::default(), received: Arc::new(watch::Sender::new(Vec::new())) };
-        let receiver = own.clone();
+        let this_receiver = Self { at, behaviours: Arc::default(), received: Arc::new(watch::Sender::new(Vec::new())) };
+        let receiver = this_receiver.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let receiver = receiver.clone();
                 tokio::spawn(Box::pin(receiver.serve(stream)));
             }
         });
-        own
+        this_receiver
     }
 
     /// The URL of a path, such as `/hook`.
@@ -91,7 +91,7 @@ impl Receiver {
     /// What has arrived at a path.
     #[must_use]
     pub fn received(&self, path: &str) -> Vec<Received> {
-        self.received.borrow().iter().filter(|own| own.path == path).cloned().collect()
+        self.received.borrow().iter().filter(|received| received.path == path).cloned().collect()
     }
 
     /// Waits until what has arrived at a path is as awaited.

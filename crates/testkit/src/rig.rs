@@ -134,7 +134,7 @@ impl Rig {
     async fn at_provider(&self, what: &str) -> Vec<String> {
         let list = format!("http://{}/v1/acme/{what}", self.provider);
         let found: Vec<serde_json::Value> = reqwest::get(list).await.unwrap().json().await.unwrap();
-        found.iter().map(|own| own["amount"].as_str().unwrap().to_owned()).collect()
+        found.iter().map(|value| value["amount"].as_str().unwrap().to_owned()).collect()
     }
 }
 

@@ -74,12 +74,12 @@ impl World {
         if replicas {
             world.replica = Some(world.replica().await);
         }
-        let doors = |own: SocketAddr, other: Option<SocketAddr>| std::iter::once(own).chain(other).collect();
-        let gateway = Crowd::before(doors(world.suite.gateway, world.replica.as_ref().map(|own| own.gateway))).await;
+        let doors = |address: SocketAddr, other: Option<SocketAddr>| std::iter::once(address).chain(other).collect();
+        let gateway = Crowd::before(doors(world.suite.gateway, world.replica.as_ref().map(|suite| suite.gateway))).await;
         world.suite.gateway = gateway.at;
         world.crowds.push(gateway);
         for (name, at) in &mut world.suite.services {
-            let other = world.replica.as_ref().and_then(|own| own.services.get(name)).copied();
+            let other = world.replica.as_ref().and_then(|suite| suite.services.get(name)).copied();
             let crowd = Crowd::before(doors(*at, other)).await;
             *at = crowd.at;
             world.crowds.push(crowd);

@@ -66,7 +66,7 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
         }
     };
     for (program, command) in programs() {
-        let own = variables(&command);
+        let texts = variables(&command);
         for file in manifests(program) {
             let text = fs::read_to_string(root.join(&file)).unwrap_or_default();
             let mut set = text
@@ -77,7 +77,7 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
             if set.peek().is_none() {
                 wrong.push(format!("{file}: it sets nothing, and {program} needs its files named"));
             }
-            wrong.extend(set.filter(|name| !own.contains(*name)).map(|name| format!("{file}: {program} has no {name}")));
+            wrong.extend(set.filter(|name| !texts.contains(*name)).map(|name| format!("{file}: {program} has no {name}")));
         }
     }
 }

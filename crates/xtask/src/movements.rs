@@ -22,9 +22,9 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
         wrong.push(format!("{PAGE}: the table of movements or the kinds of {} are not found", LEDGER.0));
         return;
     }
-    let told: BTreeSet<&str> = rows.iter().flat_map(|row| row.kinds.iter().copied()).collect();
-    wrong.extend(kinds.difference(&told).map(|kind| format!("{PAGE}: the table of movements has no row for the kind {kind}")));
-    wrong.extend(told.difference(&kinds).map(|kind| format!("{PAGE}: the ledger has no kind {kind}")));
+    let texts: BTreeSet<&str> = rows.iter().flat_map(|row| row.kinds.iter().copied()).collect();
+    wrong.extend(kinds.difference(&texts).map(|kind| format!("{PAGE}: the table of movements has no row for the kind {kind}")));
+    wrong.extend(texts.difference(&kinds).map(|kind| format!("{PAGE}: the ledger has no kind {kind}")));
     let known = verbs(root);
     for Row { movement, causes, .. } in &rows {
         if causes.is_empty() {

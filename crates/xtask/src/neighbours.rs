@@ -14,7 +14,7 @@ type Names = BTreeSet<String>;
 /// the gateway to every service.
 fn connections(topology: &Table) -> BTreeMap<String, Names> {
     let lists = |name: &str, key: &str| -> Names {
-        match topology.get(name).and_then(|own| own.get(key)) {
+        match topology.get(name).and_then(|value| value.get(key)) {
             Some(Value::Array(names)) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
             Some(Value::Table(names)) => names.keys().cloned().collect(),
             _ => Names::new(),
@@ -42,9 +42,9 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
         let (_, rules) = text.split_once("\n  ingress:\n").unwrap_or_default();
         let (ingress, egress) = rules.split_once("\n  egress:\n").unwrap_or_default();
         let from: Names = connections.iter().filter(|(_, opened)| opened.contains(name)).map(|(caller, _)| caller.clone()).collect();
-        for (what, told, expected) in [("lets in", names(ingress), &from), ("lets out to", names(egress), opened)] {
-            if told != *expected {
-                wrong.push(format!("{file}: {what} {told:?}; proto/topology.toml asks for {expected:?}"));
+        for (what, texts, expected) in [("lets in", names(ingress), &from), ("lets out to", names(egress), opened)] {
+            if texts != *expected {
+                wrong.push(format!("{file}: {what} {texts:?}; proto/topology.toml asks for {expected:?}"));
             }
         }
         let file = format!("k8s/base/{name}/deployment.yaml");

@@ -36,7 +36,7 @@ pub fn check(root: &Path, file: &Path, wrong: &mut Vec<String>) {
     let text = fs::read_to_string(file).unwrap_or_default();
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
     let shown = file.strip_prefix(root).unwrap_or(file).display();
-    wrong.extend(undocumented(text).into_iter().map(|own| format!("{shown}: error_reason.proto does not say of {own}")));
+    wrong.extend(undocumented(text).into_iter().map(|text| format!("{shown}: error_reason.proto does not say of {text}")));
 }
 
 fn undocumented(text: &str) -> BTreeSet<String> {
@@ -53,10 +53,10 @@ fn undocumented(text: &str) -> BTreeSet<String> {
         if let Some(doc) = documented(word) {
             last = Some(doc);
             let given = GIVES.iter().filter(|(begin, _)| before.ends_with(begin)).map(|(_, code)| *code);
-            wrong.extend(given.filter(|code| !doc.codes.iter().any(|own| own == code)).map(|code| format!("{word}: {code}")));
+            wrong.extend(given.filter(|code| !doc.codes.iter().any(|text| text == code)).map(|code| format!("{word}: {code}")));
         } else if before.ends_with(".with(")
             && let Some(doc) = last
-            && !doc.metadata.iter().any(|own| own == word)
+            && !doc.metadata.iter().any(|text| text == word)
         {
             wrong.insert(format!("{}: {word}", doc.name));
         }

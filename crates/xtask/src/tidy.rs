@@ -104,8 +104,8 @@ fn directions(root: &Path, wrong: &mut Vec<String>) {
         };
         let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
         for name in dependencies.into_iter().flat_map(toml::Table::keys) {
-            if let Some(own) = name.strip_prefix("payterms-")
-                && !allowed.contains(&own)
+            if let Some(text) = name.strip_prefix("payterms-")
+                && !allowed.contains(&text)
             {
                 wrong.push(format!("{folder} may not depend on {name}"));
             }

@@ -43,13 +43,13 @@ impl Rates {
 
     /// The rate of an account.
     pub(super) fn of(&self, holder: Holder, tenant: &str) -> u32 {
-        let own = self.registered.read().unwrap_or_else(PoisonError::into_inner).get(tenant).copied().unwrap_or_default();
+        let tenant_rates = self.registered.read().unwrap_or_else(PoisonError::into_inner).get(tenant).copied().unwrap_or_default();
         let rate = |rates: TenantRates| match holder {
             Holder::Caller => rates.caller,
             Holder::Customer => rates.customer,
             Holder::Tenant => rates.tenant,
         };
-        rate(own).or(rate(self.configured)).unwrap_or(1).max(1)
+        rate(tenant_rates).or(rate(self.configured)).unwrap_or(1).max(1)
     }
 
     /// Takes what the register says of these tenants, of which `found` have rates of their own.
@@ -58,7 +58,7 @@ impl Rates {
         let mut has_changed = false;
         for tenant in asked {
             has_changed |= match found.get(tenant) {
-                Some(own) => registered.insert(tenant.clone(), *own) != Some(*own),
+                Some(tenant_rates) => registered.insert(tenant.clone(), *tenant_rates) != Some(*tenant_rates),
                 None => registered.remove(tenant).is_some(),
             };
         }

@@ -47,8 +47,8 @@ pub(super) async fn follow(limits: Arc<Limits>, peers: Peers, stop: Cancellation
 }
 
 async fn ask(peers: &Peers, tenants: &[String]) -> Result<HashMap<String, TenantRates>, AppError> {
-    let own = Caller { subject: "service:gateway".to_owned(), roles: vec![PEER.to_owned()], tenant: None, customer: None, run_id: None };
-    let request = peers.request("invoicing", &own, GetCallLimitsRequest { tenants: tenants.to_vec() }, BUDGET)?;
+    let caller = Caller { subject: "service:gateway".to_owned(), roles: vec![PEER.to_owned()], tenant: None, customer: None, run_id: None };
+    let request = peers.request("invoicing", &caller, GetCallLimitsRequest { tenants: tenants.to_vec() }, BUDGET)?;
     let answer = CallLimitServiceClient::new(peers.channel("invoicing")?).get_call_limits(request).await?.into_inner();
     let limited = answer.limited_tenants.into_iter().map(|limited| (limited.tenant, tenant_rates(limited.call_limits.unwrap_or_default())));
     Ok(limited.collect())

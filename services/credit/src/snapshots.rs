@@ -61,11 +61,11 @@ fn advised_limits_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = advised_limits::find_many(tx.conn(), tenant, &ids).await?;
-        let lines = lines::find_many(tx.conn(), tenant, &found.iter().map(|own| own.line).collect::<Vec<_>>()).await?;
-        let open = found.iter().filter(|own| own.state == AdvisedState::Open);
-        let state = open.filter_map(|own| {
-            let line = lines.iter().find(|line| line.id == own.line)?;
-            Some((own.id.to_string(), advised_limit_changed(tenant, own, line.limit).encode_to_vec()))
+        let lines = lines::find_many(tx.conn(), tenant, &found.iter().map(|advised_limit| advised_limit.line).collect::<Vec<_>>()).await?;
+        let open = found.iter().filter(|advised_limit| advised_limit.state == AdvisedState::Open);
+        let state = open.filter_map(|advised_limit| {
+            let line = lines.iter().find(|line| line.id == advised_limit.line)?;
+            Some((advised_limit.id.to_string(), advised_limit_changed(tenant, advised_limit, line.limit).encode_to_vec()))
         });
         Ok(state.collect())
     })

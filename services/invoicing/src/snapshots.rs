@@ -50,9 +50,10 @@ fn invoices_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let (tenant, today) = (&tx.call().tenant, tx.today());
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = invoices::find_many(tx.conn(), tenant, &ids).await?;
-        let state =
-            |own| Ok::<_, AppError>(InvoiceChanged { invoice: Some(messages::invoices::invoice(tenant, own, today)?) }.encode_to_vec());
-        found.iter().map(|own| Ok((own.id.to_string(), state(own)?))).collect()
+        let state = |invoice| {
+            Ok::<_, AppError>(InvoiceChanged { invoice: Some(messages::invoices::invoice(tenant, invoice, today)?) }.encode_to_vec())
+        };
+        found.iter().map(|invoice| Ok((invoice.id.to_string(), state(invoice)?))).collect()
     })
 }
 
@@ -61,8 +62,8 @@ fn payments_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = payments::find_many(tx.conn(), tenant, &ids).await?;
-        let state = |own| PaymentChanged { payment: Some(messages::payments::payment(tenant, own)) }.encode_to_vec();
-        Ok(found.iter().map(|own| (own.id.to_string(), state(own))).collect())
+        let state = |each| PaymentChanged { payment: Some(messages::payments::payment(tenant, each)) }.encode_to_vec();
+        Ok(found.iter().map(|payment| (payment.id.to_string(), state(payment))).collect())
     })
 }
 
@@ -71,8 +72,8 @@ fn usage_invoices_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = invoices::find_many(tx.conn(), tenant, &ids).await?;
-        let state = |own| messages::invoices::usage_invoiced(tenant, own).map(|event| event.encode_to_vec());
-        Ok(found.iter().filter_map(|own| Some((own.id.to_string(), state(own)?))).collect())
+        let state = |invoice| messages::invoices::usage_invoiced(tenant, invoice).map(|event| event.encode_to_vec());
+        Ok(found.iter().filter_map(|invoice| Some((invoice.id.to_string(), state(invoice)?))).collect())
     })
 }
 
@@ -81,8 +82,9 @@ fn services_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = metered::find_many(tx.conn(), tenant, &ids).await?;
-        let state =
-            |own| MeteredServiceChanged { metered_service: Some(messages::metered_services::metered_service(tenant, own)) }.encode_to_vec();
-        Ok(found.iter().map(|own| (own.id.to_string(), state(own))).collect())
+        let state = |each| {
+            MeteredServiceChanged { metered_service: Some(messages::metered_services::metered_service(tenant, each)) }.encode_to_vec()
+        };
+        Ok(found.iter().map(|metered_service| (metered_service.id.to_string(), state(metered_service))).collect())
     })
 }

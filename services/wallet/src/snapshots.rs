@@ -90,16 +90,16 @@ fn revocations_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = revocations::find_many(tx.conn(), tenant, &ids).await?;
-        let owners: Vec<_> = found.iter().map(|own| own.wallet).collect();
+        let owners: Vec<_> = found.iter().map(|revocation| revocation.wallet).collect();
         let owners = wallets::owners(tx.conn(), tenant, &owners).await?;
-        let state = |own: &payterms_wallet_domain::Revocation| {
-            let name = wallet_name(tenant, *owners.get(&own.wallet)?, own.wallet);
+        let state = |each: &payterms_wallet_domain::Revocation| {
+            let name = wallet_name(tenant, *owners.get(&each.wallet)?, each.wallet);
             let event = CreditRevocationChanged {
-                revocation: Some(messages::revocations::revocation(&name, own)),
+                revocation: Some(messages::revocations::revocation(&name, each)),
                 decided: false,
                 paid_owed: None,
             };
-            Some((own.id.to_string(), event.encode_to_vec()))
+            Some((each.id.to_string(), event.encode_to_vec()))
         };
         Ok(found.iter().filter_map(state).collect())
     })
@@ -129,12 +129,12 @@ fn grant_voids_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).collect();
         let voided = transfers::voided_of(tx.conn(), tenant, &ids).await?;
-        let wallets: Vec<_> = voided.iter().map(|own| own.wallet).collect();
+        let wallets: Vec<_> = voided.iter().map(|voided| voided.wallet).collect();
         let owners = wallets::owners(tx.conn(), tenant, &wallets).await?;
-        let state = |own: &transfers::Voided| {
-            let wallet = wallet_name(tenant, *owners.get(&own.wallet)?, own.wallet);
-            let event = messages::lots::grant_taken_back(&wallet, own.lot, (own.amount, own.at));
-            Some((own.lot.to_string(), event.encode_to_vec()))
+        let state = |voided: &transfers::Voided| {
+            let wallet = wallet_name(tenant, *owners.get(&voided.wallet)?, voided.wallet);
+            let event = messages::lots::grant_taken_back(&wallet, voided.lot, (voided.amount, voided.at));
+            Some((voided.lot.to_string(), event.encode_to_vec()))
         };
         Ok(voided.iter().filter_map(state).collect())
     })
@@ -228,13 +228,13 @@ fn agreements_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = postpaid::find_many(tx.conn(), tenant, &ids).await?;
-        let owners: Vec<_> = found.iter().map(|own| own.wallet).collect();
+        let owners: Vec<_> = found.iter().map(|agreement| agreement.wallet).collect();
         let owners: HashMap<_, _> =
             wallets::find_many(tx.conn(), tenant, &owners).await?.into_iter().map(|wallet| (wallet.id, wallet)).collect();
-        let state = |own: &Agreement| {
-            let rendered = messages::postpaid::postpaid_agreement(&name_of(tenant, owners.get(&own.wallet)?), own);
+        let state = |agreement: &Agreement| {
+            let rendered = messages::postpaid::postpaid_agreement(&name_of(tenant, owners.get(&agreement.wallet)?), agreement);
             let event = PostpaidAgreementChanged { postpaid_agreement: Some(rendered), decided: false };
-            Some((own.id.to_string(), event.encode_to_vec()))
+            Some((agreement.id.to_string(), event.encode_to_vec()))
         };
         Ok(found.iter().filter_map(state).collect())
     })
@@ -245,33 +245,33 @@ fn disputes_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
         let tenant = &tx.call().tenant;
         let ids: Vec<_> = ids.iter().filter_map(|id| names::uuid(id)).map(Id::from_uuid).collect();
         let found = disputes::find_many(tx.conn(), tenant, &ids).await?;
-        let customers: Vec<_> = found.iter().map(|own| own.customer).collect();
+        let customers: Vec<_> = found.iter().map(|dispute| dispute.customer).collect();
         let saved: HashMap<_, _> = methods::of_customers(tx.conn(), tenant, &customers).await?.into_iter().collect();
-        let of = |own: &payterms_wallet_domain::Dispute| if let Disputed::TopUp(id) = own.disputed { Some(id) } else { None };
+        let of = |dispute: &payterms_wallet_domain::Dispute| if let Disputed::TopUp(id) = dispute.disputed { Some(id) } else { None };
         let bought: Vec<_> = found.iter().filter_map(of).collect();
         let bought: HashMap<_, _> =
             top_ups::find_many(tx.conn(), tenant, &bought).await?.into_iter().map(|top_up| (top_up.id, top_up)).collect();
-        let ids: Vec<_> = found.iter().map(|own| own.wallet).collect();
+        let ids: Vec<_> = found.iter().map(|dispute| dispute.wallet).collect();
         let owed: HashMap<_, _> =
             wallets::find_many(tx.conn(), tenant, &ids).await?.into_iter().map(|wallet| (wallet.id, wallet.owed)).collect();
         let rules = recharges::of(tx.conn(), tenant, &ids).await?;
         let mut states = Vec::with_capacity(found.len());
-        for own in &found {
-            let wallet = wallet_name(tenant, own.customer, own.wallet);
-            let top_up = of(own).and_then(|id| bought.get(&id)).map(|top_up| messages::top_ups::top_up(&wallet, top_up)).transpose()?;
+        for dispute in &found {
+            let wallet = wallet_name(tenant, dispute.customer, dispute.wallet);
+            let top_up = of(dispute).and_then(|id| bought.get(&id)).map(|top_up| messages::top_ups::top_up(&wallet, top_up)).transpose()?;
             let none = Methods::default();
-            let saved = saved.get(&own.customer).unwrap_or(&none);
-            let charged = own.method.and_then(|id| saved.get(id));
+            let saved = saved.get(&dispute.customer).unwrap_or(&none);
+            let charged = dispute.method.and_then(|id| saved.get(id));
             let around = Around {
                 top_up,
                 charged,
                 methods: saved,
-                owed: owed.get(&own.wallet).copied(),
+                owed: owed.get(&dispute.wallet).copied(),
                 paid_owed: None,
-                paused_until: rules.get(&own.wallet).and_then(|rules| rules.pause_after(tx.now())),
+                paused_until: rules.get(&dispute.wallet).and_then(|rules| rules.pause_after(tx.now())),
             };
-            let event = messages::disputes::dispute_changed(tenant, own, around);
-            states.push((own.id.to_string(), event.encode_to_vec()));
+            let event = messages::disputes::dispute_changed(tenant, dispute, around);
+            states.push((dispute.id.to_string(), event.encode_to_vec()));
         }
         Ok(states)
     })

@@ -40,6 +40,6 @@ pub(crate) async fn list(
         Ok::<_, AppError>(AggregateVersion { aggregate_id: row.try_get("", "aggregate_id")?, version: row.try_get("", "version")? })
     };
     let mut aggregate_versions = rows.iter().map(version).collect::<Result<Vec<_>, _>>()?;
-    let next_page_token = pages.cut(page, &mut aggregate_versions, |own| own.aggregate_id.clone());
+    let next_page_token = pages.cut(page, &mut aggregate_versions, |aggregate_version| aggregate_version.aggregate_id.clone());
     Ok(ListAggregateVersionsResponse { aggregate_versions, next_page_token })
 }

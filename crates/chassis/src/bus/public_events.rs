@@ -177,8 +177,8 @@ mod tests {
         assert_eq!((tenant.subject, tenant.customer, tenant.version), (name.clone(), name.clone(), 3));
         assert!(tenant.data.is_some_and(|data| data.type_url.ends_with("/payterms.invoicing.v1.CustomerChanged")));
         let as_customer = Reader { as_customer: true, ..of(0) };
-        let own = events(&changed, &as_customer).remove(0).unwrap();
-        assert_eq!((own.subject, own.data), (name.clone(), None));
+        let public_event = events(&changed, &as_customer).remove(0).unwrap();
+        assert_eq!((public_event.subject, public_event.data), (name.clone(), None));
         assert_eq!(events(&changed, &Reader { as_customer: true, ..of(1) }), [None]);
         let invoice = Invoice { name: format!("{name}/invoices/{}", CUSTOMERS[1]), ..Invoice::default() };
         let invoice = InvoiceChanged { invoice: Some(invoice) };

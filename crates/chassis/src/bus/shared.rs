@@ -56,7 +56,7 @@ pub(crate) async fn list(
     let limit = i64::try_from(page.reads()).unwrap_or(i64::MAX);
     let rows = sql::all(&db.read(tenant).await?, &select, vec![tenant.as_str().into(), after.into(), limit.into()]).await?;
     let mut shared_amounts = rows.iter().map(amount).collect::<Result<Vec<_>, _>>()?;
-    let next_page_token = pages.cut(page, &mut shared_amounts, |own| own.subject_id.clone());
+    let next_page_token = pages.cut(page, &mut shared_amounts, |shared_amount| shared_amount.subject_id.clone());
     Ok(ListSharedAmountsResponse { shared_amounts, next_page_token })
 }
 

@@ -86,7 +86,7 @@ pub(crate) async fn holder<C: ConnectionTrait>(
 /// The refusal of an own id that a resource of a customer has. A member of another customer is not told its name.
 #[must_use]
 pub fn taken(caller: &Caller, owner: Uuid, name: &str) -> Refusal {
-    if caller.customer.is_some_and(|own| own != owner) {
+    if caller.customer.is_some_and(|id| id != owner) {
         let message = "Something else has this external_id already. Choose another.";
         return Refusal::new(Kind::AlreadyExists, "EXTERNAL_ID_TAKEN", message);
     }

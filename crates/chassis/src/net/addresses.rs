@@ -81,8 +81,8 @@ mod tests {
         assert_eq!(of("wallet"), [target("127.0.0.2", 1), target("::1", 2)]);
         assert_eq!(of("plans"), [target("plans", 50_051)]);
         for wrong in ["wallet", "wallet=", "wallet=wallet:1", "wallet=ftp://wallet:1", "wallet=/a"] {
-            let told = parsed(&[wrong]).unwrap_err();
-            assert!(told.contains(wrong) && told.contains("write name=http://host:port"), "{told}");
+            let text = parsed(&[wrong]).unwrap_err();
+            assert!(text.contains(wrong) && text.contains("write name=http://host:port"), "{text}");
         }
         assert!(parsed(&["wallet=https://wallet:1"]).unwrap_err().contains("no certificates (--tls)"));
         let secure = |item: &str| Addresses::parse(&[item.to_owned()], "https");

@@ -77,7 +77,7 @@ pub(crate) async fn claim(db: &Db, due: &DueTarget, limit: usize) -> Result<Vec<
     let mut claimed = Vec::new();
     for row in &rows {
         let first: Option<DateTime<Utc>> = row.try_get("", "first_attempt_at")?;
-        let own = Claimed {
+        let this_claimed = Claimed {
             tenant: due.tenant.clone(),
             endpoint: due.endpoint,
             event: row.try_get("", "event_id")?,
@@ -90,10 +90,10 @@ pub(crate) async fn claim(db: &Db, due: &DueTarget, limit: usize) -> Result<Vec<
         };
         let update = "UPDATE webhook_deliveries SET claim = $4, due_at = $5, first_attempt_at = $6 \
                       WHERE tenant = $1 AND endpoint_id = $2 AND event_id = $3";
-        let mut values = own.key();
-        values.extend([own.claim.into(), (now + CLAIM).into(), own.first_attempt_at.into()]);
+        let mut values = this_claimed.key();
+        values.extend([this_claimed.claim.into(), (now + CLAIM).into(), this_claimed.first_attempt_at.into()]);
         sql::exec(&txn, update, values).await?;
-        claimed.push(own);
+        claimed.push(this_claimed);
     }
     txn.commit().await?;
     Ok(claimed)

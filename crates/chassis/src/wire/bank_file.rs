@@ -39,7 +39,7 @@ pub fn bank_file(fields: &mut Fields, content: &[u8], (csv, preset): (Option<&pb
         fields.wrong("content", "FIELD_TOO_LONG", "Send at most 2 MiB; cut a longer file in two.");
     }
     let chosen = if preset == 0 { None } else { fields.choice::<pb::CsvPreset>("preset", preset) };
-    let named = |preset: pb::CsvPreset| Preset::ALL.into_iter().find(|own| preset.as_str_name() == format!("CSV_PRESET_{}", own.name()));
+    let named = |preset: pb::CsvPreset| Preset::ALL.into_iter().find(|each| preset.as_str_name() == format!("CSV_PRESET_{}", each.name()));
     let mapping = csv.map(|csv| csv_mapping(fields, csv, preset != 0));
     (content.to_vec(), Reading { mapping, preset: chosen.and_then(named) })
 }

@@ -69,9 +69,9 @@ mod tests {
     #[test]
     fn no_enum_of_a_request_has_a_larger_number() {
         let pool = DescriptorPool::decode(payterms_proto::DESCRIPTOR_SET).unwrap();
-        let ours = pool.all_enums().filter(|own| own.full_name().starts_with("payterms."));
-        for own in ours.filter(|own| own.full_name() != "payterms.common.v1.ErrorReason") {
-            assert!(own.values().all(|value| (0..=MOST_NUMBER).contains(&value.number())), "{}", own.full_name());
+        let ours = pool.all_enums().filter(|enum_descriptor| enum_descriptor.full_name().starts_with("payterms."));
+        for enum_descriptor in ours.filter(|enum_descriptor| enum_descriptor.full_name() != "payterms.common.v1.ErrorReason") {
+            assert!(enum_descriptor.values().all(|value| (0..=MOST_NUMBER).contains(&value.number())), "{}", enum_descriptor.full_name());
         }
     }
 }

@@ -123,7 +123,7 @@ impl Comparison {
     /// Whether it asks for exactly this text.
     #[must_use]
     pub fn is_equal_to(&self, text: &str) -> bool {
-        self.operator == Operator::Equal && matches!(&self.value, Value::Text(own) if own == text)
+        self.operator == Operator::Equal && matches!(&self.value, Value::Text(this_text) if this_text == text)
     }
 }
 
@@ -335,7 +335,7 @@ mod tests {
         let id = uuid::Uuid::from_u128(7);
         assert_eq!(one(&format!("customer = tenants/acme/customers/{id}")).value, Value::Id(id));
         let both = parse("state = OPEN AND past_due = true AND total < 5", FIELDS, "acme").unwrap();
-        assert_eq!(both.0.iter().map(|own| own.field).collect::<Vec<_>>(), ["state", "past_due", "total"]);
+        assert_eq!(both.0.iter().map(|comparison| comparison.field).collect::<Vec<_>>(), ["state", "past_due", "total"]);
     }
 
     #[test]

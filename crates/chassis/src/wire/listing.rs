@@ -102,7 +102,7 @@ impl Listing {
 fn order(text: &str, spec: &ListSpec) -> Option<Order> {
     let mut words = text.split_ascii_whitespace();
     let Some(name) = words.next() else { return Some(spec.default) };
-    let field = spec.orders.iter().copied().find(|own| *own == name)?;
+    let field = spec.orders.iter().copied().find(|text| *text == name)?;
     let descending = match words.next() {
         None | Some("asc") => false,
         Some("desc") => true,

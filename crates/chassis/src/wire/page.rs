@@ -23,8 +23,8 @@ impl Page {
     pub fn parse(fields: &mut Fields, parent: &str, size: i32, token: &str) -> Self {
         let scope = fields.scope();
         // A member's list of all is the own customer's: a token of the tenant's list is none of it.
-        let own = scope.caller.customer.filter(|_| scope.grant == Grant::OwnCustomer).map(|id| id.to_string()).unwrap_or_default();
-        let list = names::with_lower_uuids(&format!("{} {own} {parent}", scope.method));
+        let text = scope.caller.customer.filter(|_| scope.grant == Grant::OwnCustomer).map(|id| id.to_string()).unwrap_or_default();
+        let list = names::with_lower_uuids(&format!("{} {text} {parent}", scope.method));
         Self { list, size: fields.page_size(size), token: fields.token("page_token", token, 0, 1_000) }
     }
 

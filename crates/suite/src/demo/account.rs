@@ -125,9 +125,9 @@ impl Account {
         };
         self.staff.bank().import_bank_statement(request).await.map_err(sentence_of)?;
         for _ in 0..150 {
-            let own = self.read(invoice).await?;
-            if own.state() == State::Paid {
-                return Ok(own);
+            let this_invoice = self.read(invoice).await?;
+            if this_invoice.state() == State::Paid {
+                return Ok(this_invoice);
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
@@ -214,7 +214,7 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
     stage.advance(midnight(stage, 1)).await?;
     let list = ListInvoicesRequest { parent: account.customer.clone(), ..Default::default() };
     let invoices = account.staff.invoices().list_invoices(list).await.map_err(sentence_of)?.into_inner().invoices;
-    let invoice = invoices.into_iter().find(|own| own.usage_month.is_some()).ok_or("this does not hold: the month is invoiced")?;
+    let invoice = invoices.into_iter().find(|invoice| invoice.usage_month.is_some()).ok_or("this does not hold: the month is invoiced")?;
     must_hold(
         invoice.net == amount("AUD", 1_000, 0) && invoice.lines.len() == 3,
         "the month costs the commitment, the shortfall as a line",

@@ -24,7 +24,7 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
     let (full, exact) = (issue(stage, "Yearly plan", 1_210).await?, issue(stage, "Set-up", 90).await?);
     let short = issue(stage, "Numbers", 100).await?;
     let numbers = [(&full, "INV 2026 000099"), (&exact, "INV-2026-000098"), (&short, "inv-2026-000097")];
-    let file = numbers.iter().fold(STATEMENT.to_owned(), |file, (own, stand_in)| file.replace(stand_in, &own.number));
+    let file = numbers.iter().fold(STATEMENT.to_owned(), |file, (invoice, stand_in)| file.replace(stand_in, &invoice.number));
     let import = async || {
         let request = ImportBankStatementRequest {
             request_id: request_id(),
@@ -89,8 +89,8 @@ pub(super) async fn issue(stage: &Stage, what: &str, units: i64) -> Result<Invoi
 }
 
 /// How an invoice stands.
-pub(super) async fn read(stage: &Stage, own: &Invoice) -> Result<Invoice, String> {
-    let get = GetInvoiceRequest { name: own.name.clone() };
+pub(super) async fn read(stage: &Stage, invoice: &Invoice) -> Result<Invoice, String> {
+    let get = GetInvoiceRequest { name: invoice.name.clone() };
     Ok(stage.someone("STAFF")?.invoices().get_invoice(get).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default())
 }
 
@@ -102,9 +102,9 @@ pub(super) async fn settled(stage: &Stage, line: &str) -> Result<Option<Money>, 
         let line: BankLine = staff.bank().get_bank_line(get).await.map_err(sentence_of)?.into_inner().bank_line.unwrap_or_default();
         if !line.payment.is_empty() {
             let get = GetPaymentRequest { name: line.payment };
-            let own = staff.payments().get_payment(get).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();
-            if own.state() == payment::State::Succeeded {
-                return Ok(own.surplus);
+            let payment = staff.payments().get_payment(get).await.map_err(sentence_of)?.into_inner().payment.unwrap_or_default();
+            if payment.state() == payment::State::Succeeded {
+                return Ok(payment.surplus);
             }
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

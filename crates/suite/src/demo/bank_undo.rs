@@ -86,10 +86,10 @@ fn only(lines: Vec<BankLine>) -> Result<BankLine, String> {
 }
 
 async fn are(stage: &Stage, invoices: &[&Invoice], state: invoice::State) -> Result<(), String> {
-    for own in invoices {
-        let now = read(stage, own).await?;
-        let paid = if state == invoice::State::Open { amount("USD", 0, 0) } else { own.total.clone() };
-        must_hold(now.state() == state && now.paid == paid, &format!("{} is {}", own.number, state.as_str_name()))?;
+    for invoice in invoices {
+        let now = read(stage, invoice).await?;
+        let paid = if state == invoice::State::Open { amount("USD", 0, 0) } else { invoice.total.clone() };
+        must_hold(now.state() == state && now.paid == paid, &format!("{} is {}", invoice.number, state.as_str_name()))?;
     }
     Ok(())
 }

@@ -210,7 +210,7 @@ impl Later {
             ..ListMailsRequest::default()
         };
         let found = who.mails().list_mails(list).await.map_err(sentence_of)?.into_inner().mails;
-        found.into_iter().find(|own| own.kind() == kind).ok_or_else(|| format!("this does not hold: {} is mailed", kind.as_str_name()))
+        found.into_iter().find(|mail| mail.kind() == kind).ok_or_else(|| format!("this does not hold: {} is mailed", kind.as_str_name()))
     }
 
     async fn line(&self, name: &str) -> Result<CreditLine, String> {
@@ -239,11 +239,11 @@ fn date(year: i32, month: i32, day: i32) -> Date {
     Date { year, month, day }
 }
 
-fn outcome(own: &CreditApplication) -> String {
-    let advice = own.advice.clone().unwrap_or_default();
-    let reasons = advice.reasons.iter().map(|own| own.code.clone()).collect::<Vec<_>>().join(", ");
+fn outcome(credit_application: &CreditApplication) -> String {
+    let advice = credit_application.advice.clone().unwrap_or_default();
+    let reasons = advice.reasons.iter().map(|principal_reason| principal_reason.code.clone()).collect::<Vec<_>>().join(", ");
     let outcome = advice.outcome().as_str_name().trim_start_matches("OUTCOME_").to_owned();
-    let limit = advice.limit.filter(|own| own.units > 0).map_or_else(String::new, |own| format!(", {}", shown(Some(&own))));
+    let limit = advice.limit.filter(|amount| amount.units > 0).map_or_else(String::new, |amount| format!(", {}", shown(Some(&amount))));
     format!("{outcome}{limit}, {} points{}{reasons}", advice.score, if reasons.is_empty() { "" } else { ": " })
 }
 
@@ -263,10 +263,16 @@ async fn linked(stage: &mut Stage, later: &Later) -> Result<(), String> {
     let confirm = ConfirmBankLinkRequest { request_id: request_id(), name: link.name };
     admin.applications().confirm_bank_link(confirm).await.map_err(sentence_of)?;
     let submit = SubmitApplicationRequest { request_id: request_id(), name };
-    let own =
+    let credit_application =
         admin.applications().submit_application(submit).await.map_err(sentence_of)?.into_inner().credit_application.unwrap_or_default();
-    must_hold(own.state() == credit_application::State::Approved && !own.credit_line.is_empty(), "the policy decides by a linked account")?;
-    stage.print_step("Larch admin", &format!("links its account at Steady Bank. At once: {}; a line is offered.", outcome(&own)));
+    must_hold(
+        credit_application.state() == credit_application::State::Approved && !credit_application.credit_line.is_empty(),
+        "the policy decides by a linked account",
+    )?;
+    stage.print_step(
+        "Larch admin",
+        &format!("links its account at Steady Bank. At once: {}; a line is offered.", outcome(&credit_application)),
+    );
     Ok(())
 }
 
@@ -275,11 +281,14 @@ async fn refused(stage: &mut Stage, later: &Later) -> Result<(), String> {
     let name = later.apply(THIN, (date(2026, 12, 1), date(2027, 1, 31))).await?;
     stage.print_step("Juniper admin", "applies with two months of statements; they wait for a person.");
     let seen = later.claim(name).await?;
-    must_hold(seen.advice.as_ref().is_some_and(|own| own.outcome() == Outcome::Decline), "the policy advises against it")?;
+    must_hold(seen.advice.as_ref().is_some_and(|decision| decision.outcome() == Outcome::Decline), "the policy advises against it")?;
     stage.print_step("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
-    let reasons = seen.advice.unwrap_or_default().reasons.into_iter().map(|own| own.text).collect();
+    let reasons = seen.advice.unwrap_or_default().reasons.into_iter().map(|principal_reason| principal_reason.text).collect();
     let no = later.decide(&seen.name, None, reasons, "Come back with a longer history.").await?;
-    stage.print_step("Reviewer", &format!("declines: {}", no.reasons.iter().map(|own| own.text.clone()).collect::<Vec<_>>().join(" ")));
+    stage.print_step(
+        "Reviewer",
+        &format!("declines: {}", no.reasons.iter().map(|principal_reason| principal_reason.text.clone()).collect::<Vec<_>>().join(" ")),
+    );
     let early = later.start().await.err().ok_or("this does not hold: the cool-down is waited out")?;
     stage.print_step("Juniper admin", &format!("tries again at once. Refused: {early}"));
     Ok(())
@@ -292,7 +301,8 @@ async fn approved(stage: &mut Stage, later: &Later) -> Result<String, String> {
     stage.print_step("Juniper admin", "applies again with a year of statements.");
     let seen = later.claim(name).await?;
     // A CSV file does not say which payments came back: the policy leaves it to a person, and says what the inflow carries.
-    let advised = |own: &Decision| own.outcome() == Outcome::Refer && own.limit.as_ref().is_some_and(|limit| limit.units >= 5_000);
+    let advised =
+        |decision: &Decision| decision.outcome() == Outcome::Refer && decision.limit.as_ref().is_some_and(|limit| limit.units >= 5_000);
     must_hold(seen.advice.as_ref().is_some_and(advised), "the policy advises a limit")?;
     stage.print_step("Reviewer", &format!("claims it; the policy says {}.", outcome(&seen)));
     let yes = later.decide(&seen.name, Some(5_000), Vec::new(), "A steady year.").await?;
@@ -359,13 +369,13 @@ async fn due(stage: &mut Stage, later: &Later, line: &str, bought: &[Invoice]) -
     let pay = CreatePaymentRequest {
         request_id: request_id(),
         parent: later.customer.clone(),
-        invoices: bought.iter().map(|own| InvoiceToPay { invoice: own.name.clone(), amount: None }).collect(),
+        invoices: bought.iter().map(|invoice| InvoiceToPay { invoice: invoice.name.clone(), amount: None }).collect(),
         tenders: vec![TenderToUse { source: Some(Source::PaymentMethod(visa)), amount: None }],
         currency_code: String::new(),
         ..Default::default()
     };
     let paid = later.admin.payments().create_payment(pay).await.map_err(sentence_of)?;
-    must_hold(paid.into_inner().payment.is_some_and(|own| own.state() == payment::State::Succeeded), "all is paid in one go")?;
+    must_hold(paid.into_inner().payment.is_some_and(|payment| payment.state() == payment::State::Succeeded), "all is paid in one go")?;
     stage.print_step("Juniper admin", "pays both with a Visa card.");
     day(stage, 8, 3).await?;
     let restored = later.line(line).await?;

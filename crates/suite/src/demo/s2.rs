@@ -92,13 +92,15 @@ fn monthly(count: i32) -> Schedule {
 }
 
 fn dates(plan: &Plan) -> String {
-    let part = |own: &payterms_proto::plans::v1::Instalment| format!("{} on {}", shown(own.amount.as_ref()), shown_day(own.due_date));
+    let part = |instalment: &payterms_proto::plans::v1::Instalment| {
+        format!("{} on {}", shown(instalment.amount.as_ref()), shown_day(instalment.due_date))
+    };
     plan.instalments.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
 async fn propose(stage: &Stage, invoices: &[Invoice], schedule: Schedule) -> Result<Plan, String> {
     let plans = stage.someone("CUSTOMER_ADMIN")?;
-    let names: Vec<_> = invoices.iter().map(|own| own.name.clone()).collect();
+    let names: Vec<_> = invoices.iter().map(|invoice| invoice.name.clone()).collect();
     let note = "We wait for a payment ourselves.".to_owned();
     let preview = PreviewPlanRequest {
         parent: stage.customer.clone(),
@@ -134,15 +136,15 @@ async fn refused(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> 
     let staff = stage.someone("STAFF")?;
     let plan = propose(stage, invoices, monthly(6)).await?;
     let held = blocked(stage, Reason::PaymentPlanProposed).await?;
-    let owner = |own: &Invoice| own.block.as_ref().is_some_and(|block| block.owner == plan.name);
+    let owner = |invoice: &Invoice| invoice.block.as_ref().is_some_and(|block| block.owner == plan.name);
     must_hold(held.len() == 2 && held.iter().all(owner), "both invoices are blocked at once, and lead to the proposal")?;
     let covering = ListPlansRequest {
         parent: format!("tenants/{TENANT}"),
-        invoice: held.first().map(|own| own.name.clone()).unwrap_or_default(),
+        invoice: held.first().map(|invoice| invoice.name.clone()).unwrap_or_default(),
         ..Default::default()
     };
     let found = staff.plans().list_plans(covering).await.map_err(sentence_of)?.into_inner().plans;
-    must_hold(found.first().is_some_and(|own| own.name == plan.name), "and the invoice is found from the plan")?;
+    must_hold(found.first().is_some_and(|each| each.name == plan.name), "and the invoice is found from the plan")?;
     stage.print_step("Support", "filters the invoices by PAYMENT_PLAN_PROPOSED: two, each names the plan; goes to the proposal.");
     let no = RefusePlanRequest { request_id: request_id(), name: plan.name, explanation: "Three months at most, please.".to_owned() };
     let answer = staff.plans().refuse_plan(no).await.map_err(sentence_of)?.into_inner().plan.unwrap_or_default();
@@ -182,7 +184,7 @@ async fn agreed(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> {
     let ahead = CreatePaymentRequest {
         request_id: request_id(),
         parent: stage.customer.clone(),
-        invoices: invoices.iter().map(|own| InvoiceToPay { invoice: own.name.clone(), amount: None }).collect(),
+        invoices: invoices.iter().map(|invoice| InvoiceToPay { invoice: invoice.name.clone(), amount: None }).collect(),
         tenders: vec![TenderToUse { source: Some(Source::PaymentMethod(String::new())), amount: amount("USD", 10, 0) }],
         currency_code: String::new(),
         ..Default::default()
@@ -195,20 +197,25 @@ async fn agreed(stage: &mut Stage, invoices: &[Invoice]) -> Result<(), String> {
         let midnight = chrono_tz::Australia::Sydney.from_local_datetime(&due.and_hms_opt(1, 0, 0).unwrap_or_default()).earliest();
         stage.advance(midnight.map_or(stage.now, |at| at.to_utc())).await?;
         let now = read(stage, &plan.name).await?;
-        let paid = now.instalments.iter().filter(|own| own.amount == own.paid).count();
+        let paid = now.instalments.iter().filter(|instalment| instalment.amount == instalment.paid).count();
         must_hold(paid == usize::try_from(instalment.number).unwrap_or_default(), "the instalment is collected on its date")?;
         stage.print_step("Collection", &format!("takes instalment {}; {} are left.", instalment.number, shown(now.open.as_ref())));
     }
     let done = read(stage, &plan.name).await?;
     must_hold(done.state() == State::Completed && blocked(stage, Reason::PaymentPlanActive).await?.is_empty(), "the plan is completed")?;
-    for own in invoices {
-        let get = GetInvoiceRequest { name: own.name.clone() };
+    for invoice in invoices {
+        let get = GetInvoiceRequest { name: invoice.name.clone() };
         let now = admin.invoices().get_invoice(get).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
         must_hold(now.state() == invoice::State::Paid, "its invoices are paid")?;
     }
     let history = ListPlanHistoryRequest { parent: plan.name, ..ListPlanHistoryRequest::default() };
     let entries = staff.plans().list_plan_history(history).await.map_err(sentence_of)?.into_inner().entries;
-    let verbs: Vec<_> = entries.iter().map(|own| format!("{} ({})", own.verb, own.actor.rsplit(':').next().unwrap_or_default())).collect();
+    let verbs: Vec<_> = entries
+        .iter()
+        .map(|plan_history_entry| {
+            format!("{} ({})", plan_history_entry.verb, plan_history_entry.actor.rsplit(':').next().unwrap_or_default())
+        })
+        .collect();
     must_hold(
         mails(stage, MailKind::InstalmentDue).await? == 3 && mails(stage, MailKind::PlanCompleted).await? == 1,
         "each date is mailed ahead",

@@ -129,10 +129,10 @@ async fn ageing(stage: &Stage) -> Result<(), String> {
     let rows = staff.invoices().list_ageing(list).await.map_err(sentence_of)?.into_inner().ageing;
     let find = ListInvoicesRequest { parent, filter: "state = OPEN AND past_due = true".into(), page_size: 500, ..Default::default() };
     let late = staff.invoices().list_invoices(find).await.map_err(sentence_of)?.into_inner().invoices;
-    must_hold(!late.is_empty() && late.iter().all(|own| own.past_due), "what is past due is found across customers")?;
-    let own: Vec<_> = rows.iter().filter(|row| row.customer == stage.customer).collect();
-    must_hold(!own.is_empty(), "the customer who owes something is in the ageing")?;
-    for row in own {
+    must_hold(!late.is_empty() && late.iter().all(|invoice| invoice.past_due), "what is past due is found across customers")?;
+    let ageings: Vec<_> = rows.iter().filter(|row| row.customer == stage.customer).collect();
+    must_hold(!ageings.is_empty(), "the customer who owes something is in the ageing")?;
+    for row in ageings {
         let [open, current, to_30, to_60, to_90, over_90] = [
             &row.open,
             &row.current,
@@ -141,7 +141,7 @@ async fn ageing(stage: &Stage) -> Result<(), String> {
             &row.past_due_61_to_90_days,
             &row.past_due_over_90_days,
         ]
-        .map(|own| shown(own.as_ref()));
+        .map(|amount| shown(amount.as_ref()));
         let sentence =
             format!("{open} open: {current} not due, past due 1–30 days {to_30}, 31–60 {to_60}, 61–90 {to_90}, over 90 {over_90}.");
         stage.print_step("Ageing", &sentence);

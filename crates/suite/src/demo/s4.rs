@@ -77,15 +77,18 @@ async fn invoice(stage: &mut Stage) -> Result<(), String> {
         CreateInvoiceRequest { request_id: request_id(), parent: stage.customer.clone(), invoice: Some(draft), ..Default::default() };
     let draft = owner.invoices().create_invoice(create).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
     must_hold(draft.total == amount("USD", 40, 0), "the draft shows what it would be now")?;
-    let off = shown(draft.discount.as_ref().and_then(|own| own.taken_off.as_ref()));
+    let off = shown(draft.discount.as_ref().and_then(|discount| discount.taken_off.as_ref()));
     stage.print_step(
         "Owner",
         &format!("writes a draft of 50.00 USD less 20 %, which takes {off} off: {} in all.", shown(draft.total.as_ref())),
     );
     let finalize = FinalizeInvoiceRequest { request_id: request_id(), name: draft.name, etag: draft.etag, ..Default::default() };
     let issued = owner.invoices().finalize_invoice(finalize).await.map_err(sentence_of)?.into_inner().invoice.unwrap_or_default();
-    let why = issued.taxes.first().map(|own| own.sentence.clone()).unwrap_or_default();
-    must_hold(issued.lines.last().is_some_and(|own| own.is_invoice_discount), "the discount stands on the invoice as a line")?;
+    let why = issued.taxes.first().map(|tax_amount| tax_amount.sentence.clone()).unwrap_or_default();
+    must_hold(
+        issued.lines.last().is_some_and(|invoice_line| invoice_line.is_invoice_discount),
+        "the discount stands on the invoice as a line",
+    )?;
     must_hold(why.contains("no Australian GST"), "the document says why it bears no tax")?;
     let due = shown_day(issued.due_date);
     stage.print_step("Owner", &format!("issues {}: {}, due {due}. {why}", issued.number, shown(issued.total.as_ref())));

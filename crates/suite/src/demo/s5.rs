@@ -71,7 +71,7 @@ async fn month(stage: &mut Stage, lines: &[RecordUsageRequest]) -> Result<(), St
     for _ in 0..30 {
         let (from, to) = (stage.now, stage.now + TimeDelta::days(1));
         let (from, to_seconds) = (from.timestamp(), to.timestamp());
-        let is_today = |own: &&RecordUsageRequest| own.usage_time.is_some_and(|time| (from..to_seconds).contains(&time.seconds));
+        let is_today = |request: &&RecordUsageRequest| request.usage_time.is_some_and(|time| (from..to_seconds).contains(&time.seconds));
         let day: Vec<_> = lines.iter().filter(is_today).cloned().collect();
         let count = day.len();
         stage.advance(to - TimeDelta::seconds(1)).await?;

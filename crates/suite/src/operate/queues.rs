@@ -179,15 +179,18 @@ pub async fn run_webhooks(options: &WebhookOptions, data: &Path) -> Result<Outco
     }
     match options.connection.output {
         Output::Json => {
-            let waiting = found.iter().map(|(service, own)| json_from(service.name(), own)).collect::<Result<Vec<_>, _>>()?;
+            let waiting = found
+                .iter()
+                .map(|(service, waiting_webhooks)| json_from(service.name(), waiting_webhooks))
+                .collect::<Result<Vec<_>, _>>()?;
             output::print_json(&json!({ "waitingWebhooks": waiting }))?;
         }
         Output::Table => {
-            let row = |(service, own): &(Service, WaitingWebhooks)| {
-                let more = if own.behind { "and more to look at" } else { "" };
-                let state = if own.enabled { "enabled" } else { "disabled" };
-                let (many, oldest) = (own.waiting_count.to_string(), instant(own.oldest_time.as_ref()));
-                vec![service.name().to_owned(), plain(&own.webhook_endpoint), many, more.to_owned(), oldest, state.to_owned()]
+            let row = |(service, waiting_webhooks): &(Service, WaitingWebhooks)| {
+                let more = if waiting_webhooks.behind { "and more to look at" } else { "" };
+                let state = if waiting_webhooks.enabled { "enabled" } else { "disabled" };
+                let (many, oldest) = (waiting_webhooks.waiting_count.to_string(), instant(waiting_webhooks.oldest_time.as_ref()));
+                vec![service.name().to_owned(), plain(&waiting_webhooks.webhook_endpoint), many, more.to_owned(), oldest, state.to_owned()]
             };
             let head = ["service", "endpoint", "wait", "", "oldest since", "state"];
             output::print_table(&head, found.iter().map(row).collect(), "No webhook waits.")?;

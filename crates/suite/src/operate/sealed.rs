@@ -53,7 +53,8 @@ pub async fn run_reseal(options: &SealedOptions, data: &Path) -> Result<Outcome,
     let session = options.connection.session(data, "OPERATOR", None)?;
     let mut counted = count(&session, options.tenant.as_deref()).await?;
     let mut done = Resealed::default();
-    let of_owners: BTreeSet<_> = counted.iter().filter(|(_, values)| is_old(values)).map(|(own, values)| (*own, &values.tenant)).collect();
+    let of_owners: BTreeSet<_> =
+        counted.iter().filter(|(_, values)| is_old(values)).map(|(service, values)| (*service, &values.tenant)).collect();
     for (service, tenant) in of_owners {
         reseal(&session, service, tenant, &mut done).await?;
     }

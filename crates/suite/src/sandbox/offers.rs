@@ -36,14 +36,16 @@ pub(super) async fn open_invoice(owner: &Session, tenant: &str, customer: &str) 
         ..ListInvoicesRequest::default()
     };
     let issued = patient("ListInvoices", async || owner.invoices().list_invoices(list.clone()).await).await?.invoices;
-    let is_free = |own: &&Invoice| {
-        let is_whole = own.state() == State::Open && own.open == own.total && own.pending.as_ref().is_none_or(|money| money.units == 0);
-        is_whole && own.block.is_none() && own.deferral.is_none() && own.disputed_by.is_empty()
+    let is_free = |invoice: &&Invoice| {
+        let is_whole = invoice.state() == State::Open
+            && invoice.open == invoice.total
+            && invoice.pending.as_ref().is_none_or(|money| money.units == 0);
+        is_whole && invoice.block.is_none() && invoice.deferral.is_none() && invoice.disputed_by.is_empty()
     };
     if let Some(invoice) = issued.iter().find(is_free) {
         return Ok(invoice.name.clone());
     }
-    let newest = issued.first().map(|own| own.name.as_str()).unwrap_or_default();
+    let newest = issued.first().map(|invoice| invoice.name.as_str()).unwrap_or_default();
     let line = InvoiceLine { description: "Annual licence".to_owned(), unit_price: amount(CURRENCY, 120, 0), ..InvoiceLine::default() };
     let invoice = Invoice {
         currency_code: CURRENCY.to_owned(),
@@ -66,14 +68,16 @@ pub(super) async fn programme(owner: &Session, tenant: &str) -> Result<String, S
     let parent = format!("tenants/{tenant}");
     let list = ListProgrammesRequest { parent: parent.clone(), page_size: 500, ..Default::default() };
     let programmes = patient("ListProgrammes", async || owner.programmes().list_programmes(list.clone()).await).await?.programmes;
-    let is_open = |own: &&Programme| {
-        let is_for_all = own.tiers.is_empty() && !own.invitation_only && countries().iter().all(|country| own.countries.contains(country));
-        own.state() == programme::State::Open && own.currency_code == CURRENCY && is_for_all
+    let is_open = |programme: &&Programme| {
+        let is_for_all = programme.tiers.is_empty()
+            && !programme.invitation_only
+            && countries().iter().all(|country| programme.countries.contains(country));
+        programme.state() == programme::State::Open && programme.currency_code == CURRENCY && is_for_all
     };
     if let Some(known) = programmes.iter().find(is_open) {
         return Ok(known.name.clone());
     }
-    let newest = programmes.first().map(|own| own.name.as_str()).unwrap_or_default();
+    let newest = programmes.first().map(|programme| programme.name.as_str()).unwrap_or_default();
     let new = Programme {
         title: "Pay later".to_owned(),
         currency_code: CURRENCY.to_owned(),

@@ -209,17 +209,17 @@ mod tests {
     fn advised(now: DateTime<Utc>) -> (Line, AdvisedLimit) {
         let line = active(now);
         let application = Application::start(Id::from_uuid(Uuid::max()), (&programme(), &customer("US", "")), "ada".into(), now);
-        let own = AdvisedLimit::of(Id::from_uuid(Uuid::nil()), (&line, &application), usd(2_500), now);
-        (line, own)
+        let advised_limit = AdvisedLimit::of(Id::from_uuid(Uuid::nil()), (&line, &application), usd(2_500), now);
+        (line, advised_limit)
     }
 
     fn grant(
-        (line, own): (&mut Line, &mut AdvisedLimit),
+        (line, advised_limit): (&mut Line, &mut AdvisedLimit),
         (limit, subject): (i64, &str),
         programme: &Programme,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        own.decide((line, programme), person(subject), (Answer::Grant(usd(limit)), "Good."), now)
+        advised_limit.decide((line, programme), person(subject), (Answer::Grant(usd(limit)), "Good."), now)
     }
 
     #[test]
@@ -232,56 +232,66 @@ mod tests {
             (2_500, None),
             (2_501, Some("LIMIT_NOT_ADVISED")),
         ] {
-            let (mut line, mut own) = advised(now);
-            let done = grant((&mut line, &mut own), (limit, "bob"), &programme(), now);
+            let (mut line, mut advised_limit) = advised(now);
+            let done = grant((&mut line, &mut advised_limit), (limit, "bob"), &programme(), now);
             assert_eq!(done.err().map(|refusal| refusal.reason), refused, "{limit}");
             let (state, has) = if refused.is_none() { (AdvisedState::Granted, limit) } else { (AdvisedState::Open, 1_000) };
-            assert_eq!((own.state, line.limit, own.granted), (state, usd(has), refused.is_none().then(|| usd(limit))), "{limit}");
+            assert_eq!(
+                (advised_limit.state, line.limit, advised_limit.granted),
+                (state, usd(has), refused.is_none().then(|| usd(limit))),
+                "{limit}"
+            );
         }
-        let (mut line, mut own) = advised(now);
+        let (mut line, mut advised_limit) = advised(now);
         let lowered = Programme { cap: usd(2_000), ..programme() };
-        assert_eq!(grant((&mut line, &mut own), (2_500, "bob"), &lowered, now).unwrap_err().reason, "LIMIT_ABOVE_CAP");
-        assert_eq!(grant((&mut line, &mut own), (2_000, "ada"), &lowered, now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
-        grant((&mut line, &mut own), (2_000, "bob"), &lowered, now).unwrap();
-        assert_eq!((own.decider.as_str(), line.taken.last().unwrap().verb.as_str()), ("bob", "RAISE_LIMIT"));
-        assert_eq!(grant((&mut line, &mut own), (2_000, "bob"), &lowered, now).unwrap_err().reason, "ADVISED_LIMIT_STATE");
+        assert_eq!(grant((&mut line, &mut advised_limit), (2_500, "bob"), &lowered, now).unwrap_err().reason, "LIMIT_ABOVE_CAP");
+        assert_eq!(grant((&mut line, &mut advised_limit), (2_000, "ada"), &lowered, now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+        grant((&mut line, &mut advised_limit), (2_000, "bob"), &lowered, now).unwrap();
+        assert_eq!((advised_limit.decider.as_str(), line.taken.last().unwrap().verb.as_str()), ("bob", "RAISE_LIMIT"));
+        assert_eq!(grant((&mut line, &mut advised_limit), (2_000, "bob"), &lowered, now).unwrap_err().reason, "ADVISED_LIMIT_STATE");
     }
 
     #[test]
     fn a_refusal_keeps_its_reasons_and_the_line_its_limit() {
         let now = DateTime::UNIX_EPOCH;
-        let (mut line, mut own) = advised(now);
+        let (mut line, mut advised_limit) = advised(now);
         let before = line.clone();
         let refuse = Answer::Refuse(vec!["Little history.".to_owned()]);
-        own.decide((&mut line, &programme()), person("bob"), (refuse, "Not yet."), now).unwrap();
-        assert_eq!((own.state, own.reasons.as_slice(), line), (AdvisedState::Refused, &["Little history.".to_owned()][..], before));
+        advised_limit.decide((&mut line, &programme()), person("bob"), (refuse, "Not yet."), now).unwrap();
+        assert_eq!(
+            (advised_limit.state, advised_limit.reasons.as_slice(), line),
+            (AdvisedState::Refused, &["Little history.".to_owned()][..], before)
+        );
     }
 
     #[test]
     fn it_lapses_with_its_time_or_its_line() {
         let now = DateTime::UNIX_EPOCH;
-        let (line, own) = advised(now);
+        let (line, advised_limit) = advised(now);
         let late = now + TimeDelta::days(45);
-        assert_eq!((own.clone().lapse(&line, late - TimeDelta::seconds(1)), own.clone().lapse(&line, late)), (Ok(false), Ok(true)));
-        let refused = grant((&mut line.clone(), &mut own.clone()), (2_000, "bob"), &programme(), late).unwrap_err();
+        assert_eq!(
+            (advised_limit.clone().lapse(&line, late - TimeDelta::seconds(1)), advised_limit.clone().lapse(&line, late)),
+            (Ok(false), Ok(true))
+        );
+        let refused = grant((&mut line.clone(), &mut advised_limit.clone()), (2_000, "bob"), &programme(), late).unwrap_err();
         assert_eq!(refused.reason, "ADVISED_LIMIT_STATE", "also before the job has run");
         let mut put_aside = line.clone();
         put_aside.begin(Verb::Deactivate, person("ada"), "", now).unwrap();
         put_aside.moved(now);
-        assert_eq!(own.clone().lapse(&put_aside, now), Ok(false), "it can be taken up again");
+        assert_eq!(advised_limit.clone().lapse(&put_aside, now), Ok(false), "it can be taken up again");
         let mut suspended = line.clone();
         suspended.taken.clear();
         suspended.suspend(person("bob"), "Call us.", now).unwrap();
         assert_eq!((suspended.suspensions.as_slice(), concerns(&suspended.taken[0])), (&[Suspension::ByTenant][..], true));
-        let mut lapsed = own.clone();
+        let mut lapsed = advised_limit.clone();
         assert_eq!(
             (lapsed.lapse(&suspended, now), lapsed.state, lapsed.lapse(&suspended, now)),
             (Ok(true), AdvisedState::Lapsed, Ok(false))
         );
         let mut raised = line.clone();
         raised.change_limit(&programme(), (usd(2_499), Vec::new()), person("bob"), now).unwrap();
-        assert_eq!(own.clone().lapse(&raised, now), Ok(false));
+        assert_eq!(advised_limit.clone().lapse(&raised, now), Ok(false));
         raised.change_limit(&programme(), (usd(2_500), Vec::new()), person("bob"), now).unwrap();
-        assert_eq!(own.clone().lapse(&raised, now), Ok(true), "nothing is left to grant");
+        assert_eq!(advised_limit.clone().lapse(&raised, now), Ok(true), "nothing is left to grant");
     }
 }

@@ -75,7 +75,7 @@ pub fn cool_down(until: DateTime<Utc>, programme: &Programme) -> Condition {
 pub fn must_be_eligible(against: Vec<Condition>, cool_down_until: Option<DateTime<Utc>>) -> Result<(), Refusal> {
     let Some(first) = against.first() else { return Ok(()) };
     let alone = against.len() == 1 && first.name == "COOL_DOWN_ACTIVE";
-    let message = against.iter().take(10).map(|own| own.description.as_str()).collect::<Vec<_>>().join(" ");
+    let message = against.iter().take(10).map(|condition| condition.description.as_str()).collect::<Vec<_>>().join(" ");
     let refusal = Refusal::precondition(if alone { "COOL_DOWN_ACTIVE" } else { "NOT_ELIGIBLE" }, message);
     let refusal = match cool_down_until {
         Some(until) => refusal.with("until", until.to_rfc3339()),

@@ -117,9 +117,14 @@ pub fn decide(terms: &Terms, features: &Features, cap: i64) -> Decided {
     let points: Vec<_> = terms
         .scorecard
         .iter()
-        .map(|own| Points { feature: own.feature, value: known(own.feature), points: own.points(known(own.feature)), best: own.best() })
+        .map(|characteristic| Points {
+            feature: characteristic.feature,
+            value: known(characteristic.feature),
+            points: characteristic.points(known(characteristic.feature)),
+            best: characteristic.best(),
+        })
         .collect();
-    let score = points.iter().fold(terms.base, |sum, own| sum.saturating_add(own.points));
+    let score = points.iter().fold(terms.base, |sum, points| sum.saturating_add(points.points));
     let by_score = if score >= terms.approve_at {
         Outcome::Approve
     } else if score >= terms.refer_at {
@@ -142,8 +147,9 @@ pub fn decide(terms: &Terms, features: &Features, cap: i64) -> Decided {
         reasons = principal(terms, (&rules, &points), (by_score, by_limit));
     }
     let matched = terms.rules.iter().zip(&rules).filter(|(_, came)| came.matched && came.outcome > Outcome::Approve);
-    let mut would_pass: Vec<Condition> =
-        matched.flat_map(|(rule, _)| rule.conditions.iter().map(|own| Condition { op: own.op.opposite(), ..*own })).collect();
+    let mut would_pass: Vec<Condition> = matched
+        .flat_map(|(rule, _)| rule.conditions.iter().map(|condition| Condition { op: condition.op.opposite(), ..*condition }))
+        .collect();
     if by_limit != Outcome::Approve {
         would_pass.push(Condition { feature: Feature::MonthlyInflow, op: Op::AtLeast, value: inflow_for(terms) });
     }
@@ -215,9 +221,11 @@ fn principal(terms: &Terms, (rules, points): (&[RuleOutcome], &[Points]), (by_sc
         }
     }
     if by_score > Outcome::Approve {
-        let mut lost: Vec<_> = terms.scorecard.iter().zip(points).filter(|(_, own)| own.points < own.best).collect();
-        lost.sort_by_key(|(_, own)| std::cmp::Reverse(own.best.saturating_sub(own.points)));
-        reasons.extend(lost.into_iter().map(|(line, own)| Reason { code: own.feature.name().to_owned(), text: line.explanation.clone() }));
+        let mut lost: Vec<_> = terms.scorecard.iter().zip(points).filter(|(_, points)| points.points < points.best).collect();
+        lost.sort_by_key(|(_, points)| std::cmp::Reverse(points.best.saturating_sub(points.points)));
+        reasons.extend(
+            lost.into_iter().map(|(line, points)| Reason { code: points.feature.name().to_owned(), text: line.explanation.clone() }),
+        );
     }
     reasons.truncate(MOST_REASONS);
     reasons

@@ -107,7 +107,7 @@ impl Line {
     pub fn restore(&mut self, by: Actor, explanation: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
         self.must_rest()?;
         if self.state != LineState::Suspended || !self.suspensions.contains(&Suspension::ByTenant) {
-            let allowed: Vec<_> = edges::allowed(self.state).into_iter().filter(|own| *own != "RestoreLine").collect();
+            let allowed: Vec<_> = edges::allowed(self.state).into_iter().filter(|text| *text != "RestoreLine").collect();
             return Err(Refusal::state("LINE_STATE", "The line", self.state.name(), &allowed));
         }
         self.lift(Suspension::ByTenant, by, explanation, now);
@@ -115,7 +115,7 @@ impl Line {
     }
 
     fn lift(&mut self, reason: Suspension, by: Actor, explanation: &str, now: DateTime<Utc>) {
-        self.suspensions.retain(|own| *own != reason);
+        self.suspensions.retain(|suspension| *suspension != reason);
         if self.suspensions.is_empty() {
             let back = self.before.take().unwrap_or(LineState::Active);
             self.go(Verb::Restore, back, by, explanation, now);

@@ -56,15 +56,16 @@ pub(crate) fn active(now: DateTime<Utc>) -> Line {
 
 #[test]
 fn who_may_apply_is_told_with_every_reason() {
-    let own = programme();
-    let names =
-        |country: &str, tier: &str, invited| own.against(&customer(country, tier), invited).iter().map(|own| own.name).collect::<Vec<_>>();
+    let this_programme = programme();
+    let names = |country: &str, tier: &str, invited| {
+        this_programme.against(&customer(country, tier), invited).iter().map(|condition| condition.name).collect::<Vec<_>>()
+    };
     assert_eq!(names("US", "gold", false), Vec::<&str>::new());
     assert_eq!(names("FR", "silver", false), ["COUNTRY_NOT_ELIGIBLE", "TIER_NOT_ELIGIBLE"]);
     assert_eq!(names("FR", "silver", true), ["COUNTRY_NOT_ELIGIBLE"], "an invitation passes over the tier, not the country");
     let closed = Programme { state: ProgrammeState::Closed, invitation_only: true, ..programme() };
     let against = closed.against(&customer("US", "gold"), false);
-    assert_eq!(against.iter().map(|own| own.name).collect::<Vec<_>>(), ["PROGRAMME_CLOSED", "INVITATION_REQUIRED"]);
+    assert_eq!(against.iter().map(|condition| condition.name).collect::<Vec<_>>(), ["PROGRAMME_CLOSED", "INVITATION_REQUIRED"]);
 }
 
 /// S1.5: bought on 1 June, owed on 31 July.

@@ -187,7 +187,7 @@ impl Draw {
     /// When it is released by itself; none: it is not.
     #[must_use]
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
-        self.purchase.as_ref().filter(|_| self.state == DrawState::Authorized).map(|own| own.expires_at)
+        self.purchase.as_ref().filter(|_| self.state == DrawState::Authorized).map(|purchase| purchase.expires_at)
     }
 }
 
@@ -210,9 +210,9 @@ impl Line {
         let zero = Money::zero(self.currency());
         let (mut lines, mut amount) = (Vec::with_capacity(asked.items.len()), zero);
         for item in &asked.items {
-            let own = item.unit_price.currency();
-            if own != self.currency() {
-                return Err(MoneyError::WrongCurrency(own, self.currency()).into());
+            let currency = item.unit_price.currency();
+            if currency != self.currency() {
+                return Err(MoneyError::WrongCurrency(currency, self.currency()).into());
             }
             amount = amount.plus(item.amount_of(item.quantity)?)?;
         }

@@ -57,11 +57,11 @@ fn all_that_is_against_a_purchase_is_told_at_once() {
     let unknown = Item { tax_category: "books".into(), ..item(600_000, "1") };
     let mut ids = IdSource::new(NOW, b"seed", "buy");
     let refused = line.purchase(&mut ids, &request(vec![unknown]), (&lacking, &rules()), (usd(5_000), Some(&in_plan())), NOW).unwrap_err();
-    let told: Vec<_> = refused.conditions.iter().map(|own| own.name).collect();
+    let texts: Vec<_> = refused.conditions.iter().map(|condition| condition.name).collect();
     assert_eq!(refused.reason, "LINE_STATE");
-    assert_eq!(told, ["LINE_STATE", "INVOICE_IN_PLAN", "PROFILE_INCOMPLETE", "TAX_UNKNOWN", "CREDIT_LIMIT_EXCEEDED"]);
+    assert_eq!(texts, ["LINE_STATE", "INVOICE_IN_PLAN", "PROFILE_INCOMPLETE", "TAX_UNKNOWN", "CREDIT_LIMIT_EXCEEDED"]);
     assert!(["INACTIVE", "payment plan", "tax rule", "can be drawn"].iter().all(|part| refused.message.contains(part)));
-    assert!(["state", "category", "available"].iter().all(|name| refused.metadata.iter().any(|(own, _)| own == name)));
+    assert!(["state", "category", "available"].iter().all(|name| refused.metadata.iter().any(|(text, _)| text == name)));
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn what_could_keep_the_invoice_from_being_made_is_refused() {
         let mut line = active(NOW);
         let before = line.clone();
         let refusal = buy(&mut line, &request, &buyer).unwrap_err();
-        let told = refusal.violations.first().map_or(refusal.reason, |own| own.reason);
-        assert_eq!((told, &line), (reason, &before), "a refusal changes nothing");
+        let text = refusal.violations.first().map_or(refusal.reason, |violation| violation.reason);
+        assert_eq!((text, &line), (reason, &before), "a refusal changes nothing");
     }
 }
 

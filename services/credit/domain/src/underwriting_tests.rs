@@ -63,21 +63,21 @@ fn the_first_version_still_decides_its_cases() {
 
 #[test]
 fn the_standard_policy_decides_its_own_cases_and_is_published() {
-    let mut own = draft(standard::terms());
-    assert!(own.tried().iter().all(|tried| tried.passed), "{:?}", own.tried());
-    own.publish(1, DateTime::UNIX_EPOCH).unwrap();
-    assert_eq!((own.state, own.number), (PolicyState::Published, 1));
-    assert_eq!(own.publish(2, DateTime::UNIX_EPOCH).unwrap_err().reason, "POLICY_STATE");
+    let mut policy = draft(standard::terms());
+    assert!(policy.tried().iter().all(|tried| tried.passed), "{:?}", policy.tried());
+    policy.publish(1, DateTime::UNIX_EPOCH).unwrap();
+    assert_eq!((policy.state, policy.number), (PolicyState::Published, 1));
+    assert_eq!(policy.publish(2, DateTime::UNIX_EPOCH).unwrap_err().reason, "POLICY_STATE");
 }
 
 #[test]
 fn a_policy_that_fails_its_cases_is_told_each() {
-    let mut own = draft(Terms { approve_at: 5_000, ..standard::terms() });
-    own.cases.retain(|case| case.outcome != Outcome::Refer);
-    let refusal = own.publish(1, DateTime::UNIX_EPOCH).unwrap_err();
-    let told: Vec<_> = refusal.conditions.iter().map(|own| (own.name, own.subject.as_str())).collect();
+    let mut policy = draft(Terms { approve_at: 5_000, ..standard::terms() });
+    policy.cases.retain(|case| case.outcome != Outcome::Refer);
+    let refusal = policy.publish(1, DateTime::UNIX_EPOCH).unwrap_err();
+    let pairs: Vec<_> = refusal.conditions.iter().map(|condition| (condition.name, condition.subject.as_str())).collect();
     let failed = ["A steady business of a year", "A large business: 10,000 at once"].map(|title| ("CASE_FAILED", title));
-    assert_eq!(told, [failed.as_slice(), &[("CASE_MISSING", "REFER")]].concat());
+    assert_eq!(pairs, [failed.as_slice(), &[("CASE_MISSING", "REFER")]].concat());
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_refusal_says_why_in_order_and_what_would_have_passed() {
     .into();
     let made = decide(&standard::terms_of_version_1(), &features, 50_000 * UNIT);
     assert_eq!((made.outcome, made.limit), (Outcome::Decline, 0));
-    let codes: Vec<_> = made.reasons.iter().map(|own| own.code.as_str()).collect();
+    let codes: Vec<_> = made.reasons.iter().map(|reason| reason.code.as_str()).collect();
     assert_eq!(codes, ["DAYS_NEGATIVE", "RETURNED_PAYMENTS", "HISTORY_SHORT", "PLAN_BREACHED"], "four, what declines first");
     let would_pass = |feature, op, value| made.would_pass.contains(&Condition { feature, op, value });
     assert!(would_pass(Feature::DaysNegative, Op::Below, 10) && would_pass(Feature::MonthsOfHistory, Op::AtLeast, 3));
@@ -115,14 +115,14 @@ fn a_limit_is_a_share_of_the_inflow_rounded_down_up_to_the_cap() {
     assert_eq!(limit(3_333, 50_000), (Outcome::Decline, 0));
     assert_eq!(limit(3_334, 50_000), (Outcome::Approve, 500));
     let made = decide(&terms, &[(Feature::MonthlyInflow, 1)].into(), 50_000 * UNIT);
-    let needed = made.would_pass.iter().find(|own| own.feature == Feature::MonthlyInflow).unwrap().value;
+    let needed = made.would_pass.iter().find(|condition| condition.feature == Feature::MonthlyInflow).unwrap().value;
     assert_eq!(needed, 3_333_333_334, "the inflow from which the smallest limit is reached");
 }
 
 #[test]
 fn points_rise_by_bins_and_a_value_that_is_not_known_has_its_own() {
     let line = &standard::terms().scorecard[0];
-    let points: Vec<_> = [None, Some(0), Some(2), Some(3), Some(11), Some(12)].into_iter().map(|own| line.points(own)).collect();
+    let points: Vec<_> = [None, Some(0), Some(2), Some(3), Some(11), Some(12)].into_iter().map(|number| line.points(number)).collect();
     assert_eq!((points, line.best()), (vec![0, 0, 0, 40, 80, 110], 110));
     assert_eq!(line.bins[0], Bin { at_least: None, points: 0 });
 }
@@ -157,43 +157,44 @@ fn started(now: DateTime<Utc>) -> Application {
 #[test]
 fn nobody_decides_their_own_and_one_person_at_a_time() {
     let now = DateTime::UNIX_EPOCH;
-    let mut own = started(now);
-    assert_eq!(own.submit(now).unwrap_err().reason, "APPLICATION_STATE");
-    own.upload(FileKind::Statement, now).unwrap();
-    own.submit(now).unwrap();
-    assert!(own.goes_to_a_person(), "a file can be forged");
-    own.refer(now);
-    assert_eq!(own.claim("ada", now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
-    let no = |own: &mut Application, subject: &str| own.decide(&programme(), subject, (None, vec!["Thin.".into()], "No."), now);
-    assert_eq!(no(&mut own, "bob").unwrap_err().reason, "NOT_CLAIMED");
-    own.claim("bob", now).unwrap();
-    assert_eq!(own.claim("cyd", now).unwrap_err().reason, "CLAIMED");
-    own.ask_for_more("bob", "June, please.", now).unwrap();
-    assert_eq!((own.state, own.expires_at), (ApplicationState::MoreInformation, Some(now + TimeDelta::days(30))));
-    own.submit(now).unwrap();
-    own.refer(now);
-    assert_eq!(no(&mut own, "bob"), Ok(Outcome::Decline));
-    assert_eq!((own.state, own.reapply_at), (ApplicationState::Declined, Some(now + TimeDelta::days(90))));
-    assert_eq!(own.withdraw(&programme(), now).unwrap_err().reason, "APPLICATION_STATE");
+    let mut application = started(now);
+    assert_eq!(application.submit(now).unwrap_err().reason, "APPLICATION_STATE");
+    application.upload(FileKind::Statement, now).unwrap();
+    application.submit(now).unwrap();
+    assert!(application.goes_to_a_person(), "a file can be forged");
+    application.refer(now);
+    assert_eq!(application.claim("ada", now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+    let no =
+        |application: &mut Application, subject: &str| application.decide(&programme(), subject, (None, vec!["Thin.".into()], "No."), now);
+    assert_eq!(no(&mut application, "bob").unwrap_err().reason, "NOT_CLAIMED");
+    application.claim("bob", now).unwrap();
+    assert_eq!(application.claim("cyd", now).unwrap_err().reason, "CLAIMED");
+    application.ask_for_more("bob", "June, please.", now).unwrap();
+    assert_eq!((application.state, application.expires_at), (ApplicationState::MoreInformation, Some(now + TimeDelta::days(30))));
+    application.submit(now).unwrap();
+    application.refer(now);
+    assert_eq!(no(&mut application, "bob"), Ok(Outcome::Decline));
+    assert_eq!((application.state, application.reapply_at), (ApplicationState::Declined, Some(now + TimeDelta::days(90))));
+    assert_eq!(application.withdraw(&programme(), now).unwrap_err().reason, "APPLICATION_STATE");
 }
 
 #[test]
 fn ten_attachments_are_taken_and_stand_in_for_an_account() {
     let now = DateTime::UNIX_EPOCH;
-    let mut own = started(now);
-    assert!(!own.is_decided_by_sight());
+    let mut application = started(now);
+    assert!(!application.is_decided_by_sight());
     for _ in 0..10 {
-        own.upload(FileKind::Attachment, now).unwrap();
+        application.upload(FileKind::Attachment, now).unwrap();
     }
-    assert_eq!(own.upload(FileKind::Attachment, now).unwrap_err().reason, "TOO_MANY_ITEMS");
-    assert_eq!((own.files, own.attachments), (10, 10), "what is refused does not count");
+    assert_eq!(application.upload(FileKind::Attachment, now).unwrap_err().reason, "TOO_MANY_ITEMS");
+    assert_eq!((application.files, application.attachments), (10, 10), "what is refused does not count");
     for _ in 10..24 {
-        own.upload(FileKind::Statement, now).unwrap();
+        application.upload(FileKind::Statement, now).unwrap();
     }
-    assert_eq!(own.upload(FileKind::Statement, now).unwrap_err().reason, "TOO_MANY_ITEMS");
-    assert!(own.is_decided_by_sight() && own.goes_to_a_person());
-    own.submit(now).unwrap();
-    assert_eq!(own.upload(FileKind::Attachment, now).unwrap_err().reason, "APPLICATION_STATE");
+    assert_eq!(application.upload(FileKind::Statement, now).unwrap_err().reason, "TOO_MANY_ITEMS");
+    assert!(application.is_decided_by_sight() && application.goes_to_a_person());
+    application.submit(now).unwrap();
+    assert_eq!(application.upload(FileKind::Attachment, now).unwrap_err().reason, "APPLICATION_STATE");
 }
 
 #[test]
@@ -206,22 +207,22 @@ fn without_an_account_every_feature_of_it_is_missing() {
 #[test]
 fn linked_accounts_alone_are_decided_by_the_policy_until_a_person_has_asked_for_more() {
     let now = DateTime::UNIX_EPOCH;
-    let mut own = started(now);
-    own.link(0, now).unwrap();
-    assert_eq!((own.state, own.link(10, now).unwrap_err().reason), (ApplicationState::AwaitingBankData, "TOO_MANY_ITEMS"));
-    own.submit(now).unwrap();
-    assert_eq!((own.goes_to_a_person(), own.link(0, now).unwrap_err().reason), (false, "APPLICATION_STATE"));
-    own.give_back(now);
-    assert_eq!((own.state, own.expires_at), (ApplicationState::AwaitingBankData, Some(now + TimeDelta::days(30))));
-    own.submit(now).unwrap();
-    own.refer(now);
-    own.claim("bob", now).unwrap();
-    own.ask_for_more("bob", "The other account, please.", now).unwrap();
-    own.submit(now).unwrap();
-    assert!(own.goes_to_a_person());
-    own.give_back(now);
-    assert_eq!(own.state, ApplicationState::MoreInformation);
-    let mut link = BankLink::open(Id::from_uuid(Uuid::nil()), own.id, ("page".into(), "url".into()), now);
+    let mut application = started(now);
+    application.link(0, now).unwrap();
+    assert_eq!((application.state, application.link(10, now).unwrap_err().reason), (ApplicationState::AwaitingBankData, "TOO_MANY_ITEMS"));
+    application.submit(now).unwrap();
+    assert_eq!((application.goes_to_a_person(), application.link(0, now).unwrap_err().reason), (false, "APPLICATION_STATE"));
+    application.give_back(now);
+    assert_eq!((application.state, application.expires_at), (ApplicationState::AwaitingBankData, Some(now + TimeDelta::days(30))));
+    application.submit(now).unwrap();
+    application.refer(now);
+    application.claim("bob", now).unwrap();
+    application.ask_for_more("bob", "The other account, please.", now).unwrap();
+    application.submit(now).unwrap();
+    assert!(application.goes_to_a_person());
+    application.give_back(now);
+    assert_eq!(application.state, ApplicationState::MoreInformation);
+    let mut link = BankLink::open(Id::from_uuid(Uuid::nil()), application.id, ("page".into(), "url".into()), now);
     assert!(!link.expire(now + TimeDelta::hours(3)) && link.expire(now + TimeDelta::hours(4)));
     assert_eq!(link.must_be_confirmable().unwrap_err().reason, "BANK_LINK_BROKEN");
     link.confirm("Bank".into(), vec![1]);

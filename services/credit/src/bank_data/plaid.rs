@@ -200,11 +200,11 @@ impl Plaid {
         if status.is_success() {
             return serde_json::from_slice(&body).map(Ok).map_err(|error| Unknown(format!("{path}: {error}")));
         }
-        let told = serde_json::from_slice::<Failure>(&body).map(|told| told.error_code).unwrap_or_default();
-        if status == StatusCode::BAD_REQUEST && !told.is_empty() {
-            return Ok(Err(told));
+        let text = serde_json::from_slice::<Failure>(&body).map(|failure| failure.error_code).unwrap_or_default();
+        if status == StatusCode::BAD_REQUEST && !text.is_empty() {
+            return Ok(Err(text));
         }
-        Err(Unknown(format!("{path}: {status} {told}")))
+        Err(Unknown(format!("{path}: {status} {text}")))
     }
 
     /// Calls what must not be refused.
@@ -217,12 +217,12 @@ impl Plaid {
 fn statements(
     tenant: &TenantId,
     (accounts, institution): (Vec<AccountMessage>, &str),
-    told: &[BookingMessage],
+    booking_messages: &[BookingMessage],
     to: NaiveDate,
 ) -> Result<Vec<Statement>, Unknown> {
     let mut alike: BTreeMap<String, usize> = BTreeMap::new();
     let mut statements = Vec::new();
-    for account in accounts.into_iter().filter(|own| own.kind == "depository") {
+    for account in accounts.into_iter().filter(|account_message| account_message.kind == "depository") {
         let Some(currency) = account.balances.iso_currency_code.as_deref().and_then(Currency::parse) else { continue };
         // One account that two logins open is one: its id differs, what is printed on its card does not.
         let (mask, subtype) = (account.mask.unwrap_or_default(), account.subtype.unwrap_or_default());
@@ -230,24 +230,26 @@ fn statements(
         let count = alike.entry(printed.clone()).or_default();
         *count = count.saturating_add(1);
         let number = account.persistent_account_id.unwrap_or_else(|| format!("{printed} {count}"));
-        let own = told.iter().filter(|own| own.account_id == account.account_id && !own.pending);
-        let booking = |own: &BookingMessage| {
-            let party = own.merchant_name.as_ref().or(own.name.as_ref()).cloned().unwrap_or_default();
+        let own =
+            booking_messages.iter().filter(|booking_message| booking_message.account_id == account.account_id && !booking_message.pending);
+        let booking = |booking_message: &BookingMessage| {
+            let party = booking_message.merchant_name.as_ref().or(booking_message.name.as_ref()).cloned().unwrap_or_default();
             // Plaid counts what goes out.
-            let amount = micros(currency, &own.amount)?.saturating_neg();
-            let category = own.personal_finance_category.as_ref().map(|own| own.detailed.as_str()).unwrap_or_default();
-            let reference = Reference { kind: ReferenceKind::Servicer, value: own.transaction_id.clone() };
+            let amount = micros(currency, &booking_message.amount)?.saturating_neg();
+            let category =
+                booking_message.personal_finance_category.as_ref().map(|category| category.detailed.as_str()).unwrap_or_default();
+            let reference = Reference { kind: ReferenceKind::Servicer, value: booking_message.transaction_id.clone() };
             Ok(Booking {
-                text: own.name.clone().unwrap_or_default(),
+                text: booking_message.name.clone().unwrap_or_default(),
                 references: vec![reference],
                 returned: (category == categories::RETURNED).then_some(Returned::OwnPayment),
                 kind: categories::kind(category),
-                ..Booking::plain(own.date, amount, &party)
+                ..Booking::plain(booking_message.date, amount, &party)
             })
         };
         let bookings = own.map(booking).collect::<Result<Vec<_>, Unknown>>()?;
         // Plaid does not say since when it knows an account: since its first booking, at least.
-        let from = bookings.iter().map(|own| own.day).min().unwrap_or(to).min(to);
+        let from = bookings.iter().map(|booking| booking.day).min().unwrap_or(to).min(to);
         let closing = account.balances.current.map(|written| micros(currency, &written)).transpose()?;
         statements.push(pulled((account_hash(tenant, &number), currency), (from, to), closing, bookings));
     }
@@ -267,16 +269,17 @@ impl BankData for Plaid {
     }
 
     async fn page(&self, _: &TenantId, id: &str) -> Result<PageState, Unknown> {
-        let told: Sessions = match self.call("/link/token/get", &json!({ "link_token": id })).await? {
-            Ok(told) => told,
+        let sessions: Sessions = match self.call("/link/token/get", &json!({ "link_token": id })).await? {
+            Ok(sessions) => sessions,
             Err(code) if code == "INVALID_LINK_TOKEN" => return Ok(PageState::Gone),
             Err(code) => return Err(Unknown(code)),
         };
-        let added = told.link_sessions.into_iter().filter_map(|own| own.results).flat_map(|own| own.item_add_results).last();
+        let added =
+            sessions.link_sessions.into_iter().filter_map(|session| session.results).flat_map(|results| results.item_add_results).last();
         let Some(added) = added else { return Ok(PageState::Pending) };
         match self.call::<Exchanged>("/item/public_token/exchange", &json!({ "public_token": added.public_token })).await? {
             Ok(exchanged) => {
-                let institution = added.institution.and_then(|own| own.name).unwrap_or_default();
+                let institution = added.institution.and_then(|institution| institution.name).unwrap_or_default();
                 Ok(PageState::Opened(Opened { token: exchanged.access_token, institution }))
             }
             // It is exchanged once, within half an hour.

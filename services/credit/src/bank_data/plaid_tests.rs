@@ -62,7 +62,9 @@ fn transactions(offset: &Value) -> Value {
 
 async fn answer(State(server): State<Server>, uri: Uri, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     server.0.lock().unwrap().push((uri.path().to_owned(), body.clone()));
-    if headers.get("plaid-client-id").is_none_or(|id| id != "client") || headers.get("plaid-secret").is_none_or(|own| own != "secret") {
+    if headers.get("plaid-client-id").is_none_or(|id| id != "client")
+        || headers.get("plaid-secret").is_none_or(|header_value| header_value != "secret")
+    {
         return refused("INVALID_INPUT", "INVALID_API_KEYS");
     }
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
@@ -133,20 +135,20 @@ async fn accounts_are_read_page_by_page_without_fractions() {
     let (plaid, server, _folder) = plaid().await;
     let tenant = "acme".parse().unwrap();
     let days = ("2025-04-01".parse().unwrap(), "2026-05-10".parse().unwrap());
-    let Read::Statements(told) = plaid.read(&tenant, "access-1", days).await.unwrap() else { panic!("the bank answers") };
-    assert_eq!(told.len(), 2, "neither what a credit card pays, nor what is no currency");
-    let (first, second) = (&told[0], &told[1]);
+    let Read::Statements(statements) = plaid.read(&tenant, "access-1", days).await.unwrap() else { panic!("the bank answers") };
+    assert_eq!(statements.len(), 2, "neither what a credit card pays, nor what is no currency");
+    let (first, second) = (&statements[0], &statements[1]);
     assert_ne!(first.account, second.account, "two accounts of one login are two");
     assert_eq!(first.bookings.len(), 501, "what is pending is not booked");
-    assert_eq!(first.bookings.iter().map(|own| own.amount).sum::<i64>(), 500 * 100_000 - 35_000_000);
-    let fee = first.bookings.iter().find(|own| own.returned.is_some()).unwrap();
+    assert_eq!(first.bookings.iter().map(|booking| booking.amount).sum::<i64>(), 500 * 100_000 - 35_000_000);
+    let fee = first.bookings.iter().find(|booking| booking.returned.is_some()).unwrap();
     assert_eq!((fee.amount, fee.party.as_str(), fee.references[0].value.as_str()), (-35_000_000, "First Bank", "t501"));
     assert_eq!((first.covers, first.closing), (("2026-03-02".parse().unwrap(), days.1), Some(110_100_000)));
     assert_eq!((second.covers, second.bookings.len()), ((days.1, days.1), 0));
     let asked: Vec<_> = server.0.lock().unwrap().iter().map(|(_, body)| body["options"]["offset"].clone()).collect();
     assert_eq!(asked, [json!(0), json!(500)]);
     let Read::Statements(again) = plaid.read(&tenant, "access-1", days).await.unwrap() else { panic!("the bank answers") };
-    assert_eq!(again, told, "the same account has the same hash");
+    assert_eq!(again, statements, "the same account has the same hash");
 }
 
 #[tokio::test]

@@ -68,18 +68,19 @@ fn micros(currency: Currency, text: &str) -> Result<i64, Unknown> {
     Money::parse(currency, text).map(Money::micros).map_err(|error| Unknown(error.to_string()))
 }
 
-fn statement(tenant: &TenantId, told: AccountMessage, covers: (NaiveDate, NaiveDate)) -> Result<Statement, Unknown> {
-    let currency = Currency::parse(&told.currency).ok_or_else(|| Unknown(format!("a currency {:?}", told.currency)))?;
-    let booking = |own: BookingMessage| {
-        let amount = micros(currency, &own.amount)?;
-        let reference = Reference { kind: ReferenceKind::Servicer, value: own.reference };
-        let returned = own.returned.then_some(Returned::Unstated);
-        let kind = categories::kind(&own.category);
-        Ok(Booking { references: vec![reference], returned, kind, ..Booking::plain(own.day, amount, &own.party) })
+fn statement(tenant: &TenantId, account_message: AccountMessage, covers: (NaiveDate, NaiveDate)) -> Result<Statement, Unknown> {
+    let currency =
+        Currency::parse(&account_message.currency).ok_or_else(|| Unknown(format!("a currency {:?}", account_message.currency)))?;
+    let booking = |booking_message: BookingMessage| {
+        let amount = micros(currency, &booking_message.amount)?;
+        let reference = Reference { kind: ReferenceKind::Servicer, value: booking_message.reference };
+        let returned = booking_message.returned.then_some(Returned::Unstated);
+        let kind = categories::kind(&booking_message.category);
+        Ok(Booking { references: vec![reference], returned, kind, ..Booking::plain(booking_message.day, amount, &booking_message.party) })
     };
-    let bookings = told.bookings.into_iter().map(booking).collect::<Result<_, Unknown>>()?;
-    let closing = Some(micros(currency, &told.closing)?);
-    Ok(pulled((account_hash(tenant, &told.number), currency), covers, closing, bookings))
+    let bookings = account_message.bookings.into_iter().map(booking).collect::<Result<_, Unknown>>()?;
+    let closing = Some(micros(currency, &account_message.closing)?);
+    Ok(pulled((account_hash(tenant, &account_message.number), currency), covers, closing, bookings))
 }
 
 #[tonic::async_trait]
@@ -97,9 +98,9 @@ impl BankData for Simulator {
             return Ok(PageState::Gone);
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
-        let told: PageMessage = response.json().await.map_err(|error| unknown(&error))?;
-        let institution = told.institution.unwrap_or_default();
-        Ok(told.token.map_or(PageState::Pending, |token| PageState::Opened(Opened { token, institution })))
+        let page_message: PageMessage = response.json().await.map_err(|error| unknown(&error))?;
+        let institution = page_message.institution.unwrap_or_default();
+        Ok(page_message.token.map_or(PageState::Pending, |token| PageState::Opened(Opened { token, institution })))
     }
 
     async fn read(&self, tenant: &TenantId, token: &str, (from, to): (NaiveDate, NaiveDate)) -> Result<Read, Unknown> {
@@ -111,8 +112,9 @@ impl BankData for Simulator {
             _ => {}
         }
         let response = response.error_for_status().map_err(|error| unknown(&error))?;
-        let told: Vec<AccountMessage> = response.json().await.map_err(|error| unknown(&error))?;
-        let statements = told.into_iter().map(|own| statement(tenant, own, (from, to))).collect::<Result<_, _>>()?;
+        let account_messages: Vec<AccountMessage> = response.json().await.map_err(|error| unknown(&error))?;
+        let statements =
+            account_messages.into_iter().map(|account_message| statement(tenant, account_message, (from, to))).collect::<Result<_, _>>()?;
         Ok(Read::Statements(statements))
     }
 

@@ -43,12 +43,12 @@ pub(super) fn csv_mapping(mapping: &CsvMapping) -> files::CsvMapping {
 
 /// The statements of a file; refused where nothing of it can be used.
 pub(super) fn read_file(tenant: &TenantId, file: &BankFile, mapping: Option<&CsvMapping>) -> Result<ReadFile, Refusal> {
-    if let Some(card) = file.findings.iter().find(|own| own.kind == files::FindingKind::CardAccount) {
+    if let Some(card) = file.findings.iter().find(|finding| finding.kind == files::FindingKind::CardAccount) {
         return Err(invalid(format!("{} Send statements of bank accounts.", card.message)));
     }
     let (mut statements, mut endings) = (Vec::new(), Vec::new());
-    for own in &file.statements {
-        let number = own.account.trim();
+    for this_statement in &file.statements {
+        let number = this_statement.account.trim();
         // A bank's export names no account: the applicant does, or it is the one account of that bank's exports.
         let (account, shown) = match (number.is_empty(), mapping) {
             (true, None) => (account_hash(tenant, file.preset.map_or("", files::Preset::name)), ""),
@@ -56,7 +56,7 @@ pub(super) fn read_file(tenant: &TenantId, file: &BankFile, mapping: Option<&Csv
             (false, Some(mapping)) if mapping.account == number => (mapping.account.clone(), ""),
             (false, _) => (account_hash(tenant, number), number),
         };
-        let Some(statement) = statement(file.format, own, (account, mapping)) else { continue };
+        let Some(statement) = statement(file.format, this_statement, (account, mapping)) else { continue };
         statements.push(statement);
         let skipped = shown.chars().count().saturating_sub(ENDING);
         endings.push(shown.chars().skip(skipped).collect());
@@ -64,34 +64,39 @@ pub(super) fn read_file(tenant: &TenantId, file: &BankFile, mapping: Option<&Csv
     let is_empty = statements.iter().all(|statement: &Statement| statement.bookings.is_empty());
     let first = file.findings.first();
     if statements.is_empty() || (is_empty && first.is_some()) {
-        let why = first.map_or("It holds no statement of an account.".to_owned(), |own| format!("{}: {}", own.place, own.message));
+        let why =
+            first.map_or("It holds no statement of an account.".to_owned(), |finding| format!("{}: {}", finding.place, finding.message));
         return Err(invalid(format!("Nothing of the file can be used. {why}")));
     }
-    let finding =
-        |own: &files::Finding| BankFinding { place: own.place.to_string(), kind: own.kind.name().to_owned(), message: own.message.clone() };
+    let finding = |finding: &files::Finding| BankFinding {
+        place: finding.place.to_string(),
+        kind: finding.kind.name().to_owned(),
+        message: finding.message.clone(),
+    };
     let findings = file.findings.iter().take(MOST_FINDINGS).map(finding).collect();
     Ok(ReadFile { format: file.format.name(), statements, endings, findings, finding_count: file.findings.len() })
 }
 
-fn statement(format: Format, own: &files::Statement, (account, mapping): (String, Option<&CsvMapping>)) -> Option<Statement> {
+fn statement(format: Format, statement: &files::Statement, (account, mapping): (String, Option<&CsvMapping>)) -> Option<Statement> {
     let stated = mapping.and_then(|mapping| Currency::parse(&mapping.currency));
-    let currency = own.currency.or(own.entries.first().map(|entry| entry.amount.currency())).or(stated)?;
-    let bookings = bookings(own, currency);
+    let currency = statement.currency.or(statement.entries.first().map(|entry| entry.amount.currency())).or(stated)?;
+    let bookings = bookings(statement, currency);
     let days = || bookings.iter().map(|booking| booking.day);
-    let period = own.period.or(mapping.and_then(|mapping| mapping.covers.0.zip(mapping.covers.1)));
+    let period = statement.period.or(mapping.and_then(|mapping| mapping.covers.0.zip(mapping.covers.1)));
     let covers = period.or_else(|| days().min().zip(days().max())).filter(|(from, to)| from <= to)?;
-    let closing = own.closing.filter(|balance| balance.amount.currency() == currency);
+    let closing = statement.closing.filter(|balance| balance.amount.currency() == currency);
     // What was booked after the day of the balance is not in it.
-    let later =
-        |on: NaiveDate| bookings.iter().filter(move |booking| booking.day > on).fold(0_i64, |sum, own| sum.saturating_add(own.amount));
+    let later = |on: NaiveDate| {
+        bookings.iter().filter(move |booking| booking.day > on).fold(0_i64, |sum, booking| sum.saturating_add(booking.amount))
+    };
     let closing = closing.map(|balance| balance.amount.micros().saturating_add(later(balance.on)));
     // Balances, where there are both, know better than a stated period whether bookings are missing.
-    let whole = if own.opening.is_some() && own.closing.is_some() { own.is_whole() } else { period.is_some() };
+    let whole = if statement.opening.is_some() && statement.closing.is_some() { statement.is_whole() } else { period.is_some() };
     Some(Statement {
         account,
         currency,
         source: Source::File(format.name()),
-        id: StatementId { id: own.id.clone(), sequence: own.sequence.clone(), page: own.page.clone() },
+        id: StatementId { id: statement.id.clone(), sequence: statement.sequence.clone(), page: statement.page.clone() },
         covers,
         whole,
         closing,
@@ -101,11 +106,11 @@ fn statement(format: Format, own: &files::Statement, (account, mapping): (String
 }
 
 /// What was booked: a batch once, by its own amount, with who paid which part.
-fn bookings(own: &files::Statement, currency: Currency) -> Vec<Booking> {
+fn bookings(statement: &files::Statement, currency: Currency) -> Vec<Booking> {
     let counts = |entry: &&Entry| entry.status == Status::Booked && entry.amount.currency() == currency;
     let mut batches: BTreeMap<usize, usize> = BTreeMap::new();
     let mut bookings: Vec<Booking> = Vec::new();
-    for entry in own.entries.iter().filter(counts) {
+    for entry in statement.entries.iter().filter(counts) {
         let mut booking = booking(entry);
         let Some(part) = &entry.part_of else {
             bookings.push(booking);
@@ -157,8 +162,8 @@ fn booking(entry: &Entry) -> Booking {
 }
 
 /// A reference that can name one booking: mandates name many, and numbers within a statement begin anew in each.
-fn reference(own: &files::Reference) -> Option<Reference> {
-    let kind = match own.kind {
+fn reference(reference: &files::Reference) -> Option<Reference> {
+    let kind = match reference.kind {
         files::ReferenceKind::AccountServicer => ReferenceKind::Servicer,
         files::ReferenceKind::EndToEnd => ReferenceKind::EndToEnd,
         files::ReferenceKind::Transaction => ReferenceKind::Transaction,
@@ -169,5 +174,5 @@ fn reference(own: &files::Reference) -> Option<Reference> {
         | files::ReferenceKind::EntryRef
         | files::ReferenceKind::Document => return None,
     };
-    Some(Reference { kind, value: clean(&own.value) })
+    Some(Reference { kind, value: clean(&reference.value) })
 }

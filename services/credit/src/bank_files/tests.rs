@@ -109,7 +109,7 @@ fn one_account_in_two_formats_is_one_and_its_bookings_are_the_same() {
     let files = [read(camt.as_bytes(), None).unwrap(), read(mt940.as_bytes(), None).unwrap()];
     assert_eq!([files[0].format, files[1].format], ["CAMT_053", "MT940"]);
     let statements: Vec<_> = files.into_iter().flat_map(|file| file.statements).collect();
-    assert!(statements.iter().all(|own| own.whole), "{statements:?}");
+    assert!(statements.iter().all(|statement| statement.whole), "{statements:?}");
     let euro = payterms_kernel::Currency::parse("EUR").unwrap();
     let data = BankData::of(euro, &statements, &|_| false);
     let features = data.features(NaiveDate::from_ymd_opt(2026, 7, 15).unwrap());

@@ -55,7 +55,7 @@ pub fn list_advised_limits(request: Request<pb::ListAdvisedLimitsRequest>) -> Re
     }
     for (index, number) in message.states.iter().take(AdvisedState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::advised_limit::State>(&format!("states[{index}]"), *number);
-        states.extend(state.and_then(|state| AdvisedState::ALL.into_iter().find(|own| advised_state(*own) == state)));
+        states.extend(state.and_then(|state| AdvisedState::ALL.into_iter().find(|each| advised_state(*each) == state)));
     }
     let page = Page::parse(&mut fields, &format!("{} {:?}", message.parent, message.states), message.page_size, &message.page_token);
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
@@ -76,26 +76,31 @@ fn advised_state(state: AdvisedState) -> pb::advised_limit::State {
 
 /// An advised limit; customers do not see who decided.
 #[must_use]
-pub fn advised_limit(tenant: &TenantId, own: &AdvisedLimit, as_customer: bool) -> pb::AdvisedLimit {
+pub fn advised_limit(tenant: &TenantId, this_advised_limit: &AdvisedLimit, as_customer: bool) -> pb::AdvisedLimit {
     pb::AdvisedLimit {
-        name: format!("{}/creditLines/{}/advisedLimits/{}", customer_name(tenant, own.customer), own.line, own.id),
-        state: advised_state(own.state).into(),
-        credit_application: application_name(tenant, own.customer, own.application),
-        offered_limit: Some(money(own.offered)),
-        advised_limit: Some(money(own.advised)),
-        granted_limit: own.granted.map(money),
-        reasons: own.reasons.clone(),
-        explanation: own.explanation.clone(),
-        decider: if as_customer { String::new() } else { own.decider.clone() },
-        expire_time: (own.state == AdvisedState::Open).then(|| timestamp(own.expires_at)),
-        create_time: Some(timestamp(own.created_at)),
-        update_time: Some(timestamp(own.updated_at)),
-        etag: etag::etag(own.version),
+        name: format!(
+            "{}/creditLines/{}/advisedLimits/{}",
+            customer_name(tenant, this_advised_limit.customer),
+            this_advised_limit.line,
+            this_advised_limit.id
+        ),
+        state: advised_state(this_advised_limit.state).into(),
+        credit_application: application_name(tenant, this_advised_limit.customer, this_advised_limit.application),
+        offered_limit: Some(money(this_advised_limit.offered)),
+        advised_limit: Some(money(this_advised_limit.advised)),
+        granted_limit: this_advised_limit.granted.map(money),
+        reasons: this_advised_limit.reasons.clone(),
+        explanation: this_advised_limit.explanation.clone(),
+        decider: if as_customer { String::new() } else { this_advised_limit.decider.clone() },
+        expire_time: (this_advised_limit.state == AdvisedState::Open).then(|| timestamp(this_advised_limit.expires_at)),
+        create_time: Some(timestamp(this_advised_limit.created_at)),
+        update_time: Some(timestamp(this_advised_limit.updated_at)),
+        etag: etag::etag(this_advised_limit.version),
     }
 }
 
 /// An advised limit as its event tells it, with the line's limit.
 #[must_use]
-pub fn advised_limit_changed(tenant: &TenantId, own: &AdvisedLimit, line_limit: Money) -> pb::AdvisedLimitChanged {
-    pb::AdvisedLimitChanged { advised_limit: Some(advised_limit(tenant, own, false)), line_limit: Some(money(line_limit)) }
+pub fn advised_limit_changed(tenant: &TenantId, this_advised_limit: &AdvisedLimit, line_limit: Money) -> pb::AdvisedLimitChanged {
+    pb::AdvisedLimitChanged { advised_limit: Some(advised_limit(tenant, this_advised_limit, false)), line_limit: Some(money(line_limit)) }
 }

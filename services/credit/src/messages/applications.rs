@@ -205,7 +205,7 @@ pub fn list_applications(request: Request<pb::ListApplicationsRequest>) -> Resul
     }
     for (index, number) in message.states.iter().take(ApplicationState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::credit_application::State>(&format!("states[{index}]"), *number);
-        states.extend(state.and_then(|state| ApplicationState::ALL.into_iter().find(|own| application_state(*own) == state)));
+        states.extend(state.and_then(|state| ApplicationState::ALL.into_iter().find(|each| application_state(*each) == state)));
     }
     let request = ListRequest {
         parent: &format!("{} {:?}", message.parent, message.states),

@@ -25,30 +25,30 @@ use prost::bytes::Bytes;
 const MOST_DESCRIBED: usize = 100;
 
 /// How a CSV file is read, as it is stored: of the account only a hash goes on from here.
-fn stored(tenant: &TenantId, own: files::CsvMapping) -> CsvMapping {
+fn stored(tenant: &TenantId, csv_mapping: files::CsvMapping) -> CsvMapping {
     CsvMapping {
         date: (
-            own.date_column,
-            match own.date_order {
+            csv_mapping.date_column,
+            match csv_mapping.date_order {
                 files::DateOrder::YearMonthDay => DateOrder::YearMonthDay,
                 files::DateOrder::DayMonthYear => DateOrder::DayMonthYear,
                 files::DateOrder::MonthDayYear => DateOrder::MonthDayYear,
             },
         ),
-        amount: own.amount_column,
-        sides: (own.credit_column, own.debit_column),
-        balance: own.balance_column,
-        party: own.party_column,
-        reference: own.reference_column,
-        separator: own.separator.and_then(|separator| u8::try_from(separator).ok()).unwrap_or(b','),
-        decimal_comma: own.decimal_comma,
-        account: account_hash(tenant, &own.account),
-        currency: own.currency.map(|currency| currency.code().to_owned()).unwrap_or_default(),
-        covers: own.period,
-        currency_column: own.currency_column,
-        status_column: own.status_column,
-        direction_column: own.direction_column,
-        text_columns: own.text_columns,
+        amount: csv_mapping.amount_column,
+        sides: (csv_mapping.credit_column, csv_mapping.debit_column),
+        balance: csv_mapping.balance_column,
+        party: csv_mapping.party_column,
+        reference: csv_mapping.reference_column,
+        separator: csv_mapping.separator.and_then(|separator| u8::try_from(separator).ok()).unwrap_or(b','),
+        decimal_comma: csv_mapping.decimal_comma,
+        account: account_hash(tenant, &csv_mapping.account),
+        currency: csv_mapping.currency.map(|currency| currency.code().to_owned()).unwrap_or_default(),
+        covers: csv_mapping.period,
+        currency_column: csv_mapping.currency_column,
+        status_column: csv_mapping.status_column,
+        direction_column: csv_mapping.direction_column,
+        text_columns: csv_mapping.text_columns,
     }
 }
 
@@ -92,13 +92,13 @@ pub(super) fn content(
         return (content.clone(), Reading::default());
     }
     let (content, reading) = bank_file::bank_file(fields, content, (csv, preset));
-    (content.into(), Reading { mapping: reading.mapping.map(|own| stored(tenant, own)), preset: reading.preset })
+    (content.into(), Reading { mapping: reading.mapping.map(|csv_mapping| stored(tenant, csv_mapping)), preset: reading.preset })
 }
 
 /// Something in a file that cannot be used, or not as it stands.
 #[must_use]
-pub fn finding(own: &BankFinding) -> BankFindingMessage {
-    bank_file::bank_finding(&own.place, &own.kind, &own.message)
+pub fn finding(this_bank_finding: &BankFinding) -> BankFindingMessage {
+    bank_file::bank_finding(&this_bank_finding.place, &this_bank_finding.kind, &this_bank_finding.message)
 }
 
 /// What would be read of an attachment: nothing.
@@ -111,22 +111,27 @@ pub fn attachment_description(format: AttachmentFormat) -> pb::DescribeBankFileR
 #[must_use]
 pub fn description(read: &ReadFile) -> pb::DescribeBankFileResponse {
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-    let statement = |(own, ending): (&Statement, &String)| {
-        let amount = |micros| Some(money(Money::from_micros(own.currency, micros)));
+    let statement = |(statement, ending): (&Statement, &String)| {
+        let amount = |micros| Some(money(Money::from_micros(statement.currency, micros)));
         let sum = |sign: i64| {
-            own.bookings.iter().map(|booking| booking.amount).filter(|own| own.signum() == sign).fold(0_i64, i64::saturating_add)
+            statement
+                .bookings
+                .iter()
+                .map(|booking| booking.amount)
+                .filter(|number| number.signum() == sign)
+                .fold(0_i64, i64::saturating_add)
         };
         pb::BankStatementSummary {
             account_ending: ending.clone(),
-            currency_code: own.currency.code().to_owned(),
-            from_date: Some(date(own.covers.0)),
-            to_date: Some(date(own.covers.1)),
-            whole: own.whole,
-            booking_count: count(own.bookings.len()),
+            currency_code: statement.currency.code().to_owned(),
+            from_date: Some(date(statement.covers.0)),
+            to_date: Some(date(statement.covers.1)),
+            whole: statement.whole,
+            booking_count: count(statement.bookings.len()),
             inflow: amount(sum(1)),
             outflow: amount(sum(-1).saturating_neg()),
-            closing_balance: own.closing.and_then(amount),
-            reports_returns: own.reports_returns,
+            closing_balance: statement.closing.and_then(amount),
+            reports_returns: statement.reports_returns,
         }
     };
     pb::DescribeBankFileResponse {

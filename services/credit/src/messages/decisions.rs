@@ -29,11 +29,11 @@ fn apart_rule(rule: ApartRule) -> pb::ApartRule {
 pub fn decision(tenant: &TenantId, advice: &Advice) -> pb::Decision {
     let made = &advice.decided;
     let amount = |micros| money(Money::from_micros(advice.cap.currency(), micros));
-    let set_apart = |own: &SetApart| pb::SetApart {
-        rule: apart_rule(own.rule).into(),
-        booking_count: i32::try_from(own.count).unwrap_or(i32::MAX),
-        inflow: Some(amount(own.inflow)),
-        outflow: Some(amount(own.outflow)),
+    let set_apart = |set_apart: &SetApart| pb::SetApart {
+        rule: apart_rule(set_apart.rule).into(),
+        booking_count: i32::try_from(set_apart.count).unwrap_or(i32::MAX),
+        inflow: Some(amount(set_apart.inflow)),
+        outflow: Some(amount(set_apart.outflow)),
     };
     let rule = |rule: &RuleOutcome| pb::RuleOutcome {
         code: rule.code.clone(),

@@ -22,7 +22,7 @@ fn decimals(unit: Unit) -> u32 {
 /// A feature by its number.
 pub(super) fn feature(fields: &mut Fields, field: &str, number: i32) -> Option<Feature> {
     let message = fields.choice::<pb::Feature>(field, number)?;
-    Feature::ALL.into_iter().find(|own| render_feature(*own) == message)
+    Feature::ALL.into_iter().find(|feature| render_feature(*feature) == message)
 }
 
 /// A value of a feature, in its unit's smallest part.

@@ -34,7 +34,7 @@ pub fn buyer(message: &CustomerMessage) -> Buyer {
     ];
     let lacking = profile.into_iter().filter(|(lacks, _)| *lacks).map(|(_, name)| name.to_owned()).collect();
     // A number that nobody has verified takes no tax off.
-    let has_tax_id = message.tax_number.as_ref().is_some_and(|own| own.state() == tax_number::State::Verified);
+    let has_tax_id = message.tax_number.as_ref().is_some_and(|tax_number| tax_number.state() == tax_number::State::Verified);
     Buyer { country: message.country.clone(), has_tax_id, lacking }
 }
 

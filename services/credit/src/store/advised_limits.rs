@@ -104,26 +104,26 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts an advised limit or saves its changes.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &AdvisedLimit) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, advised_limit: &AdvisedLimit) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        line_id: Set(own.line.uuid()),
-        customer_id: Set(own.customer.uuid()),
-        application_id: Set(own.application),
-        applicant: Set(own.applicant.clone()),
-        state: Set(own.state.name().to_owned()),
-        currency: Set(own.advised.currency().code().to_owned()),
-        offered: Set(own.offered.micros()),
-        advised: Set(own.advised.micros()),
-        granted: Set(own.granted.map(Money::micros)),
-        reasons: Set(to_json(&own.reasons)?),
-        explanation: Set(own.explanation.clone()),
-        decider: Set(own.decider.clone()),
-        expires_at: Set(own.expires_at),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
+        id: Set(advised_limit.id.uuid()),
+        line_id: Set(advised_limit.line.uuid()),
+        customer_id: Set(advised_limit.customer.uuid()),
+        application_id: Set(advised_limit.application),
+        applicant: Set(advised_limit.applicant.clone()),
+        state: Set(advised_limit.state.name().to_owned()),
+        currency: Set(advised_limit.advised.currency().code().to_owned()),
+        offered: Set(advised_limit.offered.micros()),
+        advised: Set(advised_limit.advised.micros()),
+        granted: Set(advised_limit.granted.map(Money::micros)),
+        reasons: Set(to_json(&advised_limit.reasons)?),
+        explanation: Set(advised_limit.explanation.clone()),
+        decider: Set(advised_limit.decider.clone()),
+        expires_at: Set(advised_limit.expires_at),
+        version: Set(advised_limit.version),
+        created_at: Set(advised_limit.created_at),
+        updated_at: Set(advised_limit.updated_at),
     };
     let changing =
         [Column::State, Column::Granted, Column::Reasons, Column::Explanation, Column::Decider, Column::Version, Column::UpdatedAt];

@@ -37,22 +37,22 @@ pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Id<BankLi
 }
 
 /// Inserts a link or saves its changes; its application is locked.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &BankLink) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, bank_link: &BankLink) -> Result<(), AppError> {
     let upsert = format!(
         "INSERT INTO bank_links (tenant, {COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (tenant, id) \
          DO UPDATE SET state = excluded.state, institution = excluded.institution, token = excluded.token"
     );
     let values = vec![
         tenant.as_str().into(),
-        own.id.uuid().into(),
-        own.application.uuid().into(),
-        own.state.name().into(),
-        own.page.clone().into(),
-        own.url.clone().into(),
-        own.institution.clone().into(),
-        own.token.clone().into(),
-        own.expires_at.into(),
-        own.created_at.into(),
+        bank_link.id.uuid().into(),
+        bank_link.application.uuid().into(),
+        bank_link.state.name().into(),
+        bank_link.page.clone().into(),
+        bank_link.url.clone().into(),
+        bank_link.institution.clone().into(),
+        bank_link.token.clone().into(),
+        bank_link.expires_at.into(),
+        bank_link.created_at.into(),
     ];
     sql::exec(conn, &upsert, values).await?;
     Ok(())

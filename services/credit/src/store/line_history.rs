@@ -70,19 +70,19 @@ pub(super) async fn append<C: ConnectionTrait>(conn: &C, tenant: &TenantId, line
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::LineId.eq(line.id.uuid()));
     let last: Option<Option<i64>> = query.select_only().column_as(Column::Sequence.max(), "last").into_tuple().one(conn).await?;
     let first = last.flatten().unwrap_or_default().saturating_add(1);
-    let rows = (first..).zip(&line.taken).map(|(sequence, own)| ActiveModel {
+    let rows = (first..).zip(&line.taken).map(|(sequence, taken)| ActiveModel {
         tenant: Set(tenant.to_string()),
         line_id: Set(line.id.uuid()),
         sequence: Set(sequence),
-        verb: Set(own.verb.clone()),
-        from_state: Set(own.from.map(|state| state.name().to_owned())),
-        to_state: Set(own.to.name().to_owned()),
-        side: Set(own.by.side.name().to_owned()),
-        subject: Set(own.by.subject.clone()),
-        currency: Set(own.limit.currency().code().to_owned()),
-        credit_limit: Set(own.limit.micros()),
-        explanation: Set(own.explanation.clone()),
-        at: Set(own.at),
+        verb: Set(taken.verb.clone()),
+        from_state: Set(taken.from.map(|state| state.name().to_owned())),
+        to_state: Set(taken.to.name().to_owned()),
+        side: Set(taken.by.side.name().to_owned()),
+        subject: Set(taken.by.subject.clone()),
+        currency: Set(taken.limit.currency().code().to_owned()),
+        credit_limit: Set(taken.limit.micros()),
+        explanation: Set(taken.explanation.clone()),
+        at: Set(taken.at),
     });
     Entity::insert_many(rows).exec_without_returning(conn).await?;
     Ok(())

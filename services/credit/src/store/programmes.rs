@@ -98,28 +98,28 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts a programme or saves its changes.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &Programme) -> Result<(), AppError> {
-    let (term_kind, term_days) = term_columns(own.term);
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, this_programme: &Programme) -> Result<(), AppError> {
+    let (term_kind, term_days) = term_columns(this_programme.term);
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        title: Set(own.title.clone()),
-        state: Set(own.state.name().to_owned()),
-        currency: Set(own.currency.code().to_owned()),
-        cap: Set(own.cap.micros()),
+        id: Set(this_programme.id.uuid()),
+        title: Set(this_programme.title.clone()),
+        state: Set(this_programme.state.name().to_owned()),
+        currency: Set(this_programme.currency.code().to_owned()),
+        cap: Set(this_programme.cap.micros()),
         term_kind: Set(term_kind.to_owned()),
         term_days: Set(term_days),
-        countries: Set(own.countries.join(" ")),
-        tiers: Set(own.tiers.join("\n")),
-        invitation_only: Set(own.invitation_only),
-        cool_down_days: Set(own.cool_down_days.into()),
-        plans_allowed: Set(own.plans_allowed),
-        draws_during_plans: Set(own.draws_during_plans),
-        policy_id: Set(own.policy.uuid()),
-        offer_days: Set(own.offer_days.into()),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
+        countries: Set(this_programme.countries.join(" ")),
+        tiers: Set(this_programme.tiers.join("\n")),
+        invitation_only: Set(this_programme.invitation_only),
+        cool_down_days: Set(this_programme.cool_down_days.into()),
+        plans_allowed: Set(this_programme.plans_allowed),
+        draws_during_plans: Set(this_programme.draws_during_plans),
+        policy_id: Set(this_programme.policy.uuid()),
+        offer_days: Set(this_programme.offer_days.into()),
+        version: Set(this_programme.version),
+        created_at: Set(this_programme.created_at),
+        updated_at: Set(this_programme.updated_at),
     };
     let changing = Column::iter().filter(|column| !matches!(column, Column::Tenant | Column::Id));
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();

@@ -61,21 +61,21 @@ pub fn purchase(text: &str, currency: Currency, expires_at: Option<DateTime<Utc>
 }
 
 /// The same, for its column.
-pub fn purchase_text(own: Option<&Purchase>) -> Result<String, AppError> {
-    let Some(own) = own else { return Ok(String::new()) };
-    let sold = |own: &Sold| SoldText {
-        description: own.item.description.clone(),
-        quantity: own.item.quantity.to_string(),
-        unit_price: own.item.unit_price.micros(),
-        tax_category: own.item.tax_category.clone(),
-        rate_percent: own.rate_percent.to_string(),
-        sentence: own.sentence.clone(),
-        captured: own.captured.to_string(),
+pub fn purchase_text(purchase: Option<&Purchase>) -> Result<String, AppError> {
+    let Some(purchase) = purchase else { return Ok(String::new()) };
+    let sold = |sold: &Sold| SoldText {
+        description: sold.item.description.clone(),
+        quantity: sold.item.quantity.to_string(),
+        unit_price: sold.item.unit_price.micros(),
+        tax_category: sold.item.tax_category.clone(),
+        rate_percent: sold.rate_percent.to_string(),
+        sentence: sold.sentence.clone(),
+        captured: sold.captured.to_string(),
     };
     to_json(&PurchaseText {
-        description: own.description.clone(),
-        collect_automatically: own.collect_automatically,
-        plans_allowed: own.plans_allowed,
-        lines: own.lines.iter().map(sold).collect(),
+        description: purchase.description.clone(),
+        collect_automatically: purchase.collect_automatically,
+        plans_allowed: purchase.plans_allowed,
+        lines: purchase.lines.iter().map(sold).collect(),
     })
 }

@@ -56,7 +56,7 @@ impl Ageing {
     /// # Errors
     /// `Overflow`.
     pub fn open(&self) -> Result<Money, MoneyError> {
-        self.buckets.iter().try_fold(Money::zero(self.currency), |sum, own| sum.plus(*own))
+        self.buckets.iter().try_fold(Money::zero(self.currency), |sum, amount| sum.plus(*amount))
     }
 }
 

@@ -61,7 +61,7 @@ impl Payment {
         line.payment = Some(self.id);
         self.effective_on = Some(line.shown.effective_on());
         let mut most = line.shown.amount;
-        for tender in self.tenders.iter_mut().filter(|own| own.source == Source::Announced) {
+        for tender in self.tenders.iter_mut().filter(|tender| tender.source == Source::Announced) {
             if tender.amount.compare(most)?.is_gt() {
                 most = tender.amount;
             }
@@ -75,15 +75,15 @@ impl Payment {
 
     /// What was announced again has reserved nothing so far: it takes what is left to pay by now, at most what was announced or came.
     fn reserve_at_last(&mut self, invoices: &mut [Invoice], most: Money, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let reserved = self.allocations.iter().try_fold(Money::zero(self.currency), |sum, own| sum.plus(own.amount))?;
+        let reserved = self.allocations.iter().try_fold(Money::zero(self.currency), |sum, allocation| sum.plus(allocation.amount))?;
         let mut left = most.minus(reserved.min(most)?)?;
-        for own in self.allocations.iter_mut().filter(|own| own.amount.is_zero()) {
-            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == own.invoice) else { continue };
+        for allocation in self.allocations.iter_mut().filter(|allocation| allocation.amount.is_zero()) {
+            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == allocation.invoice) else { continue };
             invoice.announcements = Announcements::InVain;
             let part = invoice.collectable()?.min(left)?;
             if part.is_positive() {
-                own.reversed = invoice.reserve(part, now)?;
-                own.amount = part;
+                allocation.reversed = invoice.reserve(part, now)?;
+                allocation.amount = part;
                 left = left.minus(part)?;
             }
         }
@@ -105,7 +105,7 @@ impl Payment {
         }
         self.close(invoices, now)?;
         self.state = PaymentState::Cancelled;
-        for invoice in invoices.iter_mut().filter(|own| self.allocations.iter().any(|allocation| allocation.invoice == own.id)) {
+        for invoice in invoices.iter_mut().filter(|invoice| self.allocations.iter().any(|allocation| allocation.invoice == invoice.id)) {
             invoice.announcements = Announcements::InVain;
         }
         Ok(())
@@ -122,7 +122,7 @@ impl Payment {
         (reference, received_on): (String, NaiveDate),
         now: DateTime<Utc>,
     ) -> Result<Self, Refusal> {
-        let customer = invoices.first().map(|own| own.customer).ok_or_else(Refusal::not_found)?;
+        let customer = invoices.first().map(|invoice| invoice.customer).ok_or_else(Refusal::not_found)?;
         let asked = PaymentRequest { invoices: asked, tenders: vec![(Source::Outside, amount)], surplus_allowed: false, deferred_on: None };
         let mut payment = ask(ids, customer, invoices, &asked, now)?;
         payment.reference = reference;
@@ -203,24 +203,24 @@ mod tests {
         for (came, state, open, surplus) in
             [(10_000, PaymentState::Succeeded, 0, 0), (6_000, PaymentState::Partial, 4_000, 0), (12_000, PaymentState::Succeeded, 0, 2_000)]
         {
-            let mut own = invoices(&[10_000]);
+            let mut these_invoices = invoices(&[10_000]);
             let asked =
                 PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
-            let mut payment = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
-            assert!(payment.is_announced() && own[0].payable().unwrap().is_zero());
-            payment.arrived(&mut line(came), &mut own, NOW).unwrap();
+            let mut payment = ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
+            assert!(payment.is_announced() && these_invoices[0].payable().unwrap().is_zero());
+            payment.arrived(&mut line(came), &mut these_invoices, NOW).unwrap();
             assert!(!payment.is_announced());
             payment.tenders[0].state = TenderState::Succeeded;
-            payment.close(&mut own, NOW).unwrap();
-            assert_eq!((payment.state, own[0].open().unwrap(), payment.surplus), (state, usd(open), usd(surplus)), "{came}");
+            payment.close(&mut these_invoices, NOW).unwrap();
+            assert_eq!((payment.state, these_invoices[0].open().unwrap(), payment.surplus), (state, usd(open), usd(surplus)), "{came}");
         }
-        let mut own = invoices(&[10_000]);
+        let mut these_invoices = invoices(&[10_000]);
         let asked =
             PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
-        let mut payment = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
-        payment.cancel(&mut own, NOW).unwrap();
-        assert_eq!((payment.state, own[0].payable().unwrap()), (PaymentState::Cancelled, usd(10_000)));
-        let again = payment.cancel(&mut own, NOW).unwrap_err();
+        let mut payment = ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
+        payment.cancel(&mut these_invoices, NOW).unwrap();
+        assert_eq!((payment.state, these_invoices[0].payable().unwrap()), (PaymentState::Cancelled, usd(10_000)));
+        let again = payment.cancel(&mut these_invoices, NOW).unwrap_err();
         assert_eq!((again.reason, again.message.as_str()), ("PAYMENT_STATE", "The payment is CANCELLED. Allowed now: nothing more."));
     }
 
@@ -236,49 +236,59 @@ mod tests {
             (3_000, 10_000, PaymentState::Succeeded, 0, 3_000),
             (10_000, 10_000, PaymentState::Succeeded, 0, 10_000),
         ] {
-            let mut own = invoices(&[10_000]);
-            ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap().cancel(&mut own, NOW).unwrap();
-            assert_eq!(own[0].announcements, Announcements::InVain);
-            let mut again = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
-            assert_eq!((own[0].pending, own[0].announcements, again.tenders[0].amount), (usd(0), Announcements::Again, usd(10_000)));
-            let third = PaymentRequest { invoices: vec![(own[0].id, None)], ..asked.clone() };
-            assert_eq!(ask(&mut ids(), customer().id, &mut own, &third, NOW).unwrap_err().reason, "PAYMENT_PENDING");
-            assert_eq!(ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap_err().reason, "NOTHING_PAYABLE");
+            let mut these_invoices = invoices(&[10_000]);
+            ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap().cancel(&mut these_invoices, NOW).unwrap();
+            assert_eq!(these_invoices[0].announcements, Announcements::InVain);
+            let mut again = ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
+            assert_eq!(
+                (these_invoices[0].pending, these_invoices[0].announcements, again.tenders[0].amount),
+                (usd(0), Announcements::Again, usd(10_000))
+            );
+            let third = PaymentRequest { invoices: vec![(these_invoices[0].id, None)], ..asked.clone() };
+            assert_eq!(ask(&mut ids(), customer().id, &mut these_invoices, &third, NOW).unwrap_err().reason, "PAYMENT_PENDING");
+            assert_eq!(ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap_err().reason, "NOTHING_PAYABLE");
             if paid > 0 {
                 let till = (String::new(), "2026-01-03".parse().unwrap());
-                Payment::outside(&mut ids(), &mut own, (Vec::new(), Some(usd(paid))), till, NOW).unwrap();
+                Payment::outside(&mut ids(), &mut these_invoices, (Vec::new(), Some(usd(paid))), till, NOW).unwrap();
             }
-            again.arrived(&mut line(came), &mut own, NOW).unwrap();
+            again.arrived(&mut line(came), &mut these_invoices, NOW).unwrap();
             again.tenders[0].state = TenderState::Succeeded;
-            again.close(&mut own, NOW).unwrap();
-            assert_eq!((again.state, own[0].open().unwrap(), again.surplus), (state, usd(open), usd(surplus)), "{paid} {came}");
-            assert_eq!((own[0].pending, own[0].announcements), (usd(0), Announcements::InVain));
+            again.close(&mut these_invoices, NOW).unwrap();
+            assert_eq!((again.state, these_invoices[0].open().unwrap(), again.surplus), (state, usd(open), usd(surplus)), "{paid} {came}");
+            assert_eq!((these_invoices[0].pending, these_invoices[0].announcements), (usd(0), Announcements::InVain));
         }
     }
 
     #[test]
     fn an_announcement_carries_its_invoices_reference_or_one_of_its_own() {
         for cents in [vec![10_000], vec![10_000, 2_000]] {
-            let mut own = invoices(&cents);
+            let mut these_invoices = invoices(&cents);
             let asked =
                 PaymentRequest { invoices: Vec::new(), tenders: vec![(Source::Announced, None)], surplus_allowed: true, deferred_on: None };
-            let mut payment = ask(&mut ids(), customer().id, &mut own, &asked, NOW).unwrap();
-            payment.announce(&own, "Bank 1".into());
+            let mut payment = ask(&mut ids(), customer().id, &mut these_invoices, &asked, NOW).unwrap();
+            payment.announce(&these_invoices, "Bank 1".into());
             let named = numbers_in(&format!("your {} thanks", payment.reference));
             assert!(payment.reference.starts_with("RF") && payment.reference.len() <= 25, "{}", payment.reference);
-            let expected =
-                if cents.len() == 1 { own[0].issue.as_ref().unwrap().number.clone() } else { announced_number(payment.id.uuid()) };
+            let expected = if cents.len() == 1 {
+                these_invoices[0].issue.as_ref().unwrap().number.clone()
+            } else {
+                announced_number(payment.id.uuid())
+            };
             assert_eq!((named, payment.bank_details.as_str()), (vec![expected], "Bank 1"));
         }
     }
 
     #[test]
     fn what_was_paid_elsewhere_pays_at_once_and_no_more_than_is_open() {
-        let (mut own, day) = (invoices(&[10_000]), "2026-01-03".parse().unwrap());
-        let payment = Payment::outside(&mut ids(), &mut own, (Vec::new(), Some(usd(4_000))), ("cash".into(), day), NOW).unwrap();
-        assert_eq!((own[0].paid_by_day[0].on, payment.effective_on), (day, Some(day)));
-        assert_eq!((payment.state, own[0].paid, own[0].state), (PaymentState::Succeeded, usd(4_000), InvoiceState::Open));
-        let more = Payment::outside(&mut ids(), &mut own, (Vec::new(), Some(usd(6_001))), (String::new(), day), NOW).unwrap_err();
+        let (mut these_invoices, day) = (invoices(&[10_000]), "2026-01-03".parse().unwrap());
+        let payment = Payment::outside(&mut ids(), &mut these_invoices, (Vec::new(), Some(usd(4_000))), ("cash".into(), day), NOW).unwrap();
+        assert_eq!((these_invoices[0].paid_by_day[0].on, payment.effective_on), (day, Some(day)));
+        assert_eq!(
+            (payment.state, these_invoices[0].paid, these_invoices[0].state),
+            (PaymentState::Succeeded, usd(4_000), InvoiceState::Open)
+        );
+        let more =
+            Payment::outside(&mut ids(), &mut these_invoices, (Vec::new(), Some(usd(6_001))), (String::new(), day), NOW).unwrap_err();
         assert_eq!(more.reason, "OVERPAYMENT_NOT_ALLOWED");
     }
 }

@@ -283,17 +283,17 @@ mod tests {
 
     #[test]
     fn a_secret_is_valid_beside_the_next_until_it_was_said_to_end() {
-        let mut own = key();
-        own.rotate(secret(2, hours(1)), Some(hours(10)), hours(1)).unwrap();
-        let ends = |own: &ApiKey| own.secrets.iter().map(|secret| own.end_of(secret)).collect::<Vec<_>>();
-        assert_eq!(ends(&own), [Some(hours(10)), Some(hours(100))]);
+        let mut api_key = key();
+        api_key.rotate(secret(2, hours(1)), Some(hours(10)), hours(1)).unwrap();
+        let ends = |api_key: &ApiKey| api_key.secrets.iter().map(|secret| api_key.end_of(secret)).collect::<Vec<_>>();
+        assert_eq!(ends(&api_key), [Some(hours(10)), Some(hours(100))]);
         // One more does not keep the first one longer.
-        own.rotate(secret(3, hours(2)), Some(hours(20)), hours(2)).unwrap();
-        assert_eq!(ends(&own), [Some(hours(10)), Some(hours(20)), Some(hours(100))]);
+        api_key.rotate(secret(3, hours(2)), Some(hours(20)), hours(2)).unwrap();
+        assert_eq!(ends(&api_key), [Some(hours(10)), Some(hours(20)), Some(hours(100))]);
         // After a theft all end.
-        own.rotate(secret(4, hours(3)), None, hours(3)).unwrap();
-        assert_eq!(ends(&own), [Some(hours(3)), Some(hours(3)), Some(hours(3)), Some(hours(100))]);
-        assert_eq!((own.version, own.updated_at), (4, hours(3)));
+        api_key.rotate(secret(4, hours(3)), None, hours(3)).unwrap();
+        assert_eq!(ends(&api_key), [Some(hours(3)), Some(hours(3)), Some(hours(3)), Some(hours(100))]);
+        assert_eq!((api_key.version, api_key.updated_at), (4, hours(3)));
     }
 
     #[test]
@@ -308,25 +308,25 @@ mod tests {
 
     #[test]
     fn few_secrets_are_valid_at_once() {
-        let mut own = key();
+        let mut api_key = key();
         for number in 2..=4 {
-            own.rotate(secret(number, NOW), Some(hours(10)), NOW).unwrap();
+            api_key.rotate(secret(number, NOW), Some(hours(10)), NOW).unwrap();
         }
-        assert_eq!(own.secrets.len(), MOST_SECRETS);
-        let refused = own.clone().rotate(secret(5, NOW), Some(hours(10)), NOW).unwrap_err();
+        assert_eq!(api_key.secrets.len(), MOST_SECRETS);
+        let refused = api_key.clone().rotate(secret(5, NOW), Some(hours(10)), NOW).unwrap_err();
         assert_eq!(refused.reason, "API_KEY_STATE");
-        own.clone().rotate(secret(5, NOW), None, NOW).unwrap();
-        own.rotate(secret(5, hours(10)), Some(hours(12)), hours(10)).unwrap();
+        api_key.clone().rotate(secret(5, NOW), None, NOW).unwrap();
+        api_key.rotate(secret(5, hours(10)), Some(hours(12)), hours(10)).unwrap();
     }
 
     #[test]
     fn a_key_ends_by_time_or_by_hand_and_is_revoked_once() {
-        let mut own = key();
-        assert_eq!((own.state(hours(99)), own.state(hours(100))), (ApiKeyState::Active, ApiKeyState::Expired));
-        assert_eq!(own.clone().rotate(secret(2, hours(100)), None, hours(100)).unwrap_err().reason, "API_KEY_STATE");
-        own.revoke(hours(1)).unwrap();
-        assert_eq!((own.state(hours(1)), own.state(hours(100))), (ApiKeyState::Revoked, ApiKeyState::Revoked));
-        assert_eq!(own.revoke(hours(2)).unwrap_err().reason, "API_KEY_STATE");
-        assert_eq!(own.rotate(secret(2, hours(2)), None, hours(2)).unwrap_err().reason, "API_KEY_STATE");
+        let mut api_key = key();
+        assert_eq!((api_key.state(hours(99)), api_key.state(hours(100))), (ApiKeyState::Active, ApiKeyState::Expired));
+        assert_eq!(api_key.clone().rotate(secret(2, hours(100)), None, hours(100)).unwrap_err().reason, "API_KEY_STATE");
+        api_key.revoke(hours(1)).unwrap();
+        assert_eq!((api_key.state(hours(1)), api_key.state(hours(100))), (ApiKeyState::Revoked, ApiKeyState::Revoked));
+        assert_eq!(api_key.revoke(hours(2)).unwrap_err().reason, "API_KEY_STATE");
+        assert_eq!(api_key.rotate(secret(2, hours(2)), None, hours(2)).unwrap_err().reason, "API_KEY_STATE");
     }
 }

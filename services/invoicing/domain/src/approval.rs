@@ -103,7 +103,7 @@ impl Approval {
 /// two credit notes where they take the same amount off. Answers the one that waits.
 #[must_use]
 pub fn waits_already(waiting: &[Approval], proposal: Proposal) -> Option<(&Approval, Refusal)> {
-    let equal = |own: &&Approval| match (own.proposal, proposal) {
+    let equal = |approval: &&Approval| match (approval.proposal, proposal) {
         (Proposal::WriteOff(_), Proposal::WriteOff(_)) => true,
         (one, other) => one == other,
     };
@@ -247,10 +247,10 @@ mod tests {
         let ended = |proposal: Proposal, state: InvoiceState, (paid, credited): (i64, i64)| {
             let mut invoice = invoices(&[10_000]).remove(0);
             (invoice.state, invoice.paid, invoice.credited) = (state, usd(paid), usd(credited));
-            let mut own = proposed(proposal);
-            let is_ended = own.supersede(&invoice, NOW).unwrap();
-            assert_eq!((own.state == ApprovalState::Superseded, !own.decision_explanation.is_empty()), (is_ended, is_ended));
-            is_ended.then(|| own.decide("bob", (true, String::new()), NOW).unwrap_err().message)
+            let mut approval = proposed(proposal);
+            let is_ended = approval.supersede(&invoice, NOW).unwrap();
+            assert_eq!((approval.state == ApprovalState::Superseded, !approval.decision_explanation.is_empty()), (is_ended, is_ended));
+            is_ended.then(|| approval.decide("bob", (true, String::new()), NOW).unwrap_err().message)
         };
         let (all, note) = (Proposal::WriteOff(usd(10_000)), Proposal::CreditNote(usd(3_000)));
         for (proposal, state, sums) in
@@ -288,11 +288,11 @@ mod tests {
     #[test]
     fn one_proposes_another_decides_once() {
         let now = NOW;
-        let mut own = proposed(Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())));
-        assert_eq!(own.decide("ann", (true, String::new()), now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
-        own.decide("bob", (true, "Yes".into()), now).unwrap();
-        assert_eq!((own.state, own.decided_by.as_str()), (ApprovalState::Approved, "bob"));
-        assert_eq!(own.decide("eve", (false, String::new()), now).unwrap_err().reason, "APPROVAL_STATE");
+        let mut approval = proposed(Proposal::WriteOff(Money::zero(Currency::parse("USD").unwrap())));
+        assert_eq!(approval.decide("ann", (true, String::new()), now).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+        approval.decide("bob", (true, "Yes".into()), now).unwrap();
+        assert_eq!((approval.state, approval.decided_by.as_str()), (ApprovalState::Approved, "bob"));
+        assert_eq!(approval.decide("eve", (false, String::new()), now).unwrap_err().reason, "APPROVAL_STATE");
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
     fn the_limit_itself_needs_one_person() {
         let usd = |cents: i64| Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000);
         let asked = |so_far, amount, proposal| Together { what: "all of one", so_far: usd(so_far), amount: usd(amount), proposal };
-        let within = |own: Together, limit: Option<i64>| own.must_be_within(limit.map(usd));
+        let within = |together: Together, limit: Option<i64>| together.must_be_within(limit.map(usd));
         assert!(within(asked(0, 1_000_000, None), None).is_ok() && within(asked(40, 60, None), Some(100)).is_ok());
         let refused = |so_far, amount, proposal| within(asked(so_far, amount, proposal), Some(100)).unwrap_err();
         let alone = refused(0, 101, None);

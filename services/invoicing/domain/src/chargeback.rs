@@ -53,7 +53,9 @@ impl Payment {
         self.surplus = self.surplus.minus(from_surplus)?;
         for allocation in self.allocations.iter_mut().rev() {
             let part = allocation.paid.min(left)?;
-            let Some(invoice) = invoices.iter_mut().find(|own| own.id == allocation.invoice && part.is_positive()) else { continue };
+            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == allocation.invoice && part.is_positive()) else {
+                continue;
+            };
             allocation.paid = allocation.paid.minus(part)?;
             tender.charged_back = tender.charged_back.plus(part)?;
             left = left.minus(part)?;
@@ -89,30 +91,33 @@ mod tests {
         Money::from_micros(Currency::parse("USD").unwrap(), cents * 10_000)
     }
 
-    fn paid(own: &mut [crate::Invoice]) -> Payment {
+    fn paid(these_invoices: &mut [crate::Invoice]) -> Payment {
         let now = DateTime::UNIX_EPOCH;
         let tenders = vec![(Source::Credit, Some(usd(3_000))), (Source::Card(Uuid::nil()), Some(usd(9_000)))];
         let asked = PaymentRequest { invoices: Vec::new(), tenders, surplus_allowed: true, deferred_on: None };
-        let mut payment = ask(&mut IdSource::new(now, b"seed", "test"), customer().id, own, &asked, now).unwrap();
-        payment.tenders.iter_mut().for_each(|own| own.state = TenderState::Succeeded);
-        payment.close(own, now).unwrap();
+        let mut payment = ask(&mut IdSource::new(now, b"seed", "test"), customer().id, these_invoices, &asked, now).unwrap();
+        payment.tenders.iter_mut().for_each(|tender| tender.state = TenderState::Succeeded);
+        payment.close(these_invoices, now).unwrap();
         payment
     }
 
     #[test]
     fn what_the_card_had_paid_is_open_again_the_last_invoice_first() {
         let now = DateTime::UNIX_EPOCH;
-        let mut own = invoices(&[5_000, 6_000]);
-        let mut payment = paid(&mut own);
+        let mut these_invoices = invoices(&[5_000, 6_000]);
+        let mut payment = paid(&mut these_invoices);
         assert_eq!(payment.surplus, usd(1_000));
         let taken = Taken { place: 1, from_invoices: usd(8_000), from_surplus: usd(1_000) };
-        assert_eq!(payment.charged_back(taken, &mut own, (now, now)).unwrap().map(|own| own.surplus), Some(Some(usd(1_000))));
-        let open: Vec<_> = own.iter().map(|own| own.open().unwrap()).collect();
+        assert_eq!(
+            payment.charged_back(taken, &mut these_invoices, (now, now)).unwrap().map(|reversed| reversed.surplus),
+            Some(Some(usd(1_000)))
+        );
+        let open: Vec<_> = these_invoices.iter().map(|invoice| invoice.open().unwrap()).collect();
         assert_eq!(open.iter().copied().try_fold(usd(0), Money::plus), Ok(usd(8_000)));
-        assert!(own.iter().all(|own| own.state == InvoiceState::Open));
+        assert!(these_invoices.iter().all(|invoice| invoice.state == InvoiceState::Open));
         assert_eq!((payment.surplus, payment.tenders[1].charged_back), (usd(0), usd(9_000)));
-        assert_eq!(payment.charged_back(taken, &mut own, (now, now)), Ok(None), "once");
+        assert_eq!(payment.charged_back(taken, &mut these_invoices, (now, now)), Ok(None), "once");
         let other = Taken { place: 0, from_invoices: usd(0), ..taken };
-        assert_eq!(payment.charged_back(other, &mut own, (now, now)), Ok(None), "not a charge");
+        assert_eq!(payment.charged_back(other, &mut these_invoices, (now, now)), Ok(None), "not a charge");
     }
 }

@@ -253,7 +253,7 @@ impl Invoice {
 /// The id of the invoice that an automatic payment collects; none where a plan collects.
 #[must_use]
 pub fn collects(payment: &Payment) -> Option<Id<Invoice>> {
-    payment.allocations.first().filter(|_| payment.automatic && payment.owner.is_empty()).map(|own| own.invoice)
+    payment.allocations.first().filter(|_| payment.automatic && payment.owner.is_empty()).map(|allocation| allocation.invoice)
 }
 
 #[cfg(test)]
@@ -266,17 +266,17 @@ mod tests {
 
     #[test]
     fn a_notice_covers_its_account_its_amount_and_its_day() {
-        let mut own = invoices(&[1_000]).remove(0);
+        let mut invoice = invoices(&[1_000]).remove(0);
         let (now, account) = (DateTime::UNIX_EPOCH, Uuid::nil());
-        assert_eq!(own.give_notice(account, now), Ok(Notice::Enough), "nothing is scheduled");
-        own.collection.state = CollectionState::Scheduled;
-        own.paid = Money::from_micros(Currency::parse("USD").unwrap(), 4_000_000);
-        assert_eq!((own.give_notice(account, now), own.give_notice(account, now)), (Ok(Notice::Now), Ok(Notice::Waits)));
-        let told = now + TimeDelta::days(2);
-        assert_eq!((own.collection.next_at, own.give_notice(account, told)), (Some(told), Ok(Notice::Enough)));
-        assert_eq!(own.give_notice(Uuid::max(), told), Ok(Notice::Now), "another account");
-        own.paid = Money::zero(own.currency);
-        let later = told + TimeDelta::days(2);
-        assert_eq!(own.give_notice(Uuid::max(), later), Ok(Notice::Now), "more");
+        assert_eq!(invoice.give_notice(account, now), Ok(Notice::Enough), "nothing is scheduled");
+        invoice.collection.state = CollectionState::Scheduled;
+        invoice.paid = Money::from_micros(Currency::parse("USD").unwrap(), 4_000_000);
+        assert_eq!((invoice.give_notice(account, now), invoice.give_notice(account, now)), (Ok(Notice::Now), Ok(Notice::Waits)));
+        let at = now + TimeDelta::days(2);
+        assert_eq!((invoice.collection.next_at, invoice.give_notice(account, at)), (Some(at), Ok(Notice::Enough)));
+        assert_eq!(invoice.give_notice(Uuid::max(), at), Ok(Notice::Now), "another account");
+        invoice.paid = Money::zero(invoice.currency);
+        let later = at + TimeDelta::days(2);
+        assert_eq!(invoice.give_notice(Uuid::max(), later), Ok(Notice::Now), "more");
     }
 }

@@ -118,22 +118,22 @@ impl Payment {
             self.surplus = self.surplus.plus(surplus)?;
         }
         for (invoice, part) in &reversed.parts {
-            let Some(own) = self.allocations.iter_mut().find(|own| own.invoice == *invoice) else { continue };
-            let Some(invoice) = invoices.iter_mut().find(|own| own.id == *invoice) else { continue };
+            let Some(allocation) = self.allocations.iter_mut().find(|allocation| allocation.invoice == *invoice) else { continue };
+            let Some(invoice) = invoices.iter_mut().find(|each| each.id == *invoice) else { continue };
             let takes = if matches!(invoice.state, InvoiceState::Open | InvoiceState::Uncollectible) {
                 invoice.collectable()?.min(*part)?
             } else {
                 Money::zero(part.currency())
             };
             tender.charged_back = tender.charged_back.minus(*part)?;
-            own.paid = own.paid.plus(takes)?;
+            allocation.paid = allocation.paid.plus(takes)?;
             if takes.is_positive() {
                 let reversed = invoice.reserve(takes, now)?;
                 invoice.take_payment(&Allocation { paid: takes, ..Allocation::of(invoice.id, takes, reversed) }, effective_on, now)?;
             }
             let beyond = part.minus(takes)?;
             if beyond.is_positive() {
-                own.refunded = own.refunded.plus(beyond)?;
+                allocation.refunded = allocation.refunded.plus(beyond)?;
                 tender.refunded = tender.refunded.plus(beyond)?;
                 refunds.push(Refund::beyond(ids, invoice, (id, place), beyond, now));
             }

@@ -64,7 +64,7 @@ impl Invoice {
     /// None that stored amounts can cause; `CurrencyMismatch` for a draft with a problem.
     pub fn whole_discount(&self) -> Result<Money, MoneyError> {
         let lines = self.content.lines.iter().filter(|line| !line.of_whole_discount);
-        let sum = lines.map(Line::amount).try_fold(Money::zero(self.currency), |sum, own| sum.plus(own?))?;
+        let sum = lines.map(Line::amount).try_fold(Money::zero(self.currency), |sum, amount| sum.plus(amount?))?;
         self.content.discount.as_ref().map_or(Ok(Money::zero(self.currency)), |discount| discount.taken_off(sum))
     }
 
@@ -137,14 +137,14 @@ pub(crate) fn reckon(sides: (&Tenant, &Customer), currency: Currency, content: &
         return Err(Refusal::precondition("INVOICE_EMPTY", "The lines come to nothing. Bill at least one minor unit."));
     }
     let sums = tax::sums(currency, &lines)?;
-    let sum = sums.iter().try_fold(Money::zero(currency), |sum, (_, own)| sum.plus(*own))?;
+    let sum = sums.iter().try_fold(Money::zero(currency), |sum, (_, amount)| sum.plus(*amount))?;
     let off = content.discount.as_ref().map(|discount| discount.taken_off(sum)).transpose()?;
     must_not_be_below_zero(&sums, sum, off)?;
     let mut shares = Vec::new();
     if let Some(off) = off.filter(|off| off.is_positive()) {
-        let weights: Vec<_> = sums.iter().map(|(_, own)| own.amount()).collect();
+        let weights: Vec<_> = sums.iter().map(|(_, amount)| amount.amount()).collect();
         for ((rate, _), amount) in sums.iter().zip(split::by_weight(off, &weights)?) {
-            let first = lines.iter().position(|(_, own)| own == rate).and_then(|place| categories.get(place));
+            let first = lines.iter().position(|(_, each)| each == rate).and_then(|place| categories.get(place));
             if amount.is_positive() {
                 shares.push(Share { rate: rate.clone(), category: first.cloned().unwrap_or_default(), amount });
             }
@@ -183,9 +183,9 @@ fn rated((tenant, customer): (&Tenant, &Customer), content: &Content) -> Result<
 fn must_not_be_below_zero(sums: &[(Rate, Money)], sum: Money, off: Option<Money>) -> Result<(), Refusal> {
     let condition = |subject: String, description: String| Condition { name: "INVOICE_BELOW_ZERO", subject, description };
     let mut conditions = Vec::new();
-    for (rate, own) in sums.iter().filter(|(_, own)| own.is_negative()) {
+    for (rate, amount) in sums.iter().filter(|(_, amount)| amount.is_negative()) {
         let percent = rate.percent.normalize();
-        let sentence = format!("The lines taxed at {percent} % come to {own}. Take less off them, or bill more at this rate.");
+        let sentence = format!("The lines taxed at {percent} % come to {amount}. Take less off them, or bill more at this rate.");
         conditions.push(condition(format!("rates/{percent}"), sentence));
     }
     if sum.is_negative() {
@@ -198,7 +198,7 @@ fn must_not_be_below_zero(sums: &[(Rate, Money)], sum: Money, off: Option<Money>
     if conditions.is_empty() {
         return Ok(());
     }
-    let message = conditions.iter().take(10).map(|own| own.description.as_str()).collect::<Vec<_>>().join(" ");
+    let message = conditions.iter().take(10).map(|condition| condition.description.as_str()).collect::<Vec<_>>().join(" ");
     Err(Refusal::precondition("INVOICE_BELOW_ZERO", message).with("lines", sum.amount()).with_conditions(conditions))
 }
 

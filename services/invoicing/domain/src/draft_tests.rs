@@ -90,11 +90,11 @@ fn a_discount_of_the_whole_becomes_a_line_for_each_rate_before_tax() {
     // 100.00 at 20 % and 50.00 at 5.5 %; 10.00 off lies 6.67 and 3.33 on them.
     let lines = vec![line("60", ""), line("50", "books"), line("40", "")];
     let mut invoice = draft(content(lines, off(Off::Amount(eur("10"))), false)).unwrap();
-    let taxes = |invoice: &Invoice| invoice.amounts.taxes.iter().map(|own| (own.net, own.tax)).collect::<Vec<_>>();
+    let taxes = |invoice: &Invoice| invoice.amounts.taxes.iter().map(|tax_amount| (tax_amount.net, tax_amount.tax)).collect::<Vec<_>>();
     assert_eq!(taxes(&invoice), [(eur("93.33"), eur("18.67")), (eur("46.67"), eur("2.57"))]);
     assert_eq!((invoice.content.lines.len(), invoice.amounts.total), (3, eur("161.24")));
     issue(&mut invoice).unwrap();
-    let added: Vec<_> = invoice.content.lines.iter().skip(3).map(|own| (own.description.as_str(), own.unit_price)).collect();
+    let added: Vec<_> = invoice.content.lines.iter().skip(3).map(|line| (line.description.as_str(), line.unit_price)).collect();
     assert_eq!(added, [("Discount (20 %)", eur("-6.67")), ("Discount (5.5 %)", eur("-3.33"))]);
     assert!(invoice.content.lines[3].of_whole_discount && invoice.content.lines[4].tax_category == "books");
     assert_eq!((taxes(&invoice)[0], invoice.amounts.total), ((eur("93.33"), eur("18.67")), eur("161.24")));
@@ -108,10 +108,10 @@ fn a_discount_of_the_whole_becomes_a_line_for_each_rate_before_tax() {
 #[test]
 fn neither_a_rate_nor_all_may_come_to_less_than_nothing() {
     let refused = |lines, discount| draft(content(lines, discount, false)).unwrap_err();
-    let told = refused(vec![line("10", ""), line("-12", "books"), line("-0.01", "food")], off(Off::Amount(eur("5"))));
-    let subjects: Vec<_> = told.conditions.iter().map(|own| own.subject.as_str()).collect();
-    assert_eq!((told.reason, subjects), ("INVOICE_BELOW_ZERO", vec!["rates/5.5", "rates/10", "lines", "discount"]));
-    assert!(told.message.contains("The lines taxed at 5.5 % come to -12.00 EUR."), "{}", told.message);
+    let refusal = refused(vec![line("10", ""), line("-12", "books"), line("-0.01", "food")], off(Off::Amount(eur("5"))));
+    let subjects: Vec<_> = refusal.conditions.iter().map(|condition| condition.subject.as_str()).collect();
+    assert_eq!((refusal.reason, subjects), ("INVOICE_BELOW_ZERO", vec!["rates/5.5", "rates/10", "lines", "discount"]));
+    assert!(refusal.message.contains("The lines taxed at 5.5 % come to -12.00 EUR."), "{}", refusal.message);
     let rate = refused(vec![line("100", ""), line("-1", "books")], None);
     assert_eq!(rate.conditions.len(), 1, "a total above zero does not help");
     let discount = refused(vec![line("10", "")], off(Off::Amount(eur("10.01"))));
@@ -149,7 +149,7 @@ fn a_draft_is_brought_up_to_date_and_says_why_it_cannot_be_issued() {
     assert_eq!((invoice.amounts.total, invoice.problem.clone()), (eur("121"), None));
     seller.tax_rules.clear();
     invoice.bring_up_to_date((&seller, &customer()));
-    assert_eq!((invoice.amounts.total, invoice.problem.as_ref().map(|own| own.reason)), (eur("0"), Some("TAX_UNKNOWN")));
+    assert_eq!((invoice.amounts.total, invoice.problem.as_ref().map(|problem| problem.reason)), (eur("0"), Some("TAX_UNKNOWN")));
     invoice.bring_up_to_date((&self::seller(), &customer()));
     issue(&mut invoice).unwrap();
     invoice.bring_up_to_date((&seller, &customer()));
@@ -173,7 +173,7 @@ fn drafted(lines: &[(i64, usize, Option<u32>)], discount: Option<Discount>, incl
 }
 
 fn sum(amounts: impl Iterator<Item = Money>) -> Money {
-    amounts.fold(eur("0"), |sum, own| sum.plus(own).unwrap())
+    amounts.fold(eur("0"), |sum, amount| sum.plus(amount).unwrap())
 }
 
 proptest! {
@@ -181,12 +181,12 @@ proptest! {
 
     #[test]
     fn lines_and_taxes_sum_to_the_total(lines in random_lines(), hundredths in prop::option::of(1_u32..=10_000), cents in 1_i64..50_000, inclusive: bool) {
-        let whole = hundredths.map_or(Off::Amount(Money::from_micros(eur("0").currency(), cents * 10_000)), |own| Off::Percent(Decimal::new(own.into(), 2)));
+        let whole = hundredths.map_or(Off::Amount(Money::from_micros(eur("0").currency(), cents * 10_000)), |number| Off::Percent(Decimal::new(number.into(), 2)));
         let content = drafted(&lines, off(whole), inclusive);
-        let before = sum(content.lines.iter().map(|own| own.amount().unwrap()));
+        let before = sum(content.lines.iter().map(|line| line.amount().unwrap()));
         let Ok(mut invoice) = draft(content.clone()) else {
             // Refused only where a rate, all, or what the discount leaves is below zero, or there is nothing.
-            let of_rate = |rate: usize| sum(lines.iter().zip(&content.lines).filter(|((_, own, _), _)| *own == rate).map(|(_, own)| own.amount().unwrap()));
+            let of_rate = |rate: usize| sum(lines.iter().zip(&content.lines).filter(|((_, number, _), _)| *number == rate).map(|(_, line)| line.amount().unwrap()));
             let too_much = matches!(whole, Off::Amount(amount) if amount.amount() > before.amount());
             let nothing = lines.iter().all(|(cents, ..)| *cents == 0);
             prop_assert!(too_much || nothing || (0..RATES.len()).any(|rate| of_rate(rate).is_negative()));
@@ -195,25 +195,25 @@ proptest! {
         let shown = invoice.amounts.clone();
         issue(&mut invoice).unwrap();
         prop_assert_eq!(&invoice.amounts, &shown, "issued as the draft showed it");
-        let all = sum(invoice.content.lines.iter().map(|own| own.amount().unwrap()));
-        let tax = sum(shown.taxes.iter().map(|own| own.tax));
+        let all = sum(invoice.content.lines.iter().map(|line| line.amount().unwrap()));
+        let tax = sum(shown.taxes.iter().map(|tax_amount| tax_amount.tax));
         prop_assert_eq!(if inclusive { shown.total } else { shown.net }, all);
         prop_assert_eq!(shown.net.plus(tax).unwrap(), shown.total);
-        prop_assert!(shown.taxes.iter().all(|own| !own.net.is_negative() && !own.tax.is_negative()) && !shown.total.is_negative());
+        prop_assert!(shown.taxes.iter().all(|tax_amount| !tax_amount.net.is_negative() && !tax_amount.tax.is_negative()) && !shown.total.is_negative());
         // The discount is exact, each share within a minor unit of its proportion, one line a rate.
-        let shares: Vec<_> = invoice.content.lines.iter().filter(|own| own.of_whole_discount).collect();
+        let shares: Vec<_> = invoice.content.lines.iter().filter(|line| line.of_whole_discount).collect();
         let taken = match whole {
             Off::Amount(amount) => amount,
             Off::Percent(percent) => Money::new(before.currency(), rounding::half_away(before.amount() * percent / Decimal::ONE_HUNDRED, 2)).unwrap(),
         };
-        prop_assert_eq!(sum(shares.iter().map(|own| own.unit_price.negated())), taken);
+        prop_assert_eq!(sum(shares.iter().map(|line| line.unit_price.negated())), taken);
         for share in &shares {
-            let own = sum(content.lines.iter().filter(|line| line.tax_category == share.tax_category).map(|line| line.amount().unwrap()));
-            let exact = taken.amount() * own.amount() / before.amount();
+            let amount = sum(content.lines.iter().filter(|line| line.tax_category == share.tax_category).map(|line| line.amount().unwrap()));
+            let exact = taken.amount() * amount.amount() / before.amount();
             prop_assert!((share.unit_price.amount() + exact).abs() < Decimal::new(1, 2), "{} of {exact}", share.unit_price);
-            prop_assert!(own.plus(share.unit_price).is_ok_and(|left| !left.is_negative()));
+            prop_assert!(amount.plus(share.unit_price).is_ok_and(|left| !left.is_negative()));
         }
-        let mut categories: Vec<_> = shares.iter().map(|own| &own.tax_category).collect();
+        let mut categories: Vec<_> = shares.iter().map(|line| &line.tax_category).collect();
         categories.dedup();
         prop_assert_eq!(categories.len(), shares.len());
     }
@@ -228,21 +228,21 @@ proptest! {
             let part = Money::from_micros(left.currency(), cut * 10_000).min(left).unwrap();
             if part.is_zero() { break; }
             let note = credit(&mut amounts.taxes, part).unwrap();
-            prop_assert_eq!(sum(note.iter().map(|own| own.gross().unwrap())), part);
-            for own in &amounts.taxes {
+            prop_assert_eq!(sum(note.iter().map(|tax_amount| tax_amount.gross().unwrap())), part);
+            for tax_amount in &amounts.taxes {
                 // round(tax × credited so far ÷ total), per rate.
-                let credited = own.credited_net.plus(own.credited_tax).unwrap();
-                if own.gross().unwrap().is_zero() { continue; }
-                let exact = own.tax.amount() * credited.amount() / own.gross().unwrap().amount();
-                prop_assert_eq!(own.credited_tax.amount(), rounding::half_away(exact, 2));
+                let credited = tax_amount.credited_net.plus(tax_amount.credited_tax).unwrap();
+                if tax_amount.gross().unwrap().is_zero() { continue; }
+                let exact = tax_amount.tax.amount() * credited.amount() / tax_amount.gross().unwrap().amount();
+                prop_assert_eq!(tax_amount.credited_tax.amount(), rounding::half_away(exact, 2));
             }
             left = left.minus(part).unwrap();
         }
         if left.is_positive() {
             credit(&mut amounts.taxes, left).unwrap();
         }
-        for own in &amounts.taxes {
-            prop_assert_eq!((own.credited_net, own.credited_tax), (own.net, own.tax));
+        for tax_amount in &amounts.taxes {
+            prop_assert_eq!((tax_amount.credited_net, tax_amount.credited_tax), (tax_amount.net, tax_amount.tax));
         }
     }
 }

@@ -129,43 +129,43 @@ mod tests {
     #[test]
     fn what_stands_paid_is_known_by_day_and_never_before_the_issue() {
         // Issued on 1 January 2026.
-        let mut own = invoices(&[10_000]);
-        pay(&mut own, 2_000, "2025-12-30");
-        let second = pay(&mut own, 3_000, "2026-01-07");
-        pay(&mut own, 1_000, "2026-01-04");
+        let mut these_invoices = invoices(&[10_000]);
+        pay(&mut these_invoices, 2_000, "2025-12-30");
+        let second = pay(&mut these_invoices, 3_000, "2026-01-07");
+        pay(&mut these_invoices, 1_000, "2026-01-04");
         let all = vec![(day("2026-01-01"), 2_000), (day("2026-01-04"), 1_000), (day("2026-01-07"), 3_000)];
-        assert_eq!((by_day(&own[0]), own[0].paid), (all, usd(6_000)));
+        assert_eq!((by_day(&these_invoices[0]), these_invoices[0].paid), (all, usd(6_000)));
         assert_eq!(second.effective_on, Some(day("2026-01-07")));
     }
 
     #[test]
     fn what_is_taken_back_leaves_its_own_day() {
-        let mut own = invoices(&[10_000]);
-        let mut first = pay(&mut own, 4_000, "2026-01-03");
-        let later = pay(&mut own, 3_000, "2026-01-05");
+        let mut these_invoices = invoices(&[10_000]);
+        let mut first = pay(&mut these_invoices, 4_000, "2026-01-03");
+        let later = pay(&mut these_invoices, 3_000, "2026-01-05");
         let taken = Taken { place: 0, from_invoices: usd(4_000), from_surplus: usd(0) };
-        assert_eq!(first.charged_back(taken, &mut own, (NOW, NOW)).map(|own| own.is_some()), Ok(true));
-        assert_eq!((by_day(&own[0]), own[0].paid), (vec![(day("2026-01-05"), 3_000)], usd(3_000)));
+        assert_eq!(first.charged_back(taken, &mut these_invoices, (NOW, NOW)).map(|reversed| reversed.is_some()), Ok(true));
+        assert_eq!((by_day(&these_invoices[0]), these_invoices[0].paid), (vec![(day("2026-01-05"), 3_000)], usd(3_000)));
         // A credit note gives back what is paid above the new total: the newest payment first.
-        let mut again = pay(&mut own, 7_000, "2026-01-04");
-        let (_, back) = own[0].credit(usd(1_000), NOW).unwrap();
+        let mut again = pay(&mut these_invoices, 7_000, "2026-01-04");
+        let (_, back) = these_invoices[0].credit(usd(1_000), NOW).unwrap();
         let mut payments = [again.clone(), later];
-        Refund::of(&mut IdSource::new(NOW, b"seed", "test"), &mut own[0], &mut payments, (back, None), NOW).unwrap();
-        assert_eq!(by_day(&own[0]), [(day("2026-01-04"), 6_000), (day("2026-01-05"), 3_000)]);
+        Refund::of(&mut IdSource::new(NOW, b"seed", "test"), &mut these_invoices[0], &mut payments, (back, None), NOW).unwrap();
+        assert_eq!(by_day(&these_invoices[0]), [(day("2026-01-04"), 6_000), (day("2026-01-05"), 3_000)]);
         again = payments[0].clone();
         assert_eq!(again.allocations[0].refunded, usd(1_000));
     }
 
     #[test]
     fn nothing_follows_before_the_day_that_was_promised() {
-        let mut own = invoices(&[10_000]).remove(0);
-        own.spare_until(day("2026-02-05"), NOW);
-        own.spare_until(day("2026-02-03"), NOW);
-        assert_eq!(own.spared_until(day("2026-02-04")), Some(day("2026-02-05")));
-        assert_eq!(own.spared_until(day("2026-02-05")), None);
-        assert_eq!(own.next_reminder(&[1], day("2026-02-01")), Some(day("2026-02-05")));
-        assert_eq!(own.remind(&[1], day("2026-02-04")), Ok(false));
-        assert_eq!(own.remind(&[1], day("2026-02-05")), Ok(true));
+        let mut invoice = invoices(&[10_000]).remove(0);
+        invoice.spare_until(day("2026-02-05"), NOW);
+        invoice.spare_until(day("2026-02-03"), NOW);
+        assert_eq!(invoice.spared_until(day("2026-02-04")), Some(day("2026-02-05")));
+        assert_eq!(invoice.spared_until(day("2026-02-05")), None);
+        assert_eq!(invoice.next_reminder(&[1], day("2026-02-01")), Some(day("2026-02-05")));
+        assert_eq!(invoice.remind(&[1], day("2026-02-04")), Ok(false));
+        assert_eq!(invoice.remind(&[1], day("2026-02-05")), Ok(true));
         let mut paid = invoices(&[10_000]);
         pay(&mut paid, 10_000, "2026-01-03");
         paid[0].spare_until(day("2026-02-05"), NOW);

@@ -99,7 +99,7 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
         Topic::State,
         match invoice.state {
             InvoiceState::Draft => {
-                let problem = invoice.problem.as_ref().map(|own| format!(" It cannot be issued as it stands: {}", own.sentence));
+                let problem = invoice.problem.as_ref().map(|problem| format!(" It cannot be issued as it stands: {}", problem.sentence));
                 format!("It is a draft: it can be changed, and nobody owes it yet.{}", problem.unwrap_or_default())
             }
             InvoiceState::Open if invoice.top_up.is_some() && invoice.paid.is_positive() => {
@@ -133,9 +133,9 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
         facts.push(fact(Topic::Block, sentence.to_owned()));
     }
     facts.extend(pending(invoice, calendar.zone, context)?);
-    facts.extend(announced(invoice).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told.to_owned())));
-    let came = suggested(&context.suggested, invoice).filter(|_| open.is_positive()).map(|told| fact(Topic::Pending, told));
-    let waiting = context.proposed.iter().map(|own| proposed(*own, invoice)).collect::<Result<Vec<_>, _>>()?;
+    facts.extend(announced(invoice).filter(|_| open.is_positive()).map(|text| fact(Topic::Pending, text.to_owned())));
+    let came = suggested(&context.suggested, invoice).filter(|_| open.is_positive()).map(|text| fact(Topic::Pending, text));
+    let waiting = context.proposed.iter().map(|proposal| proposed(*proposal, invoice)).collect::<Result<Vec<_>, _>>()?;
     let for_a_person: Vec<_> = came.into_iter().chain(waiting.into_iter().flatten()).collect();
     facts.extend(for_a_person.iter().cloned());
     match &context.plan {
@@ -207,16 +207,16 @@ fn suggested(amounts: &[Money], invoice: &Invoice) -> Option<String> {
 }
 
 /// What waits for a second person; nothing of what the invoice cannot take any more.
-fn proposed(own: Proposal, invoice: &Invoice) -> Result<Option<Fact>, MoneyError> {
-    if own.is_over(invoice)?.is_some() {
+fn proposed(proposal: Proposal, invoice: &Invoice) -> Result<Option<Fact>, MoneyError> {
+    if proposal.is_over(invoice)?.is_some() {
         return Ok(None);
     }
-    let (amount, open) = (own.amount(), invoice.open()?);
-    let (what, taken) = match own {
+    let (amount, open) = (proposal.amount(), invoice.open()?);
+    let (what, taken) = match proposal {
         Proposal::WriteOff(_) => ("A write-off", open),
         Proposal::CreditNote(_) => ("A credit note", amount.min(open)?),
     };
-    let decide = if own.must_cover(open).is_err() {
+    let decide = if proposal.must_cover(open).is_err() {
         format!(", but {} are open now: a second person refuses it, with DecideApproval, and it is proposed again.", open.grouped())
     } else if invoice.payable()?.compare(taken)?.is_lt() {
         ": once the payment under way has ended, a second person approves or refuses it, with DecideApproval.".to_owned()
@@ -224,7 +224,7 @@ fn proposed(own: Proposal, invoice: &Invoice) -> Result<Option<Fact>, MoneyError
         ": a second person approves or refuses it, with DecideApproval.".to_owned()
     };
     // What was proposed is the most: of a write-off only what is open is given up.
-    let amount = if own.must_cover(open).is_err() { amount } else { own.of_what_is_open(open)?.amount() };
+    let amount = if proposal.must_cover(open).is_err() { amount } else { proposal.of_what_is_open(open)?.amount() };
     let sentence = format!("{what} of {} is proposed{decide}", amount.grouped());
     Ok(Some(Fact { topic: Topic::State, sentence, at: None }))
 }
@@ -268,7 +268,7 @@ fn due(invoice: &Invoice, today: NaiveDate, plan: Option<&PlanOutlook>) -> Resul
         }
         _ => format!("It falls due on {due}."),
     };
-    let bought = invoice.deferral.map(|own| (own.amount.grouped(), own.purchased_on));
+    let bought = invoice.deferral.map(|deferral| (deferral.amount.grouped(), deferral.purchased_on));
     let deferred = bought.map(|(amount, on)| format!(" A credit line deferred it: {amount} were bought on {on}."));
     let spared = invoice.spared_until(today);
     let spared = spared.map(|day| format!(" A payment of it was taken back: nothing follows from that before {day}."));
@@ -345,27 +345,27 @@ fn reminder(
 }
 
 fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
-    let (own, failure) = (&invoice.collection, context.failure);
-    let failed = || match own.ladder.attempts {
+    let (collection, failure) = (&invoice.collection, context.failure);
+    let failed = || match collection.ladder.attempts {
         1 => format!("One try has failed: {failure}."),
         tries => format!("{tries} tries have failed, the last one for this reason: {failure}."),
     };
-    let when = own.next_at.map(|at| format!(" on {}", at.with_timezone(&zone).date_naive())).unwrap_or_default();
-    let sentence = match own.state {
+    let when = collection.next_at.map(|at| format!(" on {}", at.with_timezone(&zone).date_naive())).unwrap_or_default();
+    let sentence = match collection.state {
         CollectionState::Off if invoice.state == InvoiceState::Open => "It is not collected by itself: the customer pays it.".to_owned(),
         CollectionState::Off => return None,
         CollectionState::Scheduled if invoice.block.is_some() => "Its collection waits until the block is lifted.".to_owned(),
         CollectionState::Scheduled if context.waits => {
-            let failed = if own.ladder.attempts > 0 { format!("{} ", failed()) } else { String::new() };
+            let failed = if collection.ladder.attempts > 0 { format!("{} ", failed()) } else { String::new() };
             format!(
                 "{failed}It is to be collected{when}; while a charge of the only payment method that could be charged is disputed, nothing is \
                  collected, and it waits for that decision unless another collection method is chosen."
             )
         }
-        CollectionState::Scheduled if own.ladder.next_is_last => {
+        CollectionState::Scheduled if collection.ladder.next_is_last => {
             format!("{} Another collection method was chosen since; it is tried once{when}.", failed())
         }
-        CollectionState::Scheduled if own.ladder.attempts > 0 => format!("{} It is tried again{when}.", failed()),
+        CollectionState::Scheduled if collection.ladder.attempts > 0 => format!("{} It is tried again{when}.", failed()),
         CollectionState::Scheduled if context.has_method => format!("It is collected from the customer's collection method{when}."),
         CollectionState::Scheduled => {
             format!("It is to be collected{when}, but no saved payment method can be charged: the customer chooses or saves one, or pays it.")
@@ -384,7 +384,7 @@ fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
             )
         }
     };
-    Some(Fact { topic: Topic::Collection, sentence, at: own.next_at.filter(|_| invoice.block.is_none()) })
+    Some(Fact { topic: Topic::Collection, sentence, at: collection.next_at.filter(|_| invoice.block.is_none()) })
 }
 
 #[cfg(test)]

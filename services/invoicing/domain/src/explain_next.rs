@@ -32,7 +32,7 @@ pub(crate) fn nothing_planned(invoice: &Invoice, context: &Context) -> Result<Fa
             fact(Topic::Block, &format!("The dispute is decided by the provider{by}: {then}"))
         }
         InvoiceState::Open if !invoice.disputed_by.is_empty() && invoice.block.is_some() => {
-            let in_plan = invoice.block.as_ref().is_some_and(|own| own.reason == BlockReason::PlanActive);
+            let in_plan = invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive);
             let lost = if in_plan {
                 "its payment plan goes on from the second day after a notice."
             } else if invoice.collection.state == CollectionState::Off {
@@ -44,7 +44,7 @@ pub(crate) fn nothing_planned(invoice: &Invoice, context: &Context) -> Result<Fa
             let decided = format!("The dispute is decided by the provider{by}: the payment stands again, or");
             fact(Topic::Block, &format!("{decided} {lost}"))
         }
-        InvoiceState::Open if invoice.block.as_ref().is_some_and(|own| own.reason == BlockReason::PlanActive) => {
+        InvoiceState::Open if invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive) => {
             fact(Topic::Block, "The payment plan says what happens next: its instalments fall due on their dates.")
         }
         InvoiceState::Open if invoice.block.is_some() => {

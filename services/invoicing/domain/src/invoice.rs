@@ -309,7 +309,7 @@ impl Invoice {
     /// The tenant as a document of this invoice names it, with where transfers go if so much is to be paid. What deposits have
     /// paid is never to be paid (docs/domain/invoicing.md#where-to-pay).
     pub(crate) fn seller(&self, tenant: &Tenant, to_pay: Money) -> Party {
-        let paid_already = self.usage.is_some_and(|own| own.agreement.is_none());
+        let paid_already = self.usage.is_some_and(|usage_month| usage_month.agreement.is_none());
         let bank_details = if paid_already || !to_pay.is_positive() { String::new() } else { tenant.business.bank_details.clone() };
         Party { bank_details, ..tenant.party() }
     }

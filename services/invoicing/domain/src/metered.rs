@@ -205,22 +205,22 @@ mod tests {
 
     #[test]
     fn a_failure_makes_it_overdue_then_suspended_and_payment_restores_it() {
-        let mut own = service();
+        let mut metered_service = service();
         let failed = Standing { failed: 1, failed_unblocked: 1, troubled: 1, spared_until: None };
-        assert!(!own.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW), "a rung is left");
-        assert!(own.evaluate(failed, NOW));
+        assert!(!metered_service.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW), "a rung is left");
+        assert!(metered_service.evaluate(failed, NOW));
         assert_eq!(
-            (own.state, own.suspended_at(Some(3)), own.suspended_at(None)),
+            (metered_service.state, metered_service.suspended_at(Some(3)), metered_service.suspended_at(None)),
             (ServiceState::Overdue, Some(NOW + TimeDelta::days(3)), None)
         );
-        assert!(!own.suspend(Standing { failed_unblocked: 0, ..failed }, NOW), "a block keeps it from new consequences");
-        assert!(own.suspend(failed, NOW));
-        assert!(!own.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW), "a retry under way restores nothing");
-        assert!(own.evaluate(Standing::default(), NOW));
-        assert_eq!((own.state, own.overdue_since), (ServiceState::Active, None));
-        own.disable(NOW);
-        assert!(!own.evaluate(failed, NOW), "what is off has no status to lose");
-        assert!(own.enable_again(own.terms.clone(), NOW).is_ok());
-        assert_eq!(own.enable_again(own.terms.clone(), NOW).unwrap_err().reason, "SERVICE_STATE");
+        assert!(!metered_service.suspend(Standing { failed_unblocked: 0, ..failed }, NOW), "a block keeps it from new consequences");
+        assert!(metered_service.suspend(failed, NOW));
+        assert!(!metered_service.evaluate(Standing { troubled: 1, ..Standing::default() }, NOW), "a retry under way restores nothing");
+        assert!(metered_service.evaluate(Standing::default(), NOW));
+        assert_eq!((metered_service.state, metered_service.overdue_since), (ServiceState::Active, None));
+        metered_service.disable(NOW);
+        assert!(!metered_service.evaluate(failed, NOW), "what is off has no status to lose");
+        assert!(metered_service.enable_again(metered_service.terms.clone(), NOW).is_ok());
+        assert_eq!(metered_service.enable_again(metered_service.terms.clone(), NOW).unwrap_err().reason, "SERVICE_STATE");
     }
 }

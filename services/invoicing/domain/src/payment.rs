@@ -144,26 +144,28 @@ pub fn ask(
         return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("tenders", paying.amount()).with("invoices", wanted.amount()));
     }
     let surplus = paying.minus(wanted.min(paying)?)?;
-    let by_card = tenders.iter().filter(|tender| tender.source != Source::Credit).try_fold(zero, |sum, own| sum.plus(own.amount))?;
+    let by_card = tenders.iter().filter(|tender| tender.source != Source::Credit).try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
     if surplus.is_positive() && (!asked.surplus_allowed || by_card.compare(surplus)?.is_lt()) {
         let message = format!("Only {wanted} can be paid now; {paying} were offered. Offer at most that.");
         return Err(Refusal::precondition("OVERPAYMENT_NOT_ALLOWED", message).with("payable", wanted.amount()));
     }
     let mut left = paying.minus(surplus)?;
-    let by_line = tenders.iter().filter(|own| matches!(own.source, Source::Line(_))).try_fold(zero, |sum, own| sum.plus(own.amount))?;
+    let by_line =
+        tenders.iter().filter(|tender| matches!(tender.source, Source::Line(_))).try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
     let mut to_pay = left.minus(by_line)?;
     let mut allocations = Vec::new();
     for (id, amount) in instructed {
         let part = amount.min(left)?;
-        let Some(invoice) = invoices.iter_mut().find(|own| own.id == id).filter(|_| part.is_positive()) else { continue };
+        let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == id).filter(|_| part.is_positive()) else { continue };
         let (reserved, reversed) = invoice.reserve_for(&tenders, part, now)?;
         left = left.minus(part)?;
         let deferred = split(part, to_pay)?;
         to_pay = to_pay.minus(part.minus(deferred)?)?;
         allocations.push(Allocation { deferred, ..Allocation::of(id, reserved, reversed) });
     }
-    let covered = |invoice: &Invoice| allocations.iter().any(|own| own.invoice == invoice.id);
-    let taxed = invoices.iter().filter(|own| covered(own)).any(|own| own.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
+    let covered = |invoice: &Invoice| allocations.iter().any(|allocation| allocation.invoice == invoice.id);
+    let taxed =
+        invoices.iter().filter(|invoice| covered(invoice)).any(|invoice| invoice.amounts.taxes.iter().any(|tax| !tax.tax.is_zero()));
     Ok(Payment {
         id: ids.make(),
         customer,
@@ -189,7 +191,7 @@ pub fn ask(
 
 fn one_currency(invoices: &[Invoice]) -> Result<Currency, Refusal> {
     let first = invoices.first().ok_or_else(nothing_payable)?.currency;
-    match invoices.iter().find(|own| own.currency != first) {
+    match invoices.iter().find(|invoice| invoice.currency != first) {
         Some(other) => Err(MoneyError::WrongCurrency(other.currency, first).into()),
         None => Ok(first),
     }
@@ -207,15 +209,17 @@ pub fn wanted(invoices: &[Invoice], asked: &PaymentRequest) -> Result<(Money, bo
     let zero = Money::zero(one_currency(invoices)?);
     let parts = instructed(invoices, asked)?;
     let wanted = parts.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
-    let paid = invoices.iter().filter(|own| parts.iter().any(|(id, _)| *id == own.id));
-    let taxed = paid.flat_map(|own| &own.amounts.taxes).any(|tax| !tax.tax.is_zero());
+    let paid = invoices.iter().filter(|invoice| parts.iter().any(|(id, _)| *id == invoice.id));
+    let taxed = paid.flat_map(|invoice| &invoice.amounts.taxes).any(|tax| !tax.tax.is_zero());
     Ok((wanted, taxed))
 }
 
 /// What goes to which invoice: as instructed, each at most what is payable, oldest due first.
 fn instructed(invoices: &[Invoice], asked: &PaymentRequest) -> Result<Vec<(Id<Invoice>, Money)>, Refusal> {
     let mut order: Vec<&Invoice> = invoices.iter().collect();
-    order.sort_by_key(|own| (own.issue.as_ref().map(|issue| issue.due_date), own.issue.as_ref().map(|issue| issue.number.clone())));
+    order.sort_by_key(|invoice| {
+        (invoice.issue.as_ref().map(|issue| issue.due_date), invoice.issue.as_ref().map(|issue| issue.number.clone()))
+    });
     let mut parts = Vec::with_capacity(order.len());
     for invoice in order {
         let mut sources = asked.tenders.iter().map(|(source, _)| *source);
@@ -227,8 +231,8 @@ fn instructed(invoices: &[Invoice], asked: &PaymentRequest) -> Result<Vec<(Id<In
         takes?;
         invoice.must_be(&[InvoiceState::Open, InvoiceState::Uncollectible])?;
         let payable = invoice.collectable()?;
-        let own = asked.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, amount)| *amount);
-        let amount = own.unwrap_or(payable);
+        let this_amount = asked.invoices.iter().find(|(id, _)| *id == invoice.id).and_then(|(_, amount)| *amount);
+        let amount = this_amount.unwrap_or(payable);
         if amount.compare(payable)?.is_gt() {
             let (reason, message) = if invoice.pending.is_positive() {
                 ("PAYMENT_PENDING", format!("A payment under way has reserved {}; {payable} can be paid now.", invoice.pending))
@@ -266,7 +270,7 @@ impl Payment {
         let zero = Money::zero(self.currency);
         let mut taken = self.tenders.iter().filter(|tender| tender.pays());
         let paid = taken.try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
-        let beyond = paid.minus(self.allocations.iter().try_fold(zero, |sum, own| sum.plus(own.amount))?)?;
+        let beyond = paid.minus(self.allocations.iter().try_fold(zero, |sum, allocation| sum.plus(allocation.amount))?)?;
         Ok(beyond.is_positive().then_some(beyond))
     }
 
@@ -280,19 +284,19 @@ impl Payment {
         let mut taken = self.tenders.iter().filter(|tender| tender.pays());
         let paid = taken.try_fold(zero, |sum, tender| sum.plus(tender.amount))?;
         let covered = self.line_covers();
-        for own in self.allocations.iter_mut().filter(|_| !covered) {
-            own.deferred = zero;
+        for allocation in self.allocations.iter_mut().filter(|_| !covered) {
+            allocation.deferred = zero;
         }
-        let reserved = self.allocations.iter().try_fold(zero, |sum, own| sum.plus(own.to_pay()?))?;
+        let reserved = self.allocations.iter().try_fold(zero, |sum, allocation| sum.plus(allocation.to_pay()?))?;
         let all = self.tenders.iter().all(|tender| tender.state == TenderState::Succeeded) && paid.compare(reserved)?.is_ge();
         let effective_on = self.effective_on.unwrap_or_else(|| now.date_naive());
         let mut left = paid;
-        for own in &mut self.allocations {
-            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == own.invoice) else { continue };
-            own.paid = own.to_pay()?.min(left)?;
-            own.repays_line = invoice.deferral.is_some();
-            left = left.minus(own.paid)?;
-            invoice.take_payment(own, effective_on, now)?;
+        for allocation in &mut self.allocations {
+            let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == allocation.invoice) else { continue };
+            allocation.paid = allocation.to_pay()?.min(left)?;
+            allocation.repays_line = invoice.deferral.is_some();
+            left = left.minus(allocation.paid)?;
+            invoice.take_payment(allocation, effective_on, now)?;
         }
         self.surplus = left;
         self.defer(invoices, now);
@@ -336,12 +340,12 @@ impl Invoice {
     }
 
     /// Ends a reservation: what was paid is paid, what was not is open or written off again.
-    pub(crate) fn take_payment(&mut self, own: &Allocation, effective_on: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let free = own.amount.minus(own.paid)?;
-        self.pending = self.pending.minus(own.amount)?;
-        self.paid = self.paid.plus(own.paid)?;
-        self.date_paid(effective_on, own.paid)?;
-        self.written_off = self.written_off.plus(own.reversed.min(free)?)?;
+    pub(crate) fn take_payment(&mut self, allocation: &Allocation, effective_on: NaiveDate, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let free = allocation.amount.minus(allocation.paid)?;
+        self.pending = self.pending.minus(allocation.amount)?;
+        self.paid = self.paid.plus(allocation.paid)?;
+        self.date_paid(effective_on, allocation.paid)?;
+        self.written_off = self.written_off.plus(allocation.reversed.min(free)?)?;
         self.settle_state()?;
         if free.is_positive() {
             self.collect_what_waited(now);

@@ -112,67 +112,77 @@ fn plan(invoices: &mut [Invoice], asked: &PaymentRequest) -> Result<super::Payme
 
 #[test]
 fn thirty_by_credit_and_seventy_by_card() {
-    let mut own = invoices(&[10_000]);
-    let mut payment = plan(&mut own, &all(&[(CARD, None), (Source::Credit, Some(3_000))])).unwrap();
+    let mut these_invoices = invoices(&[10_000]);
+    let mut payment = plan(&mut these_invoices, &all(&[(CARD, None), (Source::Credit, Some(3_000))])).unwrap();
     let amounts: Vec<_> = payment.tenders.iter().map(|tender| (tender.source, tender.amount)).collect();
     assert_eq!(amounts, [(Source::Credit, usd(3_000)), (CARD, usd(7_000))], "credit first: it can be given back");
-    assert_eq!((own[0].pending, own[0].payable().unwrap()), (usd(10_000), usd(0)));
-    assert_eq!(plan(&mut own, &all(&[(CARD, None)])).unwrap_err().reason, "NOTHING_PAYABLE", "a second browser finds nothing");
-    assert_eq!(own[0].write_off(NOW).unwrap_err().reason, "PAYMENT_PENDING");
+    assert_eq!((these_invoices[0].pending, these_invoices[0].payable().unwrap()), (usd(10_000), usd(0)));
+    assert_eq!(plan(&mut these_invoices, &all(&[(CARD, None)])).unwrap_err().reason, "NOTHING_PAYABLE", "a second browser finds nothing");
+    assert_eq!(these_invoices[0].write_off(NOW).unwrap_err().reason, "PAYMENT_PENDING");
     for tender in &mut payment.tenders {
         tender.state = TenderState::Succeeded;
     }
-    payment.close(&mut own, NOW).unwrap();
+    payment.close(&mut these_invoices, NOW).unwrap();
     assert_eq!(
-        (payment.state, own[0].state, own[0].paid, own[0].pending),
+        (payment.state, these_invoices[0].state, these_invoices[0].paid, these_invoices[0].pending),
         (PaymentState::Succeeded, InvoiceState::Paid, usd(10_000), usd(0))
     );
 }
 
 #[test]
 fn a_decline_releases_everything() {
-    let mut own = invoices(&[10_000]);
-    let mut payment = plan(&mut own, &all(&[(Source::Credit, Some(3_000)), (CARD, None)])).unwrap();
+    let mut these_invoices = invoices(&[10_000]);
+    let mut payment = plan(&mut these_invoices, &all(&[(Source::Credit, Some(3_000)), (CARD, None)])).unwrap();
     payment.tenders[0].state = TenderState::Released;
     payment.tenders[1].state = TenderState::Failed("card_declined".into());
-    payment.close(&mut own, NOW).unwrap();
-    assert_eq!((payment.state, own[0].state, own[0].payable().unwrap()), (PaymentState::Failed, InvoiceState::Open, usd(10_000)));
+    payment.close(&mut these_invoices, NOW).unwrap();
+    assert_eq!(
+        (payment.state, these_invoices[0].state, these_invoices[0].payable().unwrap()),
+        (PaymentState::Failed, InvoiceState::Open, usd(10_000))
+    );
 }
 
 #[test]
 fn two_cards_may_end_partial() {
-    let mut own = invoices(&[10_000]);
-    let mut payment = plan(&mut own, &all(&[(CARD, Some(4_000)), (OTHER, None)])).unwrap();
+    let mut these_invoices = invoices(&[10_000]);
+    let mut payment = plan(&mut these_invoices, &all(&[(CARD, Some(4_000)), (OTHER, None)])).unwrap();
     payment.tenders[0].state = TenderState::Succeeded;
     payment.tenders[1].state = TenderState::Failed("card_declined".into());
-    payment.close(&mut own, NOW).unwrap();
-    assert_eq!((payment.state, own[0].paid, own[0].open().unwrap()), (PaymentState::Partial, usd(4_000), usd(6_000)));
+    payment.close(&mut these_invoices, NOW).unwrap();
+    assert_eq!((payment.state, these_invoices[0].paid, these_invoices[0].open().unwrap()), (PaymentState::Partial, usd(4_000), usd(6_000)));
 }
 
 #[test]
 fn money_goes_to_the_oldest_due_first_and_the_rest_becomes_credit() {
-    let mut own = invoices(&[1_000, 2_000, 3_000]);
-    let mut payment = plan(&mut own, &all(&[(CARD, Some(3_500))])).unwrap();
-    let parts: Vec<_> = payment.allocations.iter().map(|own| (own.invoice.uuid().as_u128(), own.amount)).collect();
+    let mut these_invoices = invoices(&[1_000, 2_000, 3_000]);
+    let mut payment = plan(&mut these_invoices, &all(&[(CARD, Some(3_500))])).unwrap();
+    let parts: Vec<_> = payment.allocations.iter().map(|allocation| (allocation.invoice.uuid().as_u128(), allocation.amount)).collect();
     assert_eq!(parts, [(3, usd(3_000)), (2, usd(500))]);
     payment.tenders[0].state = TenderState::Succeeded;
-    payment.close(&mut own, NOW).unwrap();
-    let more = plan(&mut own, &all(&[(CARD, Some(9_999))])).unwrap();
+    payment.close(&mut these_invoices, NOW).unwrap();
+    let more = plan(&mut these_invoices, &all(&[(CARD, Some(9_999))])).unwrap();
     assert_eq!(more.surplus, usd(9_999 - 2_500));
     let refused = PaymentRequest { surplus_allowed: false, ..all(&[(CARD, Some(1))]) };
-    assert_eq!(plan(&mut own, &refused).unwrap_err().reason, "NOTHING_PAYABLE");
+    assert_eq!(plan(&mut these_invoices, &refused).unwrap_err().reason, "NOTHING_PAYABLE");
 }
 
 #[test]
 fn what_does_not_add_up_is_refused() {
-    let mut own = invoices(&[1_000]);
-    let only = |asked: PaymentRequest, own: &mut [Invoice]| plan(own, &asked).unwrap_err().reason;
-    assert_eq!(only(all(&[(Source::Credit, Some(1_001))]), &mut own), "OVERPAYMENT_NOT_ALLOWED", "credit is not paid into credit");
-    assert_eq!(only(all(&[(Source::Credit, Some(1_000)), (CARD, None)]), &mut own), "TENDERS_MISMATCH");
+    let mut these_invoices = invoices(&[1_000]);
+    let only = |asked: PaymentRequest, invoices: &mut [Invoice]| plan(invoices, &asked).unwrap_err().reason;
+    assert_eq!(
+        only(all(&[(Source::Credit, Some(1_001))]), &mut these_invoices),
+        "OVERPAYMENT_NOT_ALLOWED",
+        "credit is not paid into credit"
+    );
+    assert_eq!(only(all(&[(Source::Credit, Some(1_000)), (CARD, None)]), &mut these_invoices), "TENDERS_MISMATCH");
     let instructed = |cents| PaymentRequest { invoices: vec![(own_id(1), Some(usd(cents)))], ..all(&[(CARD, Some(400))]) };
-    assert_eq!(only(instructed(500), &mut own), "TENDERS_MISMATCH");
-    assert_eq!(only(instructed(1_001), &mut own), "ALLOCATION_TOO_LARGE");
-    assert_eq!(only(PaymentRequest { surplus_allowed: false, ..all(&[(CARD, Some(1_001))]) }, &mut own), "OVERPAYMENT_NOT_ALLOWED");
+    assert_eq!(only(instructed(500), &mut these_invoices), "TENDERS_MISMATCH");
+    assert_eq!(only(instructed(1_001), &mut these_invoices), "ALLOCATION_TOO_LARGE");
+    assert_eq!(
+        only(PaymentRequest { surplus_allowed: false, ..all(&[(CARD, Some(1_001))]) }, &mut these_invoices),
+        "OVERPAYMENT_NOT_ALLOWED"
+    );
 }
 
 fn own_id(id: u128) -> Id<Invoice> {
@@ -181,18 +191,22 @@ fn own_id(id: u128) -> Id<Invoice> {
 
 #[test]
 fn a_payment_first_reverses_a_write_off() {
-    let mut own = invoices(&[1_000]);
-    own[0].write_off(NOW).unwrap();
+    let mut these_invoices = invoices(&[1_000]);
+    these_invoices[0].write_off(NOW).unwrap();
     let one = |cents| PaymentRequest { invoices: vec![(own_id(1), None)], ..all(&[(CARD, cents)]) };
-    let mut failed = plan(&mut own, &one(Some(600))).unwrap();
-    assert_eq!((own[0].written_off, own[0].pending), (usd(400), usd(600)));
+    let mut failed = plan(&mut these_invoices, &one(Some(600))).unwrap();
+    assert_eq!((these_invoices[0].written_off, these_invoices[0].pending), (usd(400), usd(600)));
     failed.tenders[0].state = TenderState::Failed("no".into());
-    failed.close(&mut own, NOW).unwrap();
-    assert_eq!((own[0].state, own[0].written_off), (InvoiceState::Uncollectible, usd(1_000)), "as if it had never been tried");
-    let mut paid = plan(&mut own, &one(None)).unwrap();
+    failed.close(&mut these_invoices, NOW).unwrap();
+    assert_eq!(
+        (these_invoices[0].state, these_invoices[0].written_off),
+        (InvoiceState::Uncollectible, usd(1_000)),
+        "as if it had never been tried"
+    );
+    let mut paid = plan(&mut these_invoices, &one(None)).unwrap();
     paid.tenders[0].state = TenderState::Succeeded;
-    paid.close(&mut own, NOW).unwrap();
-    assert_eq!((own[0].state, own[0].written_off, own[0].paid), (InvoiceState::Paid, usd(0), usd(1_000)));
+    paid.close(&mut these_invoices, NOW).unwrap();
+    assert_eq!((these_invoices[0].state, these_invoices[0].written_off, these_invoices[0].paid), (InvoiceState::Paid, usd(0), usd(1_000)));
 }
 
 proptest! {
@@ -202,35 +216,35 @@ proptest! {
         totals in prop::collection::vec(1_i64..10_000, 1..4),
         steps in prop::collection::vec((1_i64..6_000, 0_i64..6_000, 0_u8..4), 1..12),
     ) {
-        let mut own = invoices(&totals);
+        let mut these_invoices = invoices(&totals);
         let mut model: i64 = totals.iter().sum();
         for (first, second, end) in steps {
             if end == 3 {
                 // A credit note in between, on the first invoice, as far as it goes.
-                let amount = usd(first).min(own[0].payable().unwrap()).unwrap();
-                if amount.is_positive() && own[0].credit(amount, NOW).is_ok() {
+                let amount = usd(first).min(these_invoices[0].payable().unwrap()).unwrap();
+                if amount.is_positive() && these_invoices[0].credit(amount, NOW).is_ok() {
                     model -= amount.micros() / 10_000;
                 }
                 continue;
             }
             let tenders: Vec<_> = [(CARD, Some(first)), (OTHER, Some(second))].into_iter().filter(|(_, cents)| *cents > Some(0)).collect();
-            let Ok(mut payment) = plan(&mut own, &all(&tenders)) else { continue };
+            let Ok(mut payment) = plan(&mut these_invoices, &all(&tenders)) else { continue };
             for (place, tender) in payment.tenders.iter_mut().enumerate() {
                 let paid = end == 0 || (end == 1 && place == 0);
                 tender.state = if paid { TenderState::Succeeded } else { TenderState::Failed("no".into()) };
             }
-            payment.close(&mut own, NOW).unwrap();
-            let allocated: i64 = payment.allocations.iter().map(|own| own.paid.micros() / 10_000).sum();
-            let received: i64 = payment.tenders.iter().filter(|own| own.state == TenderState::Succeeded).map(|own| own.amount.micros() / 10_000).sum();
+            payment.close(&mut these_invoices, NOW).unwrap();
+            let allocated: i64 = payment.allocations.iter().map(|allocation| allocation.paid.micros() / 10_000).sum();
+            let received: i64 = payment.tenders.iter().filter(|tender| tender.state == TenderState::Succeeded).map(|tender| tender.amount.micros() / 10_000).sum();
             prop_assert_eq!(allocated + payment.surplus.micros() / 10_000, received, "I10");
             model -= allocated;
-            for invoice in &own {
+            for invoice in &these_invoices {
                 let sum = invoice.paid.plus(invoice.credited).unwrap().plus(invoice.written_off).unwrap().plus(invoice.open().unwrap()).unwrap();
                 prop_assert_eq!(sum, invoice.amounts.total, "I8");
                 prop_assert!(!invoice.open().unwrap().is_negative() && !invoice.payable().unwrap().is_negative(), "I8");
                 prop_assert_eq!(invoice.pending, usd(0));
             }
-            let open: i64 = own.iter().map(|invoice| invoice.open().unwrap().micros() / 10_000).sum();
+            let open: i64 = these_invoices.iter().map(|invoice| invoice.open().unwrap().micros() / 10_000).sum();
             prop_assert_eq!(open, model);
         }
     }

@@ -141,7 +141,7 @@ impl Receipt {
     pub fn paid_on(&self) -> NaiveDate {
         match &self.subject {
             Subject::Payment { paid_on, .. } => *paid_on,
-            Subject::TopUp { replaces, .. } => replaces.as_ref().and_then(|own| own.paid_on).unwrap_or(self.issue_date),
+            Subject::TopUp { replaces, .. } => replaces.as_ref().and_then(|replaced| replaced.paid_on).unwrap_or(self.issue_date),
         }
     }
 

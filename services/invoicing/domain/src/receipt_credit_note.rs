@@ -153,7 +153,7 @@ mod tests {
         let notes = vec![note(&standing[1], given(20_00, 2_00)), note(&standing[0], given(10_00, 1_00))];
         let parts = |credit, tax| {
             let found = split(&standing, &notes, &given(credit, tax)).unwrap();
-            found.map(|found| found.into_iter().map(|(own, part)| (own.number.clone(), part.credit, part.tax)).collect::<Vec<_>>())
+            found.map(|found| found.into_iter().map(|(receipt, part)| (receipt.number.clone(), part.credit, part.tax)).collect::<Vec<_>>())
         };
         let (first, second) = ("RC-2026-000001".to_owned(), "RC-2026-000002".to_owned());
         assert_eq!(parts(4_00, 40), Some(vec![(second.clone(), usd(4_00), usd(40))]), "the newest first");

@@ -205,27 +205,27 @@ impl Payment {
     /// What it has paid of an invoice.
     #[must_use]
     pub fn paid_of(&self, invoice: Id<Invoice>) -> Money {
-        let own = self.allocations.iter().find(|own| own.invoice == invoice);
-        own.map_or_else(|| Money::zero(self.currency), |own| own.paid)
+        let allocation = self.allocations.iter().find(|allocation| allocation.invoice == invoice);
+        allocation.map_or_else(|| Money::zero(self.currency), |allocation| allocation.paid)
     }
 
     /// Gives back at most `left` of what it paid of an invoice, its last tender first; answers what it
     /// could not.
     fn give_back(&mut self, invoice: Id<Invoice>, mut left: Money, parts: &mut Vec<RefundPart>) -> Result<Money, MoneyError> {
-        let Some(own) = self.allocations.iter_mut().find(|own| own.invoice == invoice) else { return Ok(left) };
-        for (place, tender) in self.tenders.iter_mut().enumerate().rev().filter(|(_, own)| own.pays()) {
-            let amount = tender.amount.minus(tender.refunded)?.minus(tender.charged_back)?.min(own.paid)?.min(left)?;
+        let Some(allocation) = self.allocations.iter_mut().find(|allocation| allocation.invoice == invoice) else { return Ok(left) };
+        for (place, tender) in self.tenders.iter_mut().enumerate().rev().filter(|(_, tender)| tender.pays()) {
+            let amount = tender.amount.minus(tender.refunded)?.minus(tender.charged_back)?.min(allocation.paid)?.min(left)?;
             if !amount.is_positive() {
                 continue;
             }
             tender.refunded = tender.refunded.plus(amount)?;
-            own.refunded = own.refunded.plus(amount)?;
-            own.paid = own.paid.minus(amount)?;
+            allocation.refunded = allocation.refunded.plus(amount)?;
+            allocation.paid = allocation.paid.minus(amount)?;
             left = left.minus(amount)?;
             // What arrived by transfer becomes credit too: the wallet knows it by its payment.
             let from_credit = matches!(tender.source, Source::Credit | Source::Transfer(_));
             let destination = if tender.source == Source::Outside { Destination::Outside } else { Destination::Processing };
-            let to_credit = own.repays_line;
+            let to_credit = allocation.repays_line;
             parts.push(RefundPart { payment: self.id, place, from_credit, to_credit, amount, destination });
         }
         Ok(left)

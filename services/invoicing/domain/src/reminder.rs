@@ -94,16 +94,16 @@ impl Invoice {
     #[must_use]
     pub fn with_clock(&self, today: NaiveDate) -> Option<Self> {
         let closed = !matches!(self.state, InvoiceState::Draft | InvoiceState::Open);
-        let mut own = match (closed, self.reminders.closed_on) {
+        let mut invoice = match (closed, self.reminders.closed_on) {
             (true, None) | (false, Some(_)) => self.clone(),
             _ => return None,
         };
-        match own.reminders.closed_on.take() {
+        match invoice.reminders.closed_on.take() {
             // What a block that still stands has kept is counted when that is lifted.
-            Some(since) => own.clock_stood(since, self.block.as_ref().map_or(today, |block| block.since.min(today))),
-            None => own.reminders.closed_on = Some(today),
+            Some(since) => invoice.clock_stood(since, self.block.as_ref().map_or(today, |block| block.since.min(today))),
+            None => invoice.reminders.closed_on = Some(today),
         }
-        Some(own)
+        Some(invoice)
     }
 }
 
@@ -120,25 +120,29 @@ mod tests {
     #[test]
     fn each_step_comes_once_one_a_day_and_missed_ones_are_not_made_up() {
         // Due on 2 January 2026.
-        let mut own = invoices(&[10_000]).remove(0);
+        let mut invoice = invoices(&[10_000]).remove(0);
         let schedule = [-3, 1, 7];
         let first = day("2026-01-01");
-        assert_eq!(own.next_reminder(&schedule, first), Some(day("2026-01-03")), "it was issued on the first: no step before that");
-        assert_eq!(own.remind(&[0, 1, 7], day("2026-01-01")), Ok(false));
-        assert_eq!(own.remind(&[0, 1, 7], day("2026-01-02")), Ok(true));
-        assert_eq!(own.remind(&[0, 1, 7], day("2026-01-02")), Ok(false));
-        assert_eq!(own.next_reminder(&[0, 1, 7], day("2026-01-02")), Some(day("2026-01-03")));
-        assert_eq!(own.remind(&schedule, day("2026-02-01")), Ok(true), "both are late: one is sent");
-        assert_eq!(own.reminders, Reminders { done: vec![0, -3, 1, 7], last_on: Some(day("2026-02-01")), ..Reminders::default() });
-        assert_eq!(own.next_reminder(&schedule, day("2026-02-02")), None);
+        assert_eq!(invoice.next_reminder(&schedule, first), Some(day("2026-01-03")), "it was issued on the first: no step before that");
+        assert_eq!(invoice.remind(&[0, 1, 7], day("2026-01-01")), Ok(false));
+        assert_eq!(invoice.remind(&[0, 1, 7], day("2026-01-02")), Ok(true));
+        assert_eq!(invoice.remind(&[0, 1, 7], day("2026-01-02")), Ok(false));
+        assert_eq!(invoice.next_reminder(&[0, 1, 7], day("2026-01-02")), Some(day("2026-01-03")));
+        assert_eq!(invoice.remind(&schedule, day("2026-02-01")), Ok(true), "both are late: one is sent");
+        assert_eq!(invoice.reminders, Reminders { done: vec![0, -3, 1, 7], last_on: Some(day("2026-02-01")), ..Reminders::default() });
+        assert_eq!(invoice.next_reminder(&schedule, day("2026-02-02")), None);
     }
 
     #[test]
     fn blocked_days_do_not_count() {
-        let mut own = invoices(&[10_000]).remove(0);
-        assert_eq!(own.next_reminder(&[7], day("2026-01-02")), Some(day("2026-01-09")));
-        own.reminders_resume(day("2026-01-05"), day("2026-01-25"));
-        assert_eq!(own.next_reminder(&[7], day("2026-01-25")), Some(day("2026-01-29")), "it resumes where it stood: four days are left");
+        let mut invoice = invoices(&[10_000]).remove(0);
+        assert_eq!(invoice.next_reminder(&[7], day("2026-01-02")), Some(day("2026-01-09")));
+        invoice.reminders_resume(day("2026-01-05"), day("2026-01-25"));
+        assert_eq!(
+            invoice.next_reminder(&[7], day("2026-01-25")),
+            Some(day("2026-01-29")),
+            "it resumes where it stood: four days are left"
+        );
     }
 
     #[test]
@@ -152,19 +156,19 @@ mod tests {
             ("2025-12-20", "2026-01-19", 0, "2026-01-19", Some("2026-01-19")),
             ("2025-12-20", "2026-01-19", -3, "2026-01-19", None),
         ] {
-            let mut own = invoices(&[10_000]).remove(0);
-            if let Some(issue) = &mut own.issue {
+            let mut invoice = invoices(&[10_000]).remove(0);
+            if let Some(issue) = &mut invoice.issue {
                 issue.issue_date = day("2025-12-01");
             }
-            own.reminders_resume(day(since), day(until));
-            assert_eq!(own.next_reminder(&[step], day(asked)), expected.map(day), "blocked from {since} to {until}, step {step}");
+            invoice.reminders_resume(day(since), day(until));
+            assert_eq!(invoice.next_reminder(&[step], day(asked)), expected.map(day), "blocked from {since} to {until}, step {step}");
         }
-        let mut own = invoices(&[10_000]).remove(0);
-        if let Some(issue) = &mut own.issue {
+        let mut invoice = invoices(&[10_000]).remove(0);
+        if let Some(issue) = &mut invoice.issue {
             issue.issue_date = day("2025-12-01");
         }
-        own.reminders_resume(day("2025-12-20"), day("2025-12-28"));
-        assert_eq!(own.next_reminder(&[-3], day("2025-12-28")), Some(day("2025-12-30")), "the due date has not moved");
+        invoice.reminders_resume(day("2025-12-20"), day("2025-12-28"));
+        assert_eq!(invoice.next_reminder(&[-3], day("2025-12-28")), Some(day("2025-12-30")), "the due date has not moved");
     }
 
     /// Due on 2 January, step 7 days: days on which it was paid do not count, those on which it was blocked too only once.
@@ -179,23 +183,23 @@ mod tests {
             ("2026-01-05", Some("2026-01-10"), "2026-01-25", Some("2026-01-15"), "2026-01-29"),
             ("2026-01-05", Some("2026-01-10"), "2026-01-25", Some("2026-02-05"), "2026-02-09"),
         ] {
-            let mut own = invoices(&[10_000]).remove(0);
-            own.state = crate::InvoiceState::Paid;
-            own = own.with_clock(day(paid)).unwrap();
-            assert!(own.with_clock(day(paid)).is_none(), "nothing changes");
+            let mut invoice = invoices(&[10_000]).remove(0);
+            invoice.state = crate::InvoiceState::Paid;
+            invoice = invoice.with_clock(day(paid)).unwrap();
+            assert!(invoice.with_clock(day(paid)).is_none(), "nothing changes");
             let block = |since: &str| crate::Block { reason: crate::BlockReason::Manual, owner: String::new(), since: day(since) };
-            own.block = blocked.map(block);
-            let lift = |own: &mut crate::Invoice| own.lift_block("", day(lifted.unwrap()), chrono::DateTime::UNIX_EPOCH).unwrap();
+            invoice.block = blocked.map(block);
+            let lift = |invoice: &mut crate::Invoice| invoice.lift_block("", day(lifted.unwrap()), chrono::DateTime::UNIX_EPOCH).unwrap();
             if lifted.is_some_and(|lifted| day(lifted) <= day(open)) {
-                lift(&mut own);
+                lift(&mut invoice);
             }
-            own.state = crate::InvoiceState::Open;
-            own = own.with_clock(day(open)).unwrap();
-            if own.block.is_some() {
-                lift(&mut own);
+            invoice.state = crate::InvoiceState::Open;
+            invoice = invoice.with_clock(day(open)).unwrap();
+            if invoice.block.is_some() {
+                lift(&mut invoice);
             }
             let asked = day(lifted.unwrap_or(open)).max(day(open));
-            assert_eq!(own.next_reminder(&[7], asked), Some(day(expected)), "paid {paid}, blocked {blocked:?}, open {open}");
+            assert_eq!(invoice.next_reminder(&[7], asked), Some(day(expected)), "paid {paid}, blocked {blocked:?}, open {open}");
         }
     }
 
@@ -209,37 +213,37 @@ mod tests {
             (Some("2026-01-10"), "2026-01-21", true, "2026-02-08"),
             (Some("2026-01-21"), "2026-01-25", true, "2026-02-07"),
         ] {
-            let mut own = invoices(&[10_000]).remove(0);
-            if let Some(issue) = &mut own.issue {
+            let mut invoice = invoices(&[10_000]).remove(0);
+            if let Some(issue) = &mut invoice.issue {
                 (issue.issue_date, issue.due_date) = (day("2026-01-01"), day("2026-01-19"));
             }
             let (now, lifted) = (chrono::DateTime::UNIX_EPOCH, day("2026-02-05"));
             if let Some(paid) = paid {
-                own.state = crate::InvoiceState::Paid;
-                own = own.with_clock(day(paid)).unwrap();
-                own.state = crate::InvoiceState::Open;
+                invoice.state = crate::InvoiceState::Paid;
+                invoice = invoice.with_clock(day(paid)).unwrap();
+                invoice.state = crate::InvoiceState::Open;
             }
             let owner = if disputed { "disputes/1" } else { "" };
-            own.block = Some(crate::Block { reason: crate::BlockReason::Disputed, owner: owner.to_owned(), since: day(blocked) });
-            own = own.with_clock(day(blocked)).unwrap_or(own);
+            invoice.block = Some(crate::Block { reason: crate::BlockReason::Disputed, owner: owner.to_owned(), since: day(blocked) });
+            invoice = invoice.with_clock(day(blocked)).unwrap_or(invoice);
             if disputed {
-                owner.clone_into(&mut own.disputed_by);
-                own.dispute_ended(owner, None, lifted, now).unwrap();
-                own.spare_until(day("2026-02-07"), now);
+                owner.clone_into(&mut invoice.disputed_by);
+                invoice.dispute_ended(owner, None, lifted, now).unwrap();
+                invoice.spare_until(day("2026-02-07"), now);
             } else {
-                own.lift_block(owner, lifted, now).unwrap();
+                invoice.lift_block(owner, lifted, now).unwrap();
             }
-            assert_eq!(own.next_reminder(&[3], lifted), Some(day(expected)), "paid {paid:?}, blocked {blocked}");
+            assert_eq!(invoice.next_reminder(&[3], lifted), Some(day(expected)), "paid {paid:?}, blocked {blocked}");
         }
     }
 
     #[test]
     fn after_a_breach_they_start_again_from_its_day() {
-        let mut own = invoices(&[10_000]).remove(0);
-        assert_eq!(own.remind(&[1], day("2026-01-03")), Ok(true));
-        own.reminders_restart(day("2026-02-10"));
-        assert_eq!(own.next_reminder(&[-3, 0, 1], day("2026-02-10")), Some(day("2026-02-10")), "what lay before it is not made up");
-        assert_eq!(own.remind(&[-3, 0, 1], day("2026-02-10")), Ok(true));
-        assert_eq!(own.next_reminder(&[-3, 0, 1], day("2026-02-10")), Some(day("2026-02-11")));
+        let mut invoice = invoices(&[10_000]).remove(0);
+        assert_eq!(invoice.remind(&[1], day("2026-01-03")), Ok(true));
+        invoice.reminders_restart(day("2026-02-10"));
+        assert_eq!(invoice.next_reminder(&[-3, 0, 1], day("2026-02-10")), Some(day("2026-02-10")), "what lay before it is not made up");
+        assert_eq!(invoice.remind(&[-3, 0, 1], day("2026-02-10")), Ok(true));
+        assert_eq!(invoice.next_reminder(&[-3, 0, 1], day("2026-02-10")), Some(day("2026-02-11")));
     }
 }

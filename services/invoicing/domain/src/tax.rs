@@ -59,7 +59,7 @@ pub struct Amounts {
 pub fn sums(currency: Currency, lines: &[(Money, Rate)]) -> Result<Vec<(Rate, Money)>, MoneyError> {
     let mut sums: Vec<(Rate, Money)> = Vec::new();
     for (amount, rate) in lines {
-        match sums.iter_mut().find(|(own, _)| own == rate) {
+        match sums.iter_mut().find(|(each, _)| each == rate) {
             Some((_, sum)) => *sum = sum.plus(*amount)?,
             None => sums.push((rate.clone(), Money::zero(currency).plus(*amount)?)),
         }
@@ -77,10 +77,10 @@ pub fn amounts(currency: Currency, inclusive: bool, lines: &[(Money, Rate)]) -> 
     let (mut taxes, mut net, mut total) = (Vec::with_capacity(sums.len()), zero, zero);
     for (rate, sum) in sums {
         let tax = if inclusive { tax_in(sum, rate.percent)? } else { tax_on(sum, rate.percent)? };
-        let own = if inclusive { sum.minus(tax)? } else { sum };
-        net = net.plus(own)?;
-        total = total.plus(own)?.plus(tax)?;
-        taxes.push(TaxAmount { rate, net: own, tax, credited_net: zero, credited_tax: zero });
+        let amount = if inclusive { sum.minus(tax)? } else { sum };
+        net = net.plus(amount)?;
+        total = total.plus(amount)?.plus(tax)?;
+        taxes.push(TaxAmount { rate, net: amount, tax, credited_net: zero, credited_tax: zero });
     }
     Ok(Amounts { taxes, net, total })
 }
@@ -113,24 +113,27 @@ fn part(of: Money, times: Decimal, over: Decimal) -> Result<Money, MoneyError> {
 /// # Errors
 /// `Overflow` where more is taken off than there is.
 pub fn credit(taxes: &mut [TaxAmount], amount: Money) -> Result<Vec<TaxAmount>, MoneyError> {
-    let left = taxes.iter().map(|own| Ok(own.gross()?.minus(own.credited()?)?.amount())).collect::<Result<Vec<_>, MoneyError>>()?;
+    let left = taxes
+        .iter()
+        .map(|tax_amount| Ok(tax_amount.gross()?.minus(tax_amount.credited()?)?.amount()))
+        .collect::<Result<Vec<_>, MoneyError>>()?;
     let sum = left.iter().try_fold(Decimal::ZERO, |sum, left| sum.checked_add(*left)).ok_or(MoneyError::Overflow)?;
     if amount.amount() > sum {
         return Err(MoneyError::Overflow);
     }
     let mut note = Vec::new();
-    for (own, gross) in taxes.iter_mut().zip(split::by_weight(amount, &left)?) {
-        if own.gross()?.is_zero() {
+    for (tax_amount, gross) in taxes.iter_mut().zip(split::by_weight(amount, &left)?) {
+        if tax_amount.gross()?.is_zero() {
             continue;
         }
-        let credited = own.credited()?.plus(gross)?;
-        let tax = part(own.tax, credited.amount(), own.gross()?.amount())?.minus(own.credited_tax)?;
+        let credited = tax_amount.credited()?.plus(gross)?;
+        let tax = part(tax_amount.tax, credited.amount(), tax_amount.gross()?.amount())?.minus(tax_amount.credited_tax)?;
         let net = gross.minus(tax)?;
-        own.credited_tax = own.credited_tax.plus(tax)?;
-        own.credited_net = own.credited_net.plus(net)?;
+        tax_amount.credited_tax = tax_amount.credited_tax.plus(tax)?;
+        tax_amount.credited_net = tax_amount.credited_net.plus(net)?;
         if !gross.is_zero() {
             let zero = Money::zero(amount.currency());
-            note.push(TaxAmount { rate: own.rate.clone(), net, tax, credited_net: zero, credited_tax: zero });
+            note.push(TaxAmount { rate: tax_amount.rate.clone(), net, tax, credited_net: zero, credited_tax: zero });
         }
     }
     Ok(note)
@@ -175,7 +178,7 @@ mod tests {
     #[test]
     fn france_twenty_and_five_and_a_half_on_one_invoice() {
         let amounts = sums("EUR", false, &[("10.01", "20"), ("10.01", "5.5"), ("10.01", "20")]);
-        let taxes: Vec<_> = amounts.taxes.iter().map(|own| (own.net, own.tax)).collect();
+        let taxes: Vec<_> = amounts.taxes.iter().map(|tax_amount| (tax_amount.net, tax_amount.tax)).collect();
         // Tax is rounded once per rate on the sum of its lines: 20.02 × 20 % = 4.004.
         assert_eq!(taxes, [(money("EUR", "20.02"), money("EUR", "4")), (money("EUR", "10.01"), money("EUR", "0.55"))]);
         assert_eq!(amounts.total, money("EUR", "34.58"));
@@ -199,7 +202,7 @@ mod tests {
             }).collect();
             let amounts = amounts(eur, inclusive, &lines).unwrap();
             let sum = lines.iter().fold(Money::zero(eur), |sum, (amount, _)| sum.plus(*amount).unwrap());
-            let tax = amounts.taxes.iter().fold(Money::zero(eur), |sum, own| sum.plus(own.tax).unwrap());
+            let tax = amounts.taxes.iter().fold(Money::zero(eur), |sum, tax_amount| sum.plus(tax_amount.tax).unwrap());
             prop_assert_eq!(if inclusive { amounts.total } else { amounts.net }, sum);
             prop_assert_eq!(amounts.net.plus(tax).unwrap(), amounts.total);
         }
@@ -216,16 +219,16 @@ mod tests {
             for cut in cuts {
                 let part = Money::from_micros(eur, cut * 10_000).min(left).unwrap();
                 if part.is_zero() { break; }
-                for own in credit(&mut amounts.taxes, part).unwrap() {
-                    prop_assert!(!own.net.is_negative() && !own.tax.is_negative());
+                for tax_amount in credit(&mut amounts.taxes, part).unwrap() {
+                    prop_assert!(!tax_amount.net.is_negative() && !tax_amount.tax.is_negative());
                 }
                 left = left.minus(part).unwrap();
             }
             if !left.is_zero() {
                 credit(&mut amounts.taxes, left).unwrap();
             }
-            for own in &amounts.taxes {
-                prop_assert_eq!((own.credited_net, own.credited_tax), (own.net, own.tax));
+            for tax_amount in &amounts.taxes {
+                prop_assert_eq!((tax_amount.credited_net, tax_amount.credited_tax), (tax_amount.net, tax_amount.tax));
             }
         }
     }

@@ -80,7 +80,7 @@ fn prefixes(country: &str) -> &'static [&'static str] {
         "GB" => &["GB", "XI"],
         "IM" => &["GB"],
         "MC" => &["FR"],
-        _ => OWN.iter().position(|own| *own == country).and_then(|at| OWN.get(at..=at)).unwrap_or_default(),
+        _ => OWN.iter().position(|text| *text == country).and_then(|at| OWN.get(at..=at)).unwrap_or_default(),
     }
 }
 
@@ -168,7 +168,7 @@ fn abn(text: &str) -> (bool, bool) {
 /// A Belgian number: 0 or, since those are running out, 1, and 9 digits of which the last two are 97 less the rest modulo 97. The
 /// crate that checks the others does not know of the 1.
 fn belgian(text: &str) -> (bool, bool) {
-    let Some(digits) = digits(text, 10).filter(|own| own.first().is_some_and(|first| *first < 2)) else { return (false, false) };
+    let Some(digits) = digits(text, 10).filter(|numbers| numbers.first().is_some_and(|first| *first < 2)) else { return (false, false) };
     let number = digits.iter().fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(*digit));
     (true, 97_u64.saturating_sub((number / 100) % 97) == number % 100)
 }
@@ -176,7 +176,7 @@ fn belgian(text: &str) -> (bool, bool) {
 /// A Cypriot number: eight digits and a check letter, which the crate knows as well; since 2023 they may begin with 6, which it does
 /// not know. The rule of the letter does not depend on the first digit.
 fn cypriot(text: &str) -> (bool, bool) {
-    let (Some(digits), Some(letter)) = (text.get(..8).and_then(|own| digits(own, 8)), text.get(8..)) else { return (false, false) };
+    let (Some(digits), Some(letter)) = (text.get(..8).and_then(|text| digits(text, 8)), text.get(8..)) else { return (false, false) };
     let begins_well = digits.first().is_some_and(|first| *first <= 6 || *first == 9);
     let odd = |digit: u64| [1_u64, 0, 5, 7, 9, 13, 15, 17, 19, 21].get(usize::try_from(digit).unwrap_or(usize::MAX)).copied().unwrap_or(0);
     let weighed = digits.iter().enumerate().map(|(place, digit)| if place.is_multiple_of(2) { odd(*digit) } else { *digit });
@@ -199,14 +199,14 @@ pub fn must_be_formed(country: &str, number: &str) -> Result<(), Refusal> {
 
 /// A number in the one way in which it is compared.
 fn spell(country: &str, number: &str) -> String {
-    spelled(country, number).map_or(number.to_owned(), |own| format!("{}{}", own.prefix, own.rest))
+    spelled(country, number).map_or(number.to_owned(), |spelled| format!("{}{}", spelled.prefix, spelled.rest))
 }
 
 impl Customer {
     /// Whether the tax number takes part in the choice of the tax rule.
     #[must_use]
     pub fn has_verified_tax_number(&self) -> bool {
-        !self.tax_id.is_empty() && self.tax_number.as_ref().is_some_and(|own| own.state == TaxNumberState::Verified)
+        !self.tax_id.is_empty() && self.tax_number.as_ref().is_some_and(|tax_number| tax_number.state == TaxNumberState::Verified)
     }
 
     /// Notes that number or country may be another than before: another number has not been looked at yet. How it is written does
@@ -259,10 +259,10 @@ impl Customer {
 
     /// Notes that the register gave no answer: what was known last holds. Answers when it is asked again.
     pub fn number_unanswered(&mut self, failure: &str, now: DateTime<Utc>) -> DateTime<Utc> {
-        let own = self.tax_number.get_or_insert_with(TaxNumber::unverified);
-        let pause = PAUSES_HOURS.get(usize::try_from(own.unanswered).unwrap_or(usize::MAX)).copied().unwrap_or(24);
-        own.unanswered = own.unanswered.saturating_add(1);
-        failure.clone_into(&mut own.failure);
+        let tax_number = self.tax_number.get_or_insert_with(TaxNumber::unverified);
+        let pause = PAUSES_HOURS.get(usize::try_from(tax_number.unanswered).unwrap_or(usize::MAX)).copied().unwrap_or(24);
+        tax_number.unanswered = tax_number.unanswered.saturating_add(1);
+        failure.clone_into(&mut tax_number.failure);
         now + TimeDelta::hours(pause)
     }
 
@@ -274,8 +274,8 @@ impl Customer {
     /// When the number is to be verified again; none for one that is not verified.
     #[must_use]
     pub fn number_due_at(&self) -> Option<DateTime<Utc>> {
-        let own = self.tax_number.as_ref().filter(|own| own.state == TaxNumberState::Verified)?;
-        own.checked_at.map(|at| at + TimeDelta::days(VALID_DAYS))
+        let tax_number = self.tax_number.as_ref().filter(|tax_number| tax_number.state == TaxNumberState::Verified)?;
+        tax_number.checked_at.map(|at| at + TimeDelta::days(VALID_DAYS))
     }
 
     /// The number as the European Union's register knows it: its country and the rest. None where the register does not have such
@@ -297,9 +297,9 @@ impl Tenant {
 
 /// A number that the register of the European Union may have.
 fn in_register(country: &str, number: &str) -> Option<Spelled> {
-    let own = spelled(country, number).filter(|_| !number.is_empty() && form_fault(country, number).is_none())?;
-    let outside = ["", "GB", "NO", "CH"].contains(&own.prefix);
-    Some(own).filter(|_| !outside)
+    let this_spelled = spelled(country, number).filter(|_| !number.is_empty() && form_fault(country, number).is_none())?;
+    let outside = ["", "GB", "NO", "CH"].contains(&this_spelled.prefix);
+    Some(this_spelled).filter(|_| !outside)
 }
 
 #[cfg(test)]

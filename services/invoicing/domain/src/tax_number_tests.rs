@@ -99,7 +99,7 @@ fn a_digit_that_is_mistyped_is_told_from_a_form_that_is_wrong() {
 
 #[test]
 fn a_number_is_spelled_in_one_way() {
-    let told = |country: &str, number: &str| spelled(country, number).map(|own| (own.prefix, own.rest));
+    let told = |country: &str, number: &str| spelled(country, number).map(|spelled| (spelled.prefix, spelled.rest));
     assert_eq!(told("GR", "094259216"), Some(("EL", "094259216".into())));
     assert_eq!(told("GB", "xi 980-7806-84"), Some(("XI", "980780684".into())));
     assert_eq!(told("US", "12-3456789"), None);
@@ -133,7 +133,10 @@ fn only_a_verified_number_changes_the_treatment_and_another_one_begins_anew() {
     assert_eq!(rate(&buyer), Decimal::ZERO);
     buyer.tax_id = "DE123456788".into();
     buyer.number_set(("DE", "136695976"));
-    assert_eq!((rate(&buyer), buyer.tax_number.as_ref().map(|own| own.state)), (Decimal::from(19), Some(TaxNumberState::Unverified)));
+    assert_eq!(
+        (rate(&buyer), buyer.tax_number.as_ref().map(|tax_number| tax_number.state)),
+        (Decimal::from(19), Some(TaxNumberState::Unverified))
+    );
     buyer.tax_id.clear();
     buyer.number_set(("DE", "DE123456788"));
     assert_eq!(buyer.tax_number, None);
@@ -150,9 +153,9 @@ fn a_register_that_is_silent_leaves_what_was_known() {
     buyer.number_answered(TaxNumberState::Verified, "WAPIAAAAW1".into(), NOW);
     let pauses: Vec<_> = (0..7).map(|_| (buyer.number_unanswered("MS_UNAVAILABLE", NOW) - NOW).num_hours()).collect();
     assert_eq!(pauses, [1, 2, 4, 8, 16, 24, 24]);
-    let own = buyer.tax_number.clone().unwrap();
-    assert!(buyer.has_verified_tax_number() && own.failure == "MS_UNAVAILABLE");
-    assert_eq!(own.evidence, Some(Evidence::Register("WAPIAAAAW1".into())));
+    let tax_number = buyer.tax_number.clone().unwrap();
+    assert!(buyer.has_verified_tax_number() && tax_number.failure == "MS_UNAVAILABLE");
+    assert_eq!(tax_number.evidence, Some(Evidence::Register("WAPIAAAAW1".into())));
     buyer.number_answered(TaxNumberState::Invalid, String::new(), NOW);
     assert!(!buyer.has_verified_tax_number() && buyer.tax_number.unwrap().failure.is_empty());
     // Where no rule asks for a number, nobody does; nor for one that the register does not have.

@@ -154,13 +154,13 @@ impl Tenant {
     /// What a transfer in a currency may be short of.
     #[must_use]
     pub fn transfer_tolerance(&self, currency: Currency) -> Money {
-        self.transfer_tolerances.iter().find(|own| own.currency() == currency).copied().unwrap_or_else(|| Money::zero(currency))
+        self.transfer_tolerances.iter().find(|amount| amount.currency() == currency).copied().unwrap_or_else(|| Money::zero(currency))
     }
 
     /// Above what a write-off or a refund takes a second person; none: never.
     #[must_use]
     pub fn approval_limit(&self, currency: Currency) -> Option<Money> {
-        self.approval_limits.iter().find(|own| own.currency() == currency).copied()
+        self.approval_limits.iter().find(|amount| amount.currency() == currency).copied()
     }
 
     /// Whether an invoice is taken back by a credit note of its own: in the European Union.

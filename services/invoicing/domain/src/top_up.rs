@@ -159,10 +159,10 @@ impl Invoice {
     fn tax_of_the_first(&self, came: Money) -> Result<Money, MoneyError> {
         let mut taxes = self.amounts.taxes.clone();
         let zero = Money::zero(self.currency);
-        for own in &mut taxes {
-            (own.credited_net, own.credited_tax) = (zero, zero);
+        for tax_amount in &mut taxes {
+            (tax_amount.credited_net, tax_amount.credited_tax) = (zero, zero);
         }
-        let sum = |taxes: &[TaxAmount]| taxes.iter().try_fold(zero, |sum, own| sum.plus(own.tax));
+        let sum = |taxes: &[TaxAmount]| taxes.iter().try_fold(zero, |sum, tax_amount| sum.plus(tax_amount.tax));
         let missing = tax::credit(&mut taxes, self.amounts.total.minus(came)?)?;
         sum(&taxes)?.minus(sum(&missing)?)
     }

@@ -67,13 +67,14 @@ pub struct Used {
 /// None that stored amounts can cause.
 pub fn lines(used: &[Used], rest: &str) -> Result<Vec<Line>, MoneyError> {
     let mut lines = Vec::with_capacity(used.len());
-    for own in used {
-        let description: String = if own.label.is_empty() { rest } else { own.label.as_str() }.chars().take(MOST_TEXT).collect();
-        let whole = Line::plain(description, Decimal::ONE, own.amount, String::new());
-        let priced = own.priced.map(|(quantity, unit_price)| Line { quantity, unit_price, ..whole.clone() });
+    for this_used in used {
+        let description: String =
+            if this_used.label.is_empty() { rest } else { this_used.label.as_str() }.chars().take(MOST_TEXT).collect();
+        let whole = Line::plain(description, Decimal::ONE, this_used.amount, String::new());
+        let priced = this_used.priced.map(|(quantity, unit_price)| Line { quantity, unit_price, ..whole.clone() });
         // The wallet has settled the amount: a price that comes to another is not shown.
         let line = priced.map(|line| Ok::<_, MoneyError>((line.amount()?, line))).transpose()?;
-        lines.push(line.filter(|(amount, _)| *amount == own.amount).map_or(whole, |(_, line)| line));
+        lines.push(line.filter(|(amount, _)| *amount == this_used.amount).map_or(whole, |(_, line)| line));
     }
     Ok(lines)
 }
@@ -82,13 +83,13 @@ impl Invoice {
     /// Whether it bills a month of a postpaid agreement, which is paid by transfer only.
     #[must_use]
     pub fn is_postpaid(&self) -> bool {
-        self.usage.is_some_and(|own| own.agreement.is_some())
+        self.usage.is_some_and(|usage_month| usage_month.agreement.is_some())
     }
 
     /// Whether the turn of a month issued it: it bills a month that ended on the day before.
     #[must_use]
     pub fn is_of_month_turn(&self) -> bool {
-        let month = self.usage.map(|own| own.month).or(self.billed.map(|own| own.month));
+        let month = self.usage.map(|usage_month| usage_month.month).or(self.billed.map(|billed| billed.month));
         let turn = month.and_then(|month| month_end(month).succ_opt());
         turn.is_some() && turn == self.issue.as_ref().map(|issue| issue.issue_date)
     }
@@ -152,10 +153,10 @@ mod tests {
 
     #[test]
     fn what_deposits_paid_is_paid_and_what_accrued_is_to_be_transferred() {
-        let mut own = invoices(&[1_000]).remove(0);
+        let mut invoice = invoices(&[1_000]).remove(0);
         let month = UsageMonth { closing: Uuid::max(), wallet: Uuid::nil(), month: "2026-06-01".parse().unwrap(), agreement: None };
-        let payment = Payment::by_deposits(month, &mut own, DateTime::UNIX_EPOCH).unwrap();
-        assert_eq!((payment.state, payment.id.uuid(), own.state), (PaymentState::Succeeded, Uuid::max(), InvoiceState::Paid));
+        let payment = Payment::by_deposits(month, &mut invoice, DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!((payment.state, payment.id.uuid(), invoice.state), (PaymentState::Succeeded, Uuid::max(), InvoiceState::Paid));
         assert_eq!(payment.charged_beyond(), Ok(None));
         let paid = month.content(Vec::new(), "2026-07-01".parse().unwrap());
         let due = UsageMonth { agreement: Some(Uuid::nil()), ..month };
@@ -186,26 +187,26 @@ mod tests {
     #[test]
     fn only_a_transfer_pays_a_postpaid_month() {
         use crate::Source;
-        let mut own = invoices(&[1_000]).remove(0);
-        assert!(own.must_take(Source::Credit).is_ok());
+        let mut invoice = invoices(&[1_000]).remove(0);
+        assert!(invoice.must_take(Source::Credit).is_ok());
         let month =
             UsageMonth { closing: Uuid::max(), wallet: Uuid::nil(), month: "2026-06-01".parse().unwrap(), agreement: Some(Uuid::nil()) };
-        own.usage = Some(month);
+        invoice.usage = Some(month);
         for refused in [Source::Credit, Source::Card(Uuid::nil()), Source::BankDebit(Uuid::nil()), Source::Line(Uuid::nil())] {
-            assert_eq!(own.must_take(refused).unwrap_err().reason, "TRANSFER_ONLY");
+            assert_eq!(invoice.must_take(refused).unwrap_err().reason, "TRANSFER_ONLY");
         }
-        assert!(own.must_take(Source::Announced).is_ok() && own.must_take(Source::Outside).is_ok());
+        assert!(invoice.must_take(Source::Announced).is_ok() && invoice.must_take(Source::Outside).is_ok());
     }
 
     #[test]
     fn an_invoice_of_the_turn_is_dated_on_the_day_after_its_month() {
-        let mut own = invoices(&[1_000]).remove(0);
-        assert!(!own.is_of_month_turn());
+        let mut invoice = invoices(&[1_000]).remove(0);
+        assert!(!invoice.is_of_month_turn());
         let month = |month: &str| UsageMonth { closing: Uuid::max(), wallet: Uuid::nil(), month: month.parse().unwrap(), agreement: None };
-        own.issue.as_mut().unwrap().issue_date = "2026-07-01".parse().unwrap();
-        own.usage = Some(month("2026-06-01"));
-        assert!(own.is_of_month_turn());
-        own.usage = Some(month("2026-05-01"));
-        assert!(!own.is_of_month_turn(), "it comes late");
+        invoice.issue.as_mut().unwrap().issue_date = "2026-07-01".parse().unwrap();
+        invoice.usage = Some(month("2026-06-01"));
+        assert!(invoice.is_of_month_turn());
+        invoice.usage = Some(month("2026-05-01"));
+        assert!(!invoice.is_of_month_turn(), "it comes late");
     }
 }

@@ -73,7 +73,9 @@ impl InvoiceVersion {
         let Some(issue) = &invoice.issue else { return Err(Refusal::not_found()) };
         let open = invoice.open()?.plus(invoice.written_off)?;
         let (seller, buyer, mentions) = (invoice.seller(tenant, open), customer.party(), tenant.business.legal_mentions.clone());
-        let last = before.map_or((&issue.seller, &issue.buyer, &issue.mentions), |own| (&own.seller, &own.buyer, &own.mentions));
+        let last = before.map_or((&issue.seller, &issue.buyer, &issue.mentions), |invoice_version| {
+            (&invoice_version.seller, &invoice_version.buyer, &invoice_version.mentions)
+        });
         // Where transfers go is no reason for a version of what is paid.
         let paid = Party { bank_details: String::new(), ..last.0.clone() };
         let same_seller = *last.0 == seller || paid == seller;
@@ -86,7 +88,7 @@ impl InvoiceVersion {
         // In the European Union what is issued stays, and another document corrects it.
         let own = tenant.voids_by_credit_note().then(|| series.take(today));
         let (number, issue_date) = own.unwrap_or_else(|| (issue.number.clone(), today.max(issue.issue_date)));
-        let version = before.map_or(1, |own| own.version).saturating_add(1);
+        let version = before.map_or(1, |invoice_version| invoice_version.version).saturating_add(1);
         Ok(Self {
             id,
             invoice: invoice.id,

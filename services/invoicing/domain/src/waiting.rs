@@ -94,51 +94,51 @@ mod tests {
 
     /// Due on 2 January, two tries having failed by the 3rd; the third finds a dispute on the 5th.
     fn waiting() -> Invoice {
-        let mut own = invoices(&[10_000]).remove(0);
-        own.collection.state = CollectionState::Scheduled;
+        let mut invoice = invoices(&[10_000]).remove(0);
+        invoice.collection.state = CollectionState::Scheduled;
         for failed in ["2026-01-02", "2026-01-03"] {
-            own.collection.ladder.failed("card_declined", at(failed));
+            invoice.collection.ladder.failed("card_declined", at(failed));
         }
-        own.collection.reason = "card_declined".into();
-        own.collection.next_at = Some(at("2026-01-05"));
-        assert!(own.wait_for_dispute(DISPUTE, day("2026-01-05"), at("2026-01-05")));
-        assert!(!own.wait_for_dispute(OTHER, day("2026-01-05"), at("2026-01-05")), "it waits already");
-        own
+        invoice.collection.reason = "card_declined".into();
+        invoice.collection.next_at = Some(at("2026-01-05"));
+        assert!(invoice.wait_for_dispute(DISPUTE, day("2026-01-05"), at("2026-01-05")));
+        assert!(!invoice.wait_for_dispute(OTHER, day("2026-01-05"), at("2026-01-05")), "it waits already");
+        invoice
     }
 
     #[test]
     fn what_waits_goes_on_where_it_stood_or_anew_where_it_is_lost() {
         for (anew, tries) in [(false, 2), (true, 0)] {
-            let mut own = waiting();
-            assert_eq!((own.waits_for(), own.collection.next_at, own.rests_for_dispute()), (Some(DISPUTE), None, true));
-            assert_eq!(own.next_reminder(&[1, 7], day("2026-01-06")), None, "nothing is reminded");
-            own.wait_for_another(OTHER, at("2026-01-07"));
-            assert_eq!(own.waits_for(), Some(OTHER));
+            let mut invoice = waiting();
+            assert_eq!((invoice.waits_for(), invoice.collection.next_at, invoice.rests_for_dispute()), (Some(DISPUTE), None, true));
+            assert_eq!(invoice.next_reminder(&[1, 7], day("2026-01-06")), None, "nothing is reminded");
+            invoice.wait_for_another(OTHER, at("2026-01-07"));
+            assert_eq!(invoice.waits_for(), Some(OTHER));
             let goes_on = GoesOn { on: day("2026-01-12"), anew };
-            assert_eq!(own.go_on(goes_on, Tz::UTC, day("2026-01-10"), at("2026-01-10")), Ok(true));
-            assert_eq!((own.block.is_none(), own.collection.ladder.attempts), (true, tries));
-            assert_eq!(own.collection.next_at, Some(at("2026-01-12")));
-            assert_eq!(own.next_reminder(&[1, 7], day("2026-01-10")), Some(day("2026-01-12")), "nor before that day");
-            assert_eq!(own.go_on(goes_on, Tz::UTC, day("2026-01-10"), at("2026-01-10")), Ok(false), "once");
+            assert_eq!(invoice.go_on(goes_on, Tz::UTC, day("2026-01-10"), at("2026-01-10")), Ok(true));
+            assert_eq!((invoice.block.is_none(), invoice.collection.ladder.attempts), (true, tries));
+            assert_eq!(invoice.collection.next_at, Some(at("2026-01-12")));
+            assert_eq!(invoice.next_reminder(&[1, 7], day("2026-01-10")), Some(day("2026-01-12")), "nor before that day");
+            assert_eq!(invoice.go_on(goes_on, Tz::UTC, day("2026-01-10"), at("2026-01-10")), Ok(false), "once");
         }
     }
 
     #[test]
     fn what_is_disputed_itself_meanwhile_stays_blocked_by_that() {
-        let mut own = waiting();
-        own.dispute_opened(OTHER, day("2026-01-06"), at("2026-01-06"));
-        assert_eq!(own.waits_for(), Some(DISPUTE), "both");
+        let mut invoice = waiting();
+        invoice.dispute_opened(OTHER, day("2026-01-06"), at("2026-01-06"));
+        assert_eq!(invoice.waits_for(), Some(DISPUTE), "both");
         let goes_on = GoesOn { on: day("2026-01-08"), anew: false };
-        assert_eq!(own.go_on(goes_on, Tz::UTC, day("2026-01-07"), at("2026-01-07")), Ok(false));
-        let block = own.block.clone().unwrap();
-        assert_eq!((block.owner.as_str(), own.waits_for()), (OTHER, None));
-        own.dispute_ended(OTHER, None, day("2026-01-09"), at("2026-01-09")).unwrap();
-        assert!(own.block.is_none() && own.collection.next_at.is_some());
+        assert_eq!(invoice.go_on(goes_on, Tz::UTC, day("2026-01-07"), at("2026-01-07")), Ok(false));
+        let block = invoice.block.clone().unwrap();
+        assert_eq!((block.owner.as_str(), invoice.waits_for()), (OTHER, None));
+        invoice.dispute_ended(OTHER, None, day("2026-01-09"), at("2026-01-09")).unwrap();
+        assert!(invoice.block.is_none() && invoice.collection.next_at.is_some());
         // The other way round: the own dispute ends first.
-        let mut own = waiting();
-        own.dispute_opened(OTHER, day("2026-01-06"), at("2026-01-06"));
-        own.dispute_ended(OTHER, None, day("2026-01-07"), at("2026-01-07")).unwrap();
-        assert_eq!(own.waits_for(), Some(DISPUTE));
+        let mut invoice = waiting();
+        invoice.dispute_opened(OTHER, day("2026-01-06"), at("2026-01-06"));
+        invoice.dispute_ended(OTHER, None, day("2026-01-07"), at("2026-01-07")).unwrap();
+        assert_eq!(invoice.waits_for(), Some(DISPUTE));
     }
 
     #[test]
@@ -152,9 +152,9 @@ mod tests {
         off.block = Some(Block { reason: BlockReason::Disputed, owner: String::new(), since: day("2026-01-01") });
         assert_eq!(off.waits_for(), None, "a person has blocked it");
         // A plan that goes on holds what it covers.
-        let mut own = waiting();
+        let mut invoice = waiting();
         let plan = Block { reason: BlockReason::PlanActive, owner: "plans/1".into(), since: day("2026-01-06") };
-        own.set_block(plan, now + TimeDelta::days(1)).unwrap();
-        assert_eq!((own.waits_for(), own.block.as_ref().unwrap().since), (None, day("2026-01-05")));
+        invoice.set_block(plan, now + TimeDelta::days(1)).unwrap();
+        assert_eq!((invoice.waits_for(), invoice.block.as_ref().unwrap().since), (None, day("2026-01-05")));
     }
 }

@@ -148,13 +148,13 @@ impl WebhookEndpoint {
     /// The secret that a request made; none once it signs no more.
     #[must_use]
     pub fn secret_of(&self, request: Uuid) -> Option<&HeldSecret> {
-        self.secrets.iter().find(|own| own.made_by == request)
+        self.secrets.iter().find(|held_secret| held_secret.made_by == request)
     }
 
     /// Until when a secret that was replaced signs too.
     #[must_use]
     pub fn old_secret_expires_at(&self, real: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.secrets.iter().filter_map(|own| own.expires_at).max().filter(|until| *until > real)
+        self.secrets.iter().filter_map(|held_secret| held_secret.expires_at).max().filter(|until| *until > real)
     }
 
     /// Refuses where nothing is delivered.
@@ -200,33 +200,36 @@ mod tests {
 
     #[test]
     fn a_failure_of_an_earlier_generation_disables_nothing() {
-        let (mut own, now) = (endpoint(), DateTime::UNIX_EPOCH);
-        assert!(own.fail(1, DisabledReason::Gone, now) && !own.fail(1, DisabledReason::Failing, now));
-        assert_eq!(own.state, EndpointState::Disabled(DisabledReason::Gone));
-        assert!(own.must_be_enabled().is_err());
-        assert!(own.enable(now) && !own.enable(now));
-        assert!(!own.fail(1, DisabledReason::Failing, now), "it was met before");
-        assert!(own.must_be_enabled().is_ok() && own.fail(2, DisabledReason::Failing, now));
-        assert_eq!(own.version, 4);
+        let (mut webhook_endpoint, now) = (endpoint(), DateTime::UNIX_EPOCH);
+        assert!(webhook_endpoint.fail(1, DisabledReason::Gone, now) && !webhook_endpoint.fail(1, DisabledReason::Failing, now));
+        assert_eq!(webhook_endpoint.state, EndpointState::Disabled(DisabledReason::Gone));
+        assert!(webhook_endpoint.must_be_enabled().is_err());
+        assert!(webhook_endpoint.enable(now) && !webhook_endpoint.enable(now));
+        assert!(!webhook_endpoint.fail(1, DisabledReason::Failing, now), "it was met before");
+        assert!(webhook_endpoint.must_be_enabled().is_ok() && webhook_endpoint.fail(2, DisabledReason::Failing, now));
+        assert_eq!(webhook_endpoint.version, 4);
     }
 
     #[test]
     fn old_secrets_sign_until_they_expire_and_never_longer_than_they_would_have() {
-        let (mut own, start) = (endpoint(), DateTime::UNIX_EPOCH);
+        let (mut webhook_endpoint, start) = (endpoint(), DateTime::UNIX_EPOCH);
         let hours = |hours| start + TimeDelta::hours(hours);
-        own.rotate((vec![2], Uuid::from_u128(2)), hours(24), start, start);
-        own.rotate((vec![3], Uuid::from_u128(3)), hours(48), hours(1), hours(1));
-        let held: Vec<_> = own.secrets.iter().map(|own| (own.sealed[0], own.expires_at)).collect();
+        webhook_endpoint.rotate((vec![2], Uuid::from_u128(2)), hours(24), start, start);
+        webhook_endpoint.rotate((vec![3], Uuid::from_u128(3)), hours(48), hours(1), hours(1));
+        let held: Vec<_> = webhook_endpoint.secrets.iter().map(|held_secret| (held_secret.sealed[0], held_secret.expires_at)).collect();
         assert_eq!(held, [(3, None), (2, Some(hours(48))), (1, Some(hours(24)))]);
-        assert_eq!((own.old_secret_expires_at(hours(30)), own.old_secret_expires_at(hours(48))), (Some(hours(48)), None));
-        assert_eq!(own.secret_of(Uuid::from_u128(2)).unwrap().sealed, [2]);
-        own.rotate((vec![4], Uuid::from_u128(4)), hours(30), hours(30), hours(30));
-        assert_eq!(own.secret_of(Uuid::from_u128(2)), None);
-        assert_eq!(own.secrets.len(), 1, "a secret that leaked signs no more");
+        assert_eq!(
+            (webhook_endpoint.old_secret_expires_at(hours(30)), webhook_endpoint.old_secret_expires_at(hours(48))),
+            (Some(hours(48)), None)
+        );
+        assert_eq!(webhook_endpoint.secret_of(Uuid::from_u128(2)).unwrap().sealed, [2]);
+        webhook_endpoint.rotate((vec![4], Uuid::from_u128(4)), hours(30), hours(30), hours(30));
+        assert_eq!(webhook_endpoint.secret_of(Uuid::from_u128(2)), None);
+        assert_eq!(webhook_endpoint.secrets.len(), 1, "a secret that leaked signs no more");
         for number in 5..20 {
-            own.rotate((vec![number], Uuid::from_u128(u128::from(number))), hours(100), hours(31), hours(31));
+            webhook_endpoint.rotate((vec![number], Uuid::from_u128(u128::from(number))), hours(100), hours(31), hours(31));
         }
-        assert_eq!((own.secrets.len(), own.secrets[0].sealed[0]), (5, 19));
+        assert_eq!((webhook_endpoint.secrets.len(), webhook_endpoint.secrets[0].sealed[0]), (5, 19));
     }
 
     #[test]

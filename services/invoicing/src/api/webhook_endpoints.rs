@@ -31,8 +31,8 @@ impl WebhookEndpointService for Api {
     ) -> Result<Response<CreateWebhookEndpointResponse>, Status> {
         let (call, fields) = messages::create_webhook_endpoint(request, &self.app.webhooks)?;
         let mut answer = handler::write(&self.app.flows, &call, || create_webhook_endpoint(&self.app, &call, &fields)).await?;
-        let own = answer.get_mut();
-        own.secret = reveal(&self.app, &call, own.webhook_endpoint.as_ref()).await?;
+        let this_answer = answer.get_mut();
+        this_answer.secret = reveal(&self.app, &call, this_answer.webhook_endpoint.as_ref()).await?;
         Ok(answer)
     }
 
@@ -90,8 +90,8 @@ impl WebhookEndpointService for Api {
     ) -> Result<Response<RotateWebhookSecretResponse>, Status> {
         let (call, rotation) = messages::rotate_webhook_secret(request)?;
         let mut answer = handler::write(&self.app.flows, &call, || rotate_webhook_secret(&self.app, &call, &rotation)).await?;
-        let own = answer.get_mut();
-        own.secret = reveal(&self.app, &call, own.webhook_endpoint.as_ref()).await?;
+        let this_answer = answer.get_mut();
+        this_answer.secret = reveal(&self.app, &call, this_answer.webhook_endpoint.as_ref()).await?;
         Ok(answer)
     }
 

@@ -136,32 +136,32 @@ fn invalid(what: impl Into<String>) -> Refusal {
 pub fn read_bank_file(content: &[u8], reading: &Reading, newest_day: NaiveDate) -> Result<ReadFile, Refusal> {
     let file = read(content, reading.source(), newest_day, Limits::default()).map_err(|error| invalid(error.message))?;
     if !file.entries().any(|entry| entry.status == Status::Booked)
-        && let Some(first) = file.findings.iter().find(|own| own.kind != FindingKind::NoEntries)
+        && let Some(first) = file.findings.iter().find(|finding| finding.kind != FindingKind::NoEntries)
     {
         return Err(invalid(format!("Nothing of the file can be used. {}: {}", first.place, first.message)));
     }
-    let shown = file.findings.iter().map(|own| (own.place, bank_finding(&own.place, own.kind.name(), &own.message)));
-    let ignored = file.findings.iter().filter(|own| is_no_booking(own.kind)).count();
+    let shown = file.findings.iter().map(|finding| (finding.place, bank_finding(&finding.place, finding.kind.name(), &finding.message)));
+    let ignored = file.findings.iter().filter(|finding| is_no_booking(finding.kind)).count();
     let mut found = Found { findings: shown.collect(), ignored, went_out: Vec::new(), came_back: Vec::new() };
     let mut statements = Vec::new();
-    for (number, own) in file.statements.iter().enumerate() {
-        let Some(currency) = own.currency.or(own.entries.first().map(|entry| entry.amount.currency())) else { continue };
+    for (number, statement) in file.statements.iter().enumerate() {
+        let Some(currency) = statement.currency.or(statement.entries.first().map(|entry| entry.amount.currency())) else { continue };
         let stated = reading.mapping.as_ref().map_or("", |mapping| mapping.account.as_str());
-        let account = if own.account.is_empty() { stated.to_owned() } else { own.account.clone() };
+        let account = if statement.account.is_empty() { stated.to_owned() } else { statement.account.clone() };
         let key = account_key(&account);
         // An export that names no account is of the one account of that bank's exports.
         let key = if key.is_empty() { file.preset.map_or("", Preset::name).to_owned() } else { key };
         let before = found.came_back.len();
-        let bookings = bookings(own, (&account, &key, currency), &mut found);
-        found.came_back.iter_mut().skip(before).for_each(|own| own.statement = statements.len());
-        let claim = claim(&file, own, (content, number));
+        let bookings = bookings(statement, (&account, &key, currency), &mut found);
+        found.came_back.iter_mut().skip(before).for_each(|came_back| came_back.statement = statements.len());
+        let claim = claim(&file, statement, (content, number));
         statements.push(ReadStatement { account, account_key: key, currency, claim, bookings });
     }
-    let lines: usize = statements.iter().flat_map(|own| &own.bookings).map(|booking| booking.lines.len()).sum();
+    let lines: usize = statements.iter().flat_map(|read_statement| &read_statement.bookings).map(|booking| booking.lines.len()).sum();
     if lines > MOST_LINES {
         return Err(invalid("The file has more than 1,000 lines. Cut it in two."));
     }
-    found.findings.sort_by_key(|own| own.0);
+    found.findings.sort_by_key(|pair| pair.0);
     let findings = std::mem::take(&mut found.findings).into_iter().map(|(_, finding)| finding).collect();
     let Found { ignored, went_out, came_back, .. } = found;
     Ok(ReadFile { format: file.format.name(), statements, findings, ignored, went_out, came_back })
@@ -213,24 +213,24 @@ fn is_no_booking(kind: FindingKind) -> bool {
     !names_no_entry && (kind.sets_apart() || matches!(kind, FindingKind::NotBooked | FindingKind::NoStatus))
 }
 
-fn claim(file: &BankFile, own: &Statement, (content, number): (&[u8], usize)) -> Claim {
+fn claim(file: &BankFile, statement: &Statement, (content, number): (&[u8], usize)) -> Claim {
     // Balances, where there are both, know better than a stated period whether bookings are missing.
-    let whole = if own.opening.is_some() && own.closing.is_some() { own.is_whole() } else { own.period.is_some() };
-    let has_id = !own.id.is_empty() && (own.period.is_some() || !own.sequence.is_empty());
+    let whole = if statement.opening.is_some() && statement.closing.is_some() { statement.is_whole() } else { statement.period.is_some() };
+    let has_id = !statement.id.is_empty() && (statement.period.is_some() || !statement.sequence.is_empty());
     let id = if has_id {
-        format!("{}|{}|{}|{:?}", own.id, own.sequence, own.page, own.period)
+        format!("{}|{}|{}|{:?}", statement.id, statement.sequence, statement.page, statement.period)
     } else {
         // The same bytes are the same statement. An id alone is not: some banks give all their statements one.
         format!("{}#{number}", hex::encode(Sha256::digest(content).get(..16).unwrap_or_default()))
     };
-    Claim { source: file.format.name().to_owned(), fingerprint: id, covers: own.period, whole }
+    Claim { source: file.format.name().to_owned(), fingerprint: id, covers: statement.period, whole }
 }
 
 /// The booked credits and those that the bank takes back: a batch once, with a line for each of its parts.
-fn bookings(own: &Statement, (account, key, currency): (&str, &str, Currency), found: &mut Found) -> Vec<ReadBooking> {
+fn bookings(statement: &Statement, (account, key, currency): (&str, &str, Currency), found: &mut Found) -> Vec<ReadBooking> {
     let mut batches: BTreeMap<usize, usize> = BTreeMap::new();
     let mut bookings: Vec<ReadBooking> = Vec::new();
-    for entry in own.entries.iter().filter(|entry| entry.status == Status::Booked && entry.amount.currency() == currency) {
+    for entry in statement.entries.iter().filter(|entry| entry.status == Status::Booked && entry.amount.currency() == currency) {
         let whole = entry.part_of.as_ref().map_or(entry.amount, |batch| batch.entry_amount);
         let came_back = entry.reversal || entry.returned.is_some();
         let is_return = came_back && whole.is_negative() && entry.amount.is_negative();
@@ -252,7 +252,7 @@ fn bookings(own: &Statement, (account, key, currency): (&str, &str, Currency), f
             if batch.compared.party != entry.party {
                 batch.compared.party.clear();
             }
-            batch.compared.references.retain(|own| own.kind == ReferenceKind::Document || entry.references.contains(own));
+            batch.compared.references.retain(|reference| reference.kind == ReferenceKind::Document || entry.references.contains(reference));
             batch.compared.references.extend(documents(&line.shown));
             batch.lines.push(line);
             continue;
@@ -279,7 +279,7 @@ fn whole_booking(entry: &Entry, line: ReadLine, whole: Money) -> ReadBooking {
 
 /// All texts and references of an entry.
 fn texts(entry: &Entry) -> impl Iterator<Item = &str> {
-    let references = entry.references.iter().map(|own| own.value.as_str());
+    let references = entry.references.iter().map(|reference| reference.value.as_str());
     entry.search.iter().map(String::as_str).chain([entry.text.as_str()]).chain(references)
 }
 

@@ -12,7 +12,8 @@ fn read(file: &[u8]) -> Result<ReadFile, payterms_kernel::Refusal> {
 #[test]
 fn credits_are_lines_and_all_else_is_listed() {
     let found = read(FILE.as_bytes()).unwrap();
-    let lines: Vec<_> = found.statements.iter().flat_map(|own| &own.bookings).flat_map(|booking| &booking.lines).collect();
+    let lines: Vec<_> =
+        found.statements.iter().flat_map(|read_statement| &read_statement.bookings).flat_map(|booking| &booking.lines).collect();
     assert_eq!((lines.len(), found.ignored, found.findings.len()), (4, 2, 2), "{found:?}");
     let first = &lines[0].shown;
     assert_eq!((first.amount.to_string().as_str(), first.payer.as_str()), ("1210.00 USD", "Müller & Söhne GmbH"));

@@ -209,8 +209,8 @@ fn lay_out(sheet: &Sheet) -> Vec<Vec<Ink>> {
         pages.text(MARGIN, (9.0, false), &line);
         pages.y += 13.0;
     }
-    if let Some(own) = &sheet.slip {
-        slip::lay_out(&mut pages, own);
+    if let Some(slip) = &sheet.slip {
+        slip::lay_out(&mut pages, slip);
     }
     let foot = foot(sheet);
     if foot.len() > FOOT_LINES {

@@ -104,14 +104,14 @@ impl Language {
 
     /// What was given back: the number of its credit note, or words for it.
     #[must_use]
-    pub fn given_back(self, own: &GivenBack) -> String {
-        let account = &own.to_account;
-        match (own.amount.is_negative(), own.note.is_empty(), account.is_empty()) {
+    pub fn given_back(self, given_back: &GivenBack) -> String {
+        let account = &given_back.to_account;
+        match (given_back.amount.is_negative(), given_back.note.is_empty(), account.is_empty()) {
             (true, ..) => format!(
                 "{} {account}",
                 self.say("Sent back by the bank: account ending in", "Renvoyé par la banque : compte finissant par")
             ),
-            (false, false, _) => own.note.clone(),
+            (false, false, _) => given_back.note.clone(),
             (false, true, false) => {
                 format!("{} {account}", self.say("Transferred to the account ending in", "Viré sur le compte finissant par"))
             }

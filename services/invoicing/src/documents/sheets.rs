@@ -51,12 +51,12 @@ pub(super) fn sheet(language: Language, title: String, (seller, buyer, mentions)
 /// Net, tax by rate, and the total; sentences of the rates once each.
 fn taxes(sheet: &mut Sheet, language: Language, (net, taxes, total): (Money, &[TaxAmount], Money)) {
     sheet.sums.push((language.say("Net", "Total HT").to_owned(), language.money(net)));
-    for own in taxes {
-        let label = format!("{} {} %", language.say("Tax", "TVA"), language.number(own.rate.percent));
-        let label = format!("{label} {} {}", language.say("on", "sur"), language.money(own.net));
-        sheet.sums.push((label, language.money(own.tax)));
-        if !own.rate.sentence.is_empty() && !sheet.sentences.contains(&own.rate.sentence) {
-            sheet.sentences.push(own.rate.sentence.clone());
+    for tax_amount in taxes {
+        let label = format!("{} {} %", language.say("Tax", "TVA"), language.number(tax_amount.rate.percent));
+        let label = format!("{label} {} {}", language.say("on", "sur"), language.money(tax_amount.net));
+        sheet.sums.push((label, language.money(tax_amount.tax)));
+        if !tax_amount.rate.sentence.is_empty() && !sheet.sentences.contains(&tax_amount.rate.sentence) {
+            sheet.sentences.push(tax_amount.rate.sentence.clone());
         }
     }
     sheet.sums.push((language.say("Total", "Total TTC").to_owned(), language.money(total)));
@@ -118,7 +118,7 @@ pub fn invoice(language: Language, invoice: &Invoice, issue: &Issue) -> Result<S
 
 /// What the document asks for: nothing of what deposits have paid already.
 fn to_pay(invoice: &Invoice, open: Money) -> Money {
-    if invoice.usage.is_some_and(|own| own.agreement.is_none()) { Money::zero(invoice.currency) } else { open }
+    if invoice.usage.is_some_and(|usage_month| usage_month.agreement.is_none()) { Money::zero(invoice.currency) } else { open }
 }
 
 fn invoice_of(language: Language, invoice: &Invoice, issue: &Issue, open: Money) -> Result<Sheet, AppError> {
@@ -170,7 +170,7 @@ pub fn credit_note(language: Language, (issue, note): (&Issue, &CreditNote)) -> 
         (language.say("Issue date", "Date d’émission").to_owned(), language.date(note.issue_date)),
         (language.say("Invoice", "Facture").to_owned(), format!("{} ({})", issue.number, language.date(issue.issue_date))),
     ];
-    let net = note.taxes.iter().try_fold(Money::zero(note.amount.currency()), |sum, own| sum.plus(own.net))?;
+    let net = note.taxes.iter().try_fold(Money::zero(note.amount.currency()), |sum, tax_amount| sum.plus(tax_amount.net))?;
     sheet.rows = vec![[language.note_reason(&note.explanation), "1".to_owned(), language.money(net), language.money(net)]];
     taxes(&mut sheet, language, (net, &note.taxes, note.amount));
     Ok(sheet)
@@ -253,20 +253,20 @@ fn paid_invoices(sheet: &mut Sheet, language: Language, (paid_on, receipt): (Nai
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn version(language: Language, invoice: &Invoice, (issue, own): (&Issue, &InvoiceVersion)) -> Result<Sheet, AppError> {
-    let (seller, buyer, mentions) = (own.seller.clone(), own.buyer.clone(), own.mentions.clone());
-    let open = Money::from_micros(invoice.currency, own.open_micros);
+pub fn version(language: Language, invoice: &Invoice, (issue, invoice_version): (&Issue, &InvoiceVersion)) -> Result<Sheet, AppError> {
+    let (seller, buyer, mentions) = (invoice_version.seller.clone(), invoice_version.buyer.clone(), invoice_version.mentions.clone());
+    let open = Money::from_micros(invoice.currency, invoice_version.open_micros);
     let mut sheet = invoice_of(language, invoice, &Issue { seller, buyer, mentions, ..issue.clone() }, open)?;
-    if own.is_corrective(invoice) {
-        sheet.title = format!("{} {}", language.say("Corrective invoice", "Facture rectificative"), own.number);
+    if invoice_version.is_corrective(invoice) {
+        sheet.title = format!("{} {}", language.say("Corrective invoice", "Facture rectificative"), invoice_version.number);
         let first = format!("{} ({})", issue.number, language.date(issue.issue_date));
         sheet.facts.insert(0, (language.say("Corrects", "Rectifie").to_owned(), first));
-        sheet.facts.insert(0, (language.say("Corrected on", "Rectifiée le").to_owned(), language.date(own.issue_date)));
+        sheet.facts.insert(0, (language.say("Corrected on", "Rectifiée le").to_owned(), language.date(invoice_version.issue_date)));
     } else {
-        let told = format!("{} {}", own.version, language.say("of", "du"));
-        sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{told} {}", language.date(own.issue_date))));
+        let text = format!("{} {}", invoice_version.version, language.say("of", "du"));
+        sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{text} {}", language.date(invoice_version.issue_date))));
     }
-    sheet.sentences.push(own.explanation.clone());
+    sheet.sentences.push(invoice_version.explanation.clone());
     Ok(sheet)
 }
 
@@ -274,22 +274,22 @@ pub fn version(language: Language, invoice: &Invoice, (issue, own): (&Issue, &In
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn receipt_version(language: Language, (first, own): (&Receipt, &ReceiptVersion)) -> Result<Sheet, AppError> {
-    let (seller, buyer, mentions) = (own.seller.clone(), own.buyer.clone(), own.mentions.clone());
+pub fn receipt_version(language: Language, (first, receipt_version): (&Receipt, &ReceiptVersion)) -> Result<Sheet, AppError> {
+    let (seller, buyer, mentions) = (receipt_version.seller.clone(), receipt_version.buyer.clone(), receipt_version.mentions.clone());
     let mut sheet = receipt(language, &Receipt { seller, buyer, mentions, ..first.clone() })?;
-    if own.version == 1 {
+    if receipt_version.version == 1 {
         return Ok(sheet);
     }
-    if own.is_corrective(first) {
-        sheet.title = format!("{} {}", language.say("Corrective receipt", "Reçu rectificatif"), own.number);
+    if receipt_version.is_corrective(first) {
+        sheet.title = format!("{} {}", language.say("Corrective receipt", "Reçu rectificatif"), receipt_version.number);
         let corrected = format!("{} ({})", first.number, language.date(first.issue_date));
         sheet.facts.insert(0, (language.say("Corrects", "Rectifie").to_owned(), corrected));
-        sheet.facts.insert(0, (language.say("Corrected on", "Rectifié le").to_owned(), language.date(own.issue_date)));
+        sheet.facts.insert(0, (language.say("Corrected on", "Rectifié le").to_owned(), language.date(receipt_version.issue_date)));
     } else {
-        let told = format!("{} {}", own.version, language.say("of", "du"));
-        sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{told} {}", language.date(own.issue_date))));
+        let text = format!("{} {}", receipt_version.version, language.say("of", "du"));
+        sheet.facts.push((language.say("Version", "Version").to_owned(), format!("{text} {}", language.date(receipt_version.issue_date))));
     }
-    sheet.sentences.push(own.explanation.clone());
+    sheet.sentences.push(receipt_version.explanation.clone());
     Ok(sheet)
 }
 

@@ -47,7 +47,7 @@ impl StatementPage {
     /// None that stored amounts can cause.
     fn is_to_be_paid(&self) -> Result<bool, MoneyError> {
         let apart = self.disputed.iter().chain(&self.in_plans).chain(&self.collected);
-        let apart = apart.map(|own| own.open).try_fold(Money::zero(self.statement.currency()), Money::plus)?;
+        let apart = apart.map(|open_invoice| open_invoice.open).try_fold(Money::zero(self.statement.currency()), Money::plus)?;
         Ok(self.statement.closing.minus(apart)?.is_positive())
     }
 
@@ -63,8 +63,8 @@ impl StatementPage {
 /// # Errors
 /// None that stored amounts can cause.
 pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppError> {
-    let own = &page.statement;
-    let title = format!("{} {}", language.say("Statement for", "Relevé"), language.of_month(own.month));
+    let statement = &page.statement;
+    let title = format!("{} {}", language.say("Statement for", "Relevé"), language.of_month(statement.month));
     let mut sheet = sheet(language, title, (&page.seller, &page.buyer, ""));
     sheet.heads = heads(language, [("Invoice", "Facture"), ("Issued", "Émise le"), ("Due", "Échéance"), ("Total", "Total")]);
     for invoice in &page.invoices {
@@ -74,15 +74,15 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
         let amount = page.billed_by(invoice).unwrap_or(invoice.amounts.total);
         sheet.rows.push([issue.number.clone(), issued, due, language.money(amount)]);
     }
-    let paid = own.moved.paid.plus(own.moved.given_back)?;
+    let paid = statement.moved.paid.plus(statement.moved.given_back)?;
     let sums = [
-        (language.say("Owed before", "Solde précédent"), own.opening),
-        (language.say("Invoiced", "Facturé"), own.moved.issued),
-        (language.say("Credited", "Avoirs"), own.moved.credited.negated()),
-        (language.say("Written off", "Passé en perte"), own.moved.written_off.negated()),
+        (language.say("Owed before", "Solde précédent"), statement.opening),
+        (language.say("Invoiced", "Facturé"), statement.moved.issued),
+        (language.say("Credited", "Avoirs"), statement.moved.credited.negated()),
+        (language.say("Written off", "Passé en perte"), statement.moved.written_off.negated()),
         (language.say("Paid", "Payé"), paid.negated()),
-        (language.say("Given back", "Remboursé"), own.moved.given_back),
-        (language.say("Owed now", "Solde"), own.closing),
+        (language.say("Given back", "Remboursé"), statement.moved.given_back),
+        (language.say("Owed now", "Solde"), statement.closing),
     ];
     let always = |place: usize| place == 0 || place == sums.len().saturating_sub(1);
     let told = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
@@ -103,7 +103,14 @@ fn heads(language: Language, heads: [(&'static str, &'static str); 4]) -> [Strin
 
 fn past_due(language: Language, page: &StatementPage) -> Option<Section> {
     let day = page.statement.month.checked_add_months(Months::new(1)).unwrap_or(page.statement.month);
-    let row = |own: &OpenInvoice| [own.number.clone(), language.short_date(own.due), own.days.to_string(), language.money(own.open)];
+    let row = |open_invoice: &OpenInvoice| {
+        [
+            open_invoice.number.clone(),
+            language.short_date(open_invoice.due),
+            open_invoice.days.to_string(),
+            language.money(open_invoice.open),
+        ]
+    };
     (!page.past_due.is_empty()).then(|| Section {
         title: format!("{} {}", language.say("Past due on", "En retard au"), language.date(day)),
         heads: heads(language, [("Invoice", "Facture"), ("Due", "Échéance"), ("Days past due", "Jours de retard"), ("Open", "Reste dû")]),
@@ -136,17 +143,21 @@ fn collected(language: Language, page: &StatementPage) -> Option<Section> {
 }
 
 /// What is open, and not listed as past due.
-fn open_apart(language: Language, title: &str, own: &[OpenInvoice]) -> Option<Section> {
-    let row = |own: &OpenInvoice| [own.number.clone(), String::new(), language.short_date(own.due), language.money(own.open)];
-    (!own.is_empty()).then(|| Section {
+fn open_apart(language: Language, title: &str, open_invoices: &[OpenInvoice]) -> Option<Section> {
+    let row = |open_invoice: &OpenInvoice| {
+        [open_invoice.number.clone(), String::new(), language.short_date(open_invoice.due), language.money(open_invoice.open)]
+    };
+    (!open_invoices.is_empty()).then(|| Section {
         title: title.to_owned(),
         heads: heads(language, [("Invoice", "Facture"), ("", ""), ("Due", "Échéance"), ("Open", "Reste dû")]),
-        rows: own.iter().map(row).collect(),
+        rows: open_invoices.iter().map(row).collect(),
     })
 }
 
 fn given_back(language: Language, page: &StatementPage) -> Option<Section> {
-    let row = |own: &GivenBack| [language.given_back(own), own.invoice.clone(), language.short_date(own.on), language.money(own.amount)];
+    let row = |given_back: &GivenBack| {
+        [language.given_back(given_back), given_back.invoice.clone(), language.short_date(given_back.on), language.money(given_back.amount)]
+    };
     (!page.given_back.is_empty()).then(|| Section {
         title: language.say("Given back", "Remboursé").to_owned(),
         heads: heads(language, [("Credit note", "Avoir"), ("Invoice", "Facture"), ("On", "Le"), ("Amount", "Montant")]),
@@ -155,8 +166,13 @@ fn given_back(language: Language, page: &StatementPage) -> Option<Section> {
 }
 
 fn taken_back(language: Language, page: &StatementPage) -> Option<Section> {
-    let row = |own: &TakenBack| {
-        [language.taken_for(own.why).to_owned(), own.invoices.clone(), language.short_date(own.on), language.money(own.amount)]
+    let row = |taken_back: &TakenBack| {
+        [
+            language.taken_for(taken_back.why).to_owned(),
+            taken_back.invoices.clone(),
+            language.short_date(taken_back.on),
+            language.money(taken_back.amount),
+        ]
     };
     (!page.taken_back.is_empty()).then(|| Section {
         title: language.say("Taken back", "Repris").to_owned(),

@@ -87,8 +87,8 @@ impl Language {
     /// What a discount is called: `Discount 10 %`, or in its own words.
     #[must_use]
     pub fn discount(self, discount: &Discount) -> String {
-        let own = discount.description.as_str();
-        let name = if own.is_empty() { self.say("Discount", "Remise") } else { own };
+        let this_text = discount.description.as_str();
+        let name = if this_text.is_empty() { self.say("Discount", "Remise") } else { this_text };
         discount.percent().map_or_else(|| name.to_owned(), |percent| format!("{name} {}\u{a0}%", self.number(percent)))
     }
 
@@ -170,12 +170,12 @@ mod tests {
     #[test]
     fn discounts_are_named_in_both_languages() {
         let percent = Discount { off: Off::Percent(Decimal::new(125, 1)), description: String::new() };
-        let own = Discount { off: Off::Amount(Money::zero(Currency::parse("EUR").unwrap())), description: "Loyalty".into() };
+        let discount = Discount { off: Off::Amount(Money::zero(Currency::parse("EUR").unwrap())), description: "Loyalty".into() };
         let told = |text: String| text.replace('\u{a0}', " ");
         assert_eq!(told(Language::English.discount_line(&percent, Some(Decimal::from(20)))), "Discount 12.5 % (tax 20 %)");
         assert_eq!(told(Language::French.discount_line(&percent, Some(Decimal::new(55, 1)))), "Remise 12,5 % (TVA 5,5 %)");
         assert_eq!(told(Language::French.discount_line(&percent, None)), "Remise 12,5 %");
-        assert_eq!(told(Language::English.discount(&own)), "Loyalty");
+        assert_eq!(told(Language::English.discount(&discount)), "Loyalty");
     }
 
     #[test]

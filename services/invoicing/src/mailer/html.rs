@@ -93,7 +93,7 @@ mod tests {
     fn paragraphs_lists_and_links_are_told_apart() {
         let text = "Dear you,\n\nTwo lines\nof one.\n\nInvoices:\n- one\n- two\nAfter.\n\nPay: https://pay.example/x?a=b&c\n\nSeller";
         let found = blocks(text);
-        let shapes: Vec<_> = found.iter().map(|own| (own.lines.len(), own.items.len(), own.label, own.link)).collect();
+        let shapes: Vec<_> = found.iter().map(|block| (block.lines.len(), block.items.len(), block.label, block.link)).collect();
         assert_eq!(
             shapes,
             [

@@ -24,16 +24,16 @@ pub fn list_ageing(request: Request<pb::ListAgeingRequest>) -> Result<ListAgeing
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn ageing(tenant: &TenantId, own: &Ageing) -> Result<pb::Ageing, AppError> {
-    let [current, to_30, to_60, to_90, over_90] = own.buckets.map(money);
+pub fn ageing(tenant: &TenantId, ageing: &Ageing) -> Result<pb::Ageing, AppError> {
+    let [current, to_30, to_60, to_90, over_90] = ageing.buckets.map(money);
     Ok(pb::Ageing {
-        customer: customer_name(tenant, own.customer),
-        open: Some(money(own.open().map_err(Refusal::from)?)),
+        customer: customer_name(tenant, ageing.customer),
+        open: Some(money(ageing.open().map_err(Refusal::from)?)),
         current: Some(current),
         past_due_1_to_30_days: Some(to_30),
         past_due_31_to_60_days: Some(to_60),
         past_due_61_to_90_days: Some(to_90),
         past_due_over_90_days: Some(over_90),
-        invoice_count: i32::try_from(own.invoice_count).unwrap_or(i32::MAX),
+        invoice_count: i32::try_from(ageing.invoice_count).unwrap_or(i32::MAX),
     })
 }

@@ -60,7 +60,7 @@ fn roles(fields: &mut Fields, numbers: &[i32]) -> Vec<Role> {
     }
     let chosen = numbers.iter().enumerate().filter_map(|(place, number)| {
         let role = fields.choice::<pb::api_key::Role>(&format!("roles[{place}]"), *number)?;
-        Role::ALL.into_iter().find(|own| role_message(*own) == role)
+        Role::ALL.into_iter().find(|each| role_message(*each) == role)
     });
     // Named twice is named once.
     chosen.collect::<BTreeSet<_>>().into_iter().collect()
@@ -173,43 +173,43 @@ fn role_message(role: Role) -> pb::api_key::Role {
 
 /// A key of a tenant.
 #[must_use]
-pub fn api_key(tenant: &TenantId, own: &ApiKey, now: DateTime<Utc>) -> pb::ApiKey {
-    let state = match own.state(now) {
+pub fn api_key(tenant: &TenantId, api_key: &ApiKey, now: DateTime<Utc>) -> pb::ApiKey {
+    let state = match api_key.state(now) {
         ApiKeyState::Active => pb::api_key::State::Active,
         ApiKeyState::Expired => pb::api_key::State::Expired,
         ApiKeyState::Revoked => pb::api_key::State::Revoked,
     };
-    let secrets = own.secrets.iter().rev().take(SHOWN_SECRETS).map(|secret| pb::ApiKeySecret {
+    let secrets = api_key.secrets.iter().rev().take(SHOWN_SECRETS).map(|secret| pb::ApiKeySecret {
         last_four: secret.last_four.clone(),
         create_time: Some(timestamp(secret.created_at)),
         expire_time: secret.ends_at.map(timestamp),
     });
     pb::ApiKey {
-        name: format!("tenants/{tenant}/apiKeys/{}", own.id),
-        display_name: own.display_name.clone(),
-        roles: own.permission.roles.iter().map(|role| role_message(*role).into()).collect(),
-        methods: own.permission.methods.clone(),
-        customer: own.permission.customer.map(|customer| customer_name(tenant, customer)).unwrap_or_default(),
+        name: format!("tenants/{tenant}/apiKeys/{}", api_key.id),
+        display_name: api_key.display_name.clone(),
+        roles: api_key.permission.roles.iter().map(|role| role_message(*role).into()).collect(),
+        methods: api_key.permission.methods.clone(),
+        customer: api_key.permission.customer.map(|customer| customer_name(tenant, customer)).unwrap_or_default(),
         state: state.into(),
-        expire_time: own.expires_at.map(timestamp),
+        expire_time: api_key.expires_at.map(timestamp),
         secrets: secrets.collect(),
-        created_by: own.created_by.clone(),
-        last_use_time: own.last_used_at.map(timestamp),
-        revoke_time: own.revoked_at.map(timestamp),
-        create_time: Some(timestamp(own.created_at)),
-        update_time: Some(timestamp(own.updated_at)),
+        created_by: api_key.created_by.clone(),
+        last_use_time: api_key.last_used_at.map(timestamp),
+        revoke_time: api_key.revoked_at.map(timestamp),
+        create_time: Some(timestamp(api_key.created_at)),
+        update_time: Some(timestamp(api_key.updated_at)),
     }
 }
 
 /// What who holds a secret of a key may do.
 #[must_use]
-pub fn resolved(tenant: &TenantId, own: &ApiKey, ends_at: Option<DateTime<Utc>>) -> peers::ResolvedApiKey {
+pub fn resolved(tenant: &TenantId, api_key: &ApiKey, ends_at: Option<DateTime<Utc>>) -> peers::ResolvedApiKey {
     peers::ResolvedApiKey {
-        id: own.id.to_string(),
+        id: api_key.id.to_string(),
         tenant: tenant.to_string(),
-        roles: own.permission.roles.iter().map(|role| role.name().to_owned()).collect(),
-        methods: own.permission.methods.clone(),
-        customer: own.permission.customer.map(|customer| customer.to_string()).unwrap_or_default(),
+        roles: api_key.permission.roles.iter().map(|role| role.name().to_owned()).collect(),
+        methods: api_key.permission.methods.clone(),
+        customer: api_key.permission.customer.map(|customer| customer.to_string()).unwrap_or_default(),
         expire_time: ends_at.map(timestamp),
     }
 }

@@ -77,40 +77,40 @@ pub fn list_approvals(request: Request<pb::ListApprovalsRequest>) -> Result<(Ten
 
 /// The name of an approval.
 #[must_use]
-pub fn approval_name(tenant: &TenantId, own: &Approval) -> String {
-    format!("tenants/{tenant}/approvals/{}", own.id)
+pub fn approval_name(tenant: &TenantId, approval: &Approval) -> String {
+    format!("tenants/{tenant}/approvals/{}", approval.id)
 }
 
 /// An approval of an invoice of a customer.
 #[must_use]
-pub fn approval(tenant: &TenantId, customer: Id<Customer>, own: &Approval) -> pb::Approval {
-    let state = match own.state {
+pub fn approval(tenant: &TenantId, customer: Id<Customer>, approval: &Approval) -> pb::Approval {
+    let state = match approval.state {
         ApprovalState::Proposed => pb::approval::State::Proposed,
         ApprovalState::Approved => pb::approval::State::Approved,
         ApprovalState::Refused => pb::approval::State::Refused,
         ApprovalState::Superseded => pb::approval::State::Superseded,
     };
-    let kind = match own.proposal {
+    let kind = match approval.proposal {
         Proposal::WriteOff(_) => pb::approval::Kind::WriteOff,
         Proposal::CreditNote(_) => pb::approval::Kind::CreditNote,
     };
     // One column has both: what a person wrote, and the suite's sentence where nobody decides any more.
-    let (mut decision_explanation, mut superseded_sentence) = (own.decision_explanation.clone(), String::new());
-    if own.state == ApprovalState::Superseded {
+    let (mut decision_explanation, mut superseded_sentence) = (approval.decision_explanation.clone(), String::new());
+    if approval.state == ApprovalState::Superseded {
         std::mem::swap(&mut decision_explanation, &mut superseded_sentence);
     }
     pb::Approval {
-        name: approval_name(tenant, own),
+        name: approval_name(tenant, approval),
         state: state.into(),
-        invoice: format!("{}/invoices/{}", customer_name(tenant, customer), own.invoice),
+        invoice: format!("{}/invoices/{}", customer_name(tenant, customer), approval.invoice),
         kind: kind.into(),
-        amount: Some(money(own.proposal.amount())),
-        explanation: own.explanation.clone(),
-        proposed_by: own.proposed_by.clone(),
-        decided_by: own.decided_by.clone(),
+        amount: Some(money(approval.proposal.amount())),
+        explanation: approval.explanation.clone(),
+        proposed_by: approval.proposed_by.clone(),
+        decided_by: approval.decided_by.clone(),
         decision_explanation,
-        create_time: Some(timestamp(own.created_at)),
-        update_time: Some(timestamp(own.updated_at)),
+        create_time: Some(timestamp(approval.created_at)),
+        update_time: Some(timestamp(approval.updated_at)),
         superseded_sentence,
     }
 }

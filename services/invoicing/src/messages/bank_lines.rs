@@ -315,7 +315,10 @@ pub fn bank_line(tenant: &TenantId, line: &BankLine) -> pb::BankLine {
         candidate_lines: line.candidate_lines.iter().copied().map(line_name).collect(),
         charges: line.shown.charges.map(money),
         value_date: line.shown.value_on.map(date),
-        transfer_refund: line.refund.map(|own| transfer_refund_name(tenant, (own.customer, own.refund))).unwrap_or_default(),
+        transfer_refund: line
+            .refund
+            .map(|refund_of_customer| transfer_refund_name(tenant, (refund_of_customer.customer, refund_of_customer.refund)))
+            .unwrap_or_default(),
         customer,
     }
 }

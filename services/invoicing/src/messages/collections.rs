@@ -60,12 +60,12 @@ pub fn block_for_owner(request: Request<peers::BlockForOwnerRequest>) -> Result<
     let reason = block_reason(&mut fields, "reason", message.reason);
     check_invoice_count(&mut fields, "invoices", message.invoices.len());
     let (mut invoices, mut foreign): (Vec<(Id<Invoice>, ExpectedOpen)>, _) = (Vec::new(), false);
-    for (place, own) in message.invoices.iter().take(MOST_INVOICES).enumerate() {
-        let (id, alien) = invoice_of_customer(&mut fields, &parent, &format!("invoices[{place}].invoice"), &own.invoice);
+    for (place, invoice_to_block) in message.invoices.iter().take(MOST_INVOICES).enumerate() {
+        let (id, alien) = invoice_of_customer(&mut fields, &parent, &format!("invoices[{place}].invoice"), &invoice_to_block.invoice);
         let field = format!("invoices[{place}].expected_open");
-        let expected = match &own.expected_open {
+        let expected = match &invoice_to_block.expected_open {
             Some(open) => ExpectedOpen::AtMost(fields.money(&field, Some(open), Digits::MinorUnit)),
-            None if own.nothing_open => ExpectedOpen::Nothing,
+            None if invoice_to_block.nothing_open => ExpectedOpen::Nothing,
             None => ExpectedOpen::Anything,
         };
         if invoices.iter().any(|(other, _)| *other == id) {
@@ -121,8 +121,8 @@ pub fn block_reason(fields: &mut Fields, field: &str, number: i32) -> Option<Blo
 
 /// How an invoice is collected.
 #[must_use]
-pub fn collection(own: &Collection) -> pb::Collection {
-    let state = match own.state {
+pub fn collection(collection: &Collection) -> pb::Collection {
+    let state = match collection.state {
         CollectionState::Off => pb::collection::State::Off,
         CollectionState::Scheduled => pb::collection::State::Scheduled,
         CollectionState::Processing => pb::collection::State::Processing,
@@ -131,20 +131,20 @@ pub fn collection(own: &Collection) -> pb::Collection {
     };
     pb::Collection {
         state: state.into(),
-        failed_attempt_count: i32::try_from(own.ladder.attempts).unwrap_or(i32::MAX),
-        next_attempt_time: own.next_at.map(timestamp),
-        failure_reason: own.reason.clone(),
+        failed_attempt_count: i32::try_from(collection.ladder.attempts).unwrap_or(i32::MAX),
+        next_attempt_time: collection.next_at.map(timestamp),
+        failure_reason: collection.reason.clone(),
     }
 }
 
 /// What keeps an invoice from being collected.
 #[must_use]
-pub fn block(own: &Block) -> pb::Block {
-    let reason = match own.reason {
+pub fn block(block: &Block) -> pb::Block {
+    let reason = match block.reason {
         BlockReason::PlanProposed => pb::block::Reason::PaymentPlanProposed,
         BlockReason::PlanActive => pb::block::Reason::PaymentPlanActive,
         BlockReason::Disputed => pb::block::Reason::Disputed,
         BlockReason::Manual => pb::block::Reason::Manual,
     };
-    pb::Block { reason: reason.into(), owner: own.owner.clone() }
+    pb::Block { reason: reason.into(), owner: block.owner.clone() }
 }

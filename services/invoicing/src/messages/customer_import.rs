@@ -72,7 +72,7 @@ fn rows(scope: &Scope, file: &[u8]) -> Result<Vec<ImportedCustomer>, AppError> {
             return Err(invalid("The file has more than 500 rows. Cut it in two."));
         }
         let line = record.position().map_or(0, csv::Position::line);
-        let cell = |name: &str| names.iter().position(|own| own == name).and_then(|place| record.get(place)).unwrap_or_default().trim();
+        let cell = |name: &str| names.iter().position(|text| text == name).and_then(|place| record.get(place)).unwrap_or_default().trim();
         rows.push(ImportedCustomer { line: i32::try_from(line).unwrap_or(i32::MAX), customer: customer(scope, cell) });
     }
     if rows.is_empty() {
@@ -108,7 +108,7 @@ fn customer<'a>(scope: &Scope, cell: impl Fn(&str) -> &'a str) -> Result<Custome
         Ok(()) => Ok(parsed),
         Err(AppError::Refused(refusal)) => {
             let told = |field: &str| field.trim_start_matches("customer.").replace("billing_address.", "address_");
-            Err(refusal.violations.iter().map(|own| format!("{}: {}", told(&own.field), own.description)).collect())
+            Err(refusal.violations.iter().map(|violation| format!("{}: {}", told(&violation.field), violation.description)).collect())
         }
         Err(other) => Err(vec![other.to_string()]),
     }

@@ -36,15 +36,15 @@ pub fn list_invoice_versions(request: Request<pb::ListInvoiceVersionsRequest>) -
 
 /// A later version of an invoice.
 #[must_use]
-pub fn invoice_version(tenant: &TenantId, invoice: &Invoice, own: &InvoiceVersion) -> pb::InvoiceVersion {
+pub fn invoice_version(tenant: &TenantId, invoice: &Invoice, invoice_version: &InvoiceVersion) -> pb::InvoiceVersion {
     pb::InvoiceVersion {
-        name: format!("{}/versions/{}", invoice_name(tenant, invoice), own.id),
-        version: i32::try_from(own.version).unwrap_or(i32::MAX),
-        number: own.number.clone(),
-        issue_date: Some(date(own.issue_date)),
-        seller: Some(party(&own.seller)),
-        buyer: Some(party(&own.buyer)),
-        explanation: own.explanation.clone(),
-        create_time: Some(timestamp(own.created_at)),
+        name: format!("{}/versions/{}", invoice_name(tenant, invoice), invoice_version.id),
+        version: i32::try_from(invoice_version.version).unwrap_or(i32::MAX),
+        number: invoice_version.number.clone(),
+        issue_date: Some(date(invoice_version.issue_date)),
+        seller: Some(party(&invoice_version.seller)),
+        buyer: Some(party(&invoice_version.buyer)),
+        explanation: invoice_version.explanation.clone(),
+        create_time: Some(timestamp(invoice_version.created_at)),
     }
 }

@@ -51,7 +51,7 @@ fn draft_fields(fields: &mut Fields, invoice: &pb::Invoice, used: impl Fn(&str) 
             prices_include_tax: invoice.prices_include_tax,
             term,
             lines: if used("lines") { lines(fields, &invoice.lines) } else { Vec::new() },
-            discount: invoice.discount.as_ref().filter(|_| used("discount")).map(|own| discount(fields, "invoice.discount", own)),
+            discount: invoice.discount.as_ref().filter(|_| used("discount")).map(|each| discount(fields, "invoice.discount", each)),
             supply_date: supply_date(fields, invoice, &used),
             collect_automatically: invoice.collect_automatically,
             memo: if used("memo") { fields.printed("invoice.memo", &invoice.memo, 0, 1_000) } else { String::new() },
@@ -90,7 +90,7 @@ fn parse_line(fields: &mut Fields, place: usize, line: &pb::InvoiceLine) -> Line
         quantity,
         unit_price: fields.signed_money(&at("unit_price"), line.unit_price.as_ref(), Digits::Wallet),
         tax_category: tax_category(fields, &at("tax_category"), &line.tax_category),
-        discount: line.discount.as_ref().map(|own| discount(fields, &at("discount"), own)),
+        discount: line.discount.as_ref().map(|each| discount(fields, &at("discount"), each)),
         of_whole_discount: false,
     };
     if let Some(fault) = parsed.discount_fault() {
@@ -130,7 +130,7 @@ pub fn update_invoice(request: Request<pb::UpdateInvoiceRequest>) -> Result<(Cal
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let invoice = message.invoice.unwrap_or_default();
     let name = fields.name("invoice.name", &invoice.name, INVOICE);
-    let draft = draft_fields(&mut fields, &invoice, |path| paths.iter().any(|own| own == path));
+    let draft = draft_fields(&mut fields, &invoice, |path| paths.iter().any(|text| text == path));
     let update = UpdateInvoice { invoice: invoice_ref(&fields, &name), fields: draft, paths };
     Ok((fields.write(&message.request_id, name.tenant.clone())?, update))
 }
@@ -241,7 +241,7 @@ fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Resul
         prices_include_tax: invoice.content.prices_include_tax,
         payment_term: Some(term(invoice.content.term)),
         lines: invoice.content.lines.iter().map(line).collect::<Result<_, _>>()?,
-        discount: invoice.content.discount.as_ref().map(|own| render_discount(own, invoice.whole_discount().ok())),
+        discount: invoice.content.discount.as_ref().map(|discount| render_discount(discount, invoice.whole_discount().ok())),
         draft_problem: invoice.problem.as_ref().map(draft_problem),
         supply_date: invoice.content.supply_date.map(date),
         memo: invoice.content.memo.clone(),
@@ -268,12 +268,12 @@ fn without_etag(tenant: &TenantId, invoice: &Invoice, today: NaiveDate) -> Resul
         collect_automatically: invoice.content.collect_automatically,
         collection: Some(collection(&invoice.collection)),
         block: invoice.block.as_ref().map(block),
-        usage_month: invoice.usage.map(|own| usage_month(&customer_name(tenant, invoice.customer), own)),
+        usage_month: invoice.usage.map(|each| usage_month(&customer_name(tenant, invoice.customer), each)),
         top_up: invoice.top_up.as_ref().map(render_top_up),
-        deferral: invoice.deferral.map(|own| deferral(&customer_name(tenant, invoice.customer), own)),
+        deferral: invoice.deferral.map(|each| deferral(&customer_name(tenant, invoice.customer), each)),
         external_id: invoice.marks.external_id.clone().unwrap_or_default(),
         labels: invoice.marks.labels.clone(),
-        metered_service: invoice.billed.map(|own| metered_service_name(tenant, invoice.customer, own.service)).unwrap_or_default(),
+        metered_service: invoice.billed.map(|billed| metered_service_name(tenant, invoice.customer, billed.service)).unwrap_or_default(),
     })
 }
 
@@ -287,30 +287,30 @@ fn dated_amount(dated: &DatedAmount) -> pb::DatedAmount {
 
 /// Which month of use an issued invoice bills; `None` where it bills none.
 #[must_use]
-pub fn usage_invoiced(tenant: &TenantId, own: &Invoice) -> Option<pb::UsageInvoiced> {
-    let number = own.issue.as_ref()?.number.clone();
-    let usage = own.usage.map(|usage| (usage.closing.to_string(), usage.agreement.is_some(), String::new(), usage.month));
-    let service = |service| metered_service_name(tenant, own.customer, service);
-    let metered = || own.billed.map(|billed| (String::new(), false, service(billed.service), billed.month));
+pub fn usage_invoiced(tenant: &TenantId, this_invoice: &Invoice) -> Option<pb::UsageInvoiced> {
+    let number = this_invoice.issue.as_ref()?.number.clone();
+    let usage = this_invoice.usage.map(|usage| (usage.closing.to_string(), usage.agreement.is_some(), String::new(), usage.month));
+    let service = |service| metered_service_name(tenant, this_invoice.customer, service);
+    let metered = || this_invoice.billed.map(|billed| (String::new(), false, service(billed.service), billed.month));
     let (closing_id, postpaid, metered_service, month) = usage.or_else(metered)?;
-    let invoice = invoice_name(tenant, own);
+    let invoice = invoice_name(tenant, this_invoice);
     Some(pb::UsageInvoiced { invoice, number, closing_id, postpaid, metered_service, month: Some(date(month)) })
 }
 
-fn usage_month(customer: &str, own: UsageMonth) -> pb::UsageMonth {
-    let wallet = format!("{customer}/wallets/{}", own.wallet);
-    let postpaid_agreement = own.agreement.map(|id| format!("{wallet}/postpaidAgreements/{id}")).unwrap_or_default();
-    pb::UsageMonth { wallet, month: Some(date(own.month)), postpaid_agreement }
+fn usage_month(customer: &str, usage_month: UsageMonth) -> pb::UsageMonth {
+    let wallet = format!("{customer}/wallets/{}", usage_month.wallet);
+    let postpaid_agreement = usage_month.agreement.map(|id| format!("{wallet}/postpaidAgreements/{id}")).unwrap_or_default();
+    pb::UsageMonth { wallet, month: Some(date(usage_month.month)), postpaid_agreement }
 }
 
-fn deferral(customer: &str, own: Deferral) -> pb::Deferral {
-    let credit_line = format!("{customer}/creditLines/{}", own.line);
+fn deferral(customer: &str, deferral: Deferral) -> pb::Deferral {
+    let credit_line = format!("{customer}/creditLines/{}", deferral.line);
     pb::Deferral {
-        draw: format!("{credit_line}/draws/{}", own.draw),
+        draw: format!("{credit_line}/draws/{}", deferral.draw),
         credit_line,
-        amount: Some(money(own.amount)),
-        purchase_date: Some(date(own.purchased_on)),
-        plans_allowed: own.plans_allowed,
+        amount: Some(money(deferral.amount)),
+        purchase_date: Some(date(deferral.purchased_on)),
+        plans_allowed: deferral.plans_allowed,
     }
 }
 
@@ -321,19 +321,23 @@ fn line(line: &Line) -> Result<pb::InvoiceLine, AppError> {
         unit_price: Some(money(line.unit_price)),
         tax_category: line.tax_category.clone(),
         amount: Some(money(line.amount()?)),
-        discount: line.discount.as_ref().map(|own| Ok::<_, AppError>(render_discount(own, Some(line.taken_off()?)))).transpose()?,
+        discount: line
+            .discount
+            .as_ref()
+            .map(|discount| Ok::<_, AppError>(render_discount(discount, Some(line.taken_off()?))))
+            .transpose()?,
         is_invoice_discount: line.of_whole_discount,
     })
 }
 
 /// A part of an amount with its rate.
 #[must_use]
-pub fn tax_amount(own: &TaxAmount) -> pb::TaxAmount {
+pub fn tax_amount(tax_amount: &TaxAmount) -> pb::TaxAmount {
     pb::TaxAmount {
-        rate_percent: Some(decimal(own.rate.percent)),
-        sentence: own.rate.sentence.clone(),
-        net: Some(money(own.net)),
-        tax: Some(money(own.tax)),
+        rate_percent: Some(decimal(tax_amount.rate.percent)),
+        sentence: tax_amount.rate.sentence.clone(),
+        net: Some(money(tax_amount.net)),
+        tax: Some(money(tax_amount.tax)),
     }
 }
 

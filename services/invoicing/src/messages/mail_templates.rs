@@ -13,7 +13,7 @@ use tonic::Request;
 
 fn template_ref(fields: &mut Fields, at: &str, (kind, locale): (i32, &str)) -> TemplateRef {
     let message = fields.choice::<pb::MailKind>(&format!("{at}kind"), kind);
-    let kind = MailKind::ALL.into_iter().find(|own| Some(mail_kind(*own)) == message).unwrap_or(MailKind::Receipt);
+    let kind = MailKind::ALL.into_iter().find(|each| Some(mail_kind(*each)) == message).unwrap_or(MailKind::Receipt);
     if !matches!(locale, "en" | "fr") {
         fields.wrong(&format!("{at}locale"), "FIELD_INVALID_CHARS", "Use en or fr.");
     }

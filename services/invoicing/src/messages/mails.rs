@@ -109,7 +109,7 @@ pub fn anonymous_mail(tenant: &TenantId, mail: &Mail) -> pb::Mail {
         MailState::Sent => pb::mail::State::Sent,
         MailState::Failed => pb::mail::State::Failed,
     };
-    let attachment = |own: &Attachment| match own {
+    let attachment = |each: &Attachment| match each {
         Attachment::Invoice(id) => format!("{customer}/invoices/{id}"),
         Attachment::Receipt(id) => format!("{customer}/receipts/{id}"),
         Attachment::ReceiptCreditNote(receipt, note) => format!("{customer}/receipts/{receipt}/creditNotes/{note}"),

@@ -31,19 +31,19 @@ pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>)
     if message.metered_service.is_none() {
         fields.wrong("metered_service", "FIELD_REQUIRED", "Describe the service.");
     }
-    let own = message.metered_service.unwrap_or_default();
+    let metered_service = message.metered_service.unwrap_or_default();
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let term = if as_customer {
-        billed_at_once(&mut fields, &own)
+        billed_at_once(&mut fields, &metered_service)
     } else {
-        fields.term("metered_service.payment_term", own.payment_term.as_ref())
+        fields.term("metered_service.payment_term", metered_service.payment_term.as_ref())
     };
     let terms = Terms {
-        product: fields.text("metered_service.product", &own.product, 1, 100),
-        display_name: fields.printed("metered_service.display_name", &own.display_name, 1, 200),
-        currency: fields.currency("metered_service.currency_code", &own.currency_code),
-        prices_include_tax: own.prices_include_tax,
-        tax_category: tax_category(&mut fields, "metered_service.tax_category", &own.tax_category),
+        product: fields.text("metered_service.product", &metered_service.product, 1, 100),
+        display_name: fields.printed("metered_service.display_name", &metered_service.display_name, 1, 200),
+        currency: fields.currency("metered_service.currency_code", &metered_service.currency_code),
+        prices_include_tax: metered_service.prices_include_tax,
+        tax_category: tax_category(&mut fields, "metered_service.tax_category", &metered_service.tax_category),
         term,
     };
     let call = fields.write(&message.request_id, name.tenant.clone())?;
@@ -51,11 +51,11 @@ pub fn enable_metered_service(request: Request<pb::EnableMeteredServiceRequest>)
 }
 
 /// The term of a service that the customer enables, who sets no terms (docs/domain/invoicing.md#enabling-by-the-customer).
-fn billed_at_once(fields: &mut Fields, own: &pb::MeteredService) -> PaymentTerm {
+fn billed_at_once(fields: &mut Fields, metered_service: &pb::MeteredService) -> PaymentTerm {
     let set = [
-        ("metered_service.prices_include_tax", own.prices_include_tax),
-        ("metered_service.tax_category", !own.tax_category.is_empty()),
-        ("metered_service.payment_term", own.payment_term.is_some()),
+        ("metered_service.prices_include_tax", metered_service.prices_include_tax),
+        ("metered_service.tax_category", !metered_service.tax_category.is_empty()),
+        ("metered_service.payment_term", metered_service.payment_term.is_some()),
     ];
     for (field, _) in set.into_iter().filter(|(_, set)| *set) {
         fields.wrong(field, "TERMS_OF_TENANT", "Leave it out: the tenant sets the terms of a service.");

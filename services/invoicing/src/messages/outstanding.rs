@@ -21,14 +21,14 @@ pub fn get_outstanding(request: Request<pb::GetOutstandingRequest>) -> Result<Cu
 
 /// What is open in one currency.
 #[must_use]
-pub fn outstanding(own: &Outstanding) -> pb::Outstanding {
+pub fn outstanding(outstanding: &Outstanding) -> pb::Outstanding {
     let count = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
     pb::Outstanding {
-        open: Some(money(own.open)),
-        past_due: Some(money(own.past_due)),
-        pending: Some(money(own.pending)),
-        invoice_count: count(own.count),
-        past_due_count: count(own.past_due_count),
-        next_due_date: own.next_due.map(date),
+        open: Some(money(outstanding.open)),
+        past_due: Some(money(outstanding.past_due)),
+        pending: Some(money(outstanding.pending)),
+        invoice_count: count(outstanding.count),
+        past_due_count: count(outstanding.past_due_count),
+        next_due_date: outstanding.next_due.map(date),
     }
 }

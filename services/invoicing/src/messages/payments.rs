@@ -33,10 +33,13 @@ fn invoices(fields: &mut Fields, parent: &Name, (requested, named): (&[pb::Invoi
         fields.wrong("currency_code", "FIELD_OUT_OF_RANGE", "Leave it empty: the invoices have a currency.");
     }
     let (mut parsed, mut foreign): InvoicesToPay = (Vec::new(), false);
-    for (place, own) in requested.iter().take(MOST_INVOICES).enumerate() {
-        let name = fields.name(&format!("invoices[{place}]{named}"), &own.invoice, INVOICE);
+    for (place, invoice_to_pay) in requested.iter().take(MOST_INVOICES).enumerate() {
+        let name = fields.name(&format!("invoices[{place}]{named}"), &invoice_to_pay.invoice, INVOICE);
         foreign |= name.tenant != parent.tenant || name.id(0) != parent.id(0);
-        let amount = own.amount.as_ref().map(|amount| fields.money(&format!("invoices[{place}].amount"), Some(amount), Digits::MinorUnit));
+        let amount = invoice_to_pay
+            .amount
+            .as_ref()
+            .map(|amount| fields.money(&format!("invoices[{place}].amount"), Some(amount), Digits::MinorUnit));
         let id = Id::from_uuid(name.id(1));
         if parsed.iter().any(|(other, _)| *other == id) {
             fields.wrong(&format!("invoices[{place}]{named}"), "DUPLICATE_ITEM", "Name each invoice once.");
@@ -55,9 +58,9 @@ fn tenders(fields: &mut Fields, parent: &Name, requested: &[pb::TenderToUse]) ->
         fields.wrong("tenders", "TOO_MANY_ITEMS", "Name at most 5 tenders.");
     }
     let (mut parsed, mut foreign): (Vec<(Means, Option<Money>)>, bool) = (Vec::new(), false);
-    for (place, own) in requested.iter().take(MOST_TENDERS).enumerate() {
+    for (place, tender_to_use) in requested.iter().take(MOST_TENDERS).enumerate() {
         let at = format!("tenders[{place}]");
-        let means = match &own.source {
+        let means = match &tender_to_use.source {
             Some(Source::Credit(true)) => Means::Credit,
             Some(Source::PaymentMethod(method)) if method.is_empty() => Means::Card(None),
             Some(Source::PaymentMethod(method)) => {
@@ -79,7 +82,7 @@ fn tenders(fields: &mut Fields, parent: &Name, requested: &[pb::TenderToUse]) ->
         if parsed.iter().any(|(other, _)| *other == means) {
             fields.wrong(&at, "DUPLICATE_ITEM", "Name each source once.");
         }
-        let amount = own.amount.as_ref().map(|amount| fields.money(&format!("{at}.amount"), Some(amount), Digits::MinorUnit));
+        let amount = tender_to_use.amount.as_ref().map(|amount| fields.money(&format!("{at}.amount"), Some(amount), Digits::MinorUnit));
         parsed.push((means, amount));
     }
     if parsed.iter().filter(|(_, amount)| amount.is_none()).count() > 1 {
@@ -159,7 +162,7 @@ pub fn apply_credit(request: Request<pb::ApplyCreditRequest>) -> Result<(Call, T
     let mut command = to_pay(&mut fields, (&message.parent, &message.currency_code), &message.invoices, &[credit]);
     command.0.marks = fields.marks("", &message.external_id, &message.labels);
     command.0.tenders = vec![(Means::Credit, amount)];
-    command.0.as_far_as_credit_goes = amount.is_none() && message.invoices.iter().all(|own| own.amount.is_none());
+    command.0.as_far_as_credit_goes = amount.is_none() && message.invoices.iter().all(|invoice_to_pay| invoice_to_pay.amount.is_none());
     let call = fields.write(&message.request_id, command.0.tenant.clone())?;
     Ok((call, must_be_of_customer(command)?))
 }
@@ -233,18 +236,18 @@ pub fn payment(tenant: &TenantId, payment: &Payment) -> pb::Payment {
         PaymentState::Cancelled => pb::payment::State::Cancelled,
     };
     let customer = customer_name(tenant, payment.customer);
-    let allocation = |own: &Allocation| pb::PaymentAllocation {
-        invoice: format!("{customer}/invoices/{}", own.invoice),
-        amount: Some(money(own.amount)),
-        paid: Some(money(own.paid)),
-        refunded: Some(money(own.refunded)),
-        deferred: Some(money(own.deferred)),
+    let allocation = |each: &Allocation| pb::PaymentAllocation {
+        invoice: format!("{customer}/invoices/{}", each.invoice),
+        amount: Some(money(each.amount)),
+        paid: Some(money(each.paid)),
+        refunded: Some(money(each.refunded)),
+        deferred: Some(money(each.deferred)),
     };
     pb::Payment {
         name: payment_name(tenant, payment),
         state: state.into(),
         allocations: payment.allocations.iter().map(allocation).collect(),
-        tenders: payment.tenders.iter().map(|own| tender(&customer, own)).collect(),
+        tenders: payment.tenders.iter().map(|each| tender(&customer, each)).collect(),
         surplus: Some(money(payment.surplus)),
         create_time: Some(timestamp(payment.created_at)),
         update_time: Some(timestamp(payment.updated_at)),

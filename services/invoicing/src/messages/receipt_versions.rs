@@ -35,21 +35,21 @@ pub fn list_receipt_versions(request: Request<pb::ListReceiptVersionsRequest>) -
 
 /// The name of a version.
 #[must_use]
-pub fn receipt_version_name(tenant: &TenantId, receipt: &Receipt, own: &ReceiptVersion) -> String {
-    format!("{}/receipts/{}/versions/{}", customer_name(tenant, receipt.customer), receipt.id, own.id)
+pub fn receipt_version_name(tenant: &TenantId, receipt: &Receipt, receipt_version: &ReceiptVersion) -> String {
+    format!("{}/receipts/{}/versions/{}", customer_name(tenant, receipt.customer), receipt.id, receipt_version.id)
 }
 
 /// A version of a receipt.
 #[must_use]
-pub fn receipt_version(tenant: &TenantId, receipt: &Receipt, own: &ReceiptVersion) -> pb::ReceiptVersion {
+pub fn receipt_version(tenant: &TenantId, receipt: &Receipt, receipt_version: &ReceiptVersion) -> pb::ReceiptVersion {
     pb::ReceiptVersion {
-        name: receipt_version_name(tenant, receipt, own),
-        version: i32::try_from(own.version).unwrap_or(i32::MAX),
-        number: own.number.clone(),
-        issue_date: Some(date(own.issue_date)),
-        seller: Some(party(&own.seller)),
-        buyer: Some(party(&own.buyer)),
-        explanation: own.explanation.clone(),
-        create_time: Some(timestamp(own.created_at)),
+        name: receipt_version_name(tenant, receipt, receipt_version),
+        version: i32::try_from(receipt_version.version).unwrap_or(i32::MAX),
+        number: receipt_version.number.clone(),
+        issue_date: Some(date(receipt_version.issue_date)),
+        seller: Some(party(&receipt_version.seller)),
+        buyer: Some(party(&receipt_version.buyer)),
+        explanation: receipt_version.explanation.clone(),
+        create_time: Some(timestamp(receipt_version.created_at)),
     }
 }

@@ -62,7 +62,7 @@ pub fn receipt(tenant: &TenantId, receipt: &Receipt, notes: &[ReceiptCreditNote]
         Subject::TopUp { top_up: id, wallet, replaces, expires_on } => {
             last_day = expires_on.map(date);
             top_up = format!("{customer}/wallets/{wallet}/topUps/{id}");
-            dispute = replaces.as_ref().map(|own| format!("{customer}/disputes/{}", own.dispute)).unwrap_or_default();
+            dispute = replaces.as_ref().map(|replaced| format!("{customer}/disputes/{}", replaced.dispute)).unwrap_or_default();
         }
         Subject::Payment { payment: id, paid_on, invoices: paid } => {
             payment = format!("{customer}/payments/{id}");

@@ -54,11 +54,11 @@ pub fn list_refunds(request: Request<pb::ListRefundsRequest>) -> Result<(Invoice
 pub fn refund(tenant: &TenantId, refund: &Refund) -> pb::Refund {
     let customer = customer_name(tenant, refund.customer);
     let invoice = format!("{customer}/invoices/{}", refund.invoice);
-    let part = |own: &RefundPart| pb::RefundPart {
-        payment: format!("{customer}/payments/{}", own.payment),
-        amount: Some(money(own.amount)),
-        from_credit: own.from_credit,
-        destination: match own.destination {
+    let part = |refund_part: &RefundPart| pb::RefundPart {
+        payment: format!("{customer}/payments/{}", refund_part.payment),
+        amount: Some(money(refund_part.amount)),
+        from_credit: refund_part.from_credit,
+        destination: match refund_part.destination {
             Destination::Processing => pb::refund_part::Destination::Unspecified,
             Destination::Card => pb::refund_part::Destination::Card,
             Destination::Credit => pb::refund_part::Destination::Credit,

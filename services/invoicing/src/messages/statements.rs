@@ -55,17 +55,17 @@ pub fn statement_name(tenant: &TenantId, statement: &Statement) -> String {
 
 /// A statement.
 #[must_use]
-pub fn statement(tenant: &TenantId, own: &Statement) -> pb::Statement {
+pub fn statement(tenant: &TenantId, statement: &Statement) -> pb::Statement {
     pb::Statement {
-        name: statement_name(tenant, own),
-        month: Some(date(own.month)),
-        opening: Some(money(own.opening)),
-        issued: Some(money(own.moved.issued)),
-        credited: Some(money(own.moved.credited)),
-        written_off: Some(money(own.moved.written_off)),
-        paid: Some(money(own.moved.paid)),
-        given_back: Some(money(own.moved.given_back)),
-        closing: Some(money(own.closing)),
-        create_time: Some(timestamp(own.created_at)),
+        name: statement_name(tenant, statement),
+        month: Some(date(statement.month)),
+        opening: Some(money(statement.opening)),
+        issued: Some(money(statement.moved.issued)),
+        credited: Some(money(statement.moved.credited)),
+        written_off: Some(money(statement.moved.written_off)),
+        paid: Some(money(statement.moved.paid)),
+        given_back: Some(money(statement.moved.given_back)),
+        closing: Some(money(statement.closing)),
+        create_time: Some(timestamp(statement.created_at)),
     }
 }

@@ -72,13 +72,13 @@ fn bank_automation(fields: &mut Fields, value: i32) -> Option<Automation> {
     })
 }
 
-fn dunning(fields: &mut Fields, own: &pb::DunningSettings) -> Dunning {
+fn dunning(fields: &mut Fields, dunning_settings: &pb::DunningSettings) -> Dunning {
     const MOST_STEPS: usize = 20;
-    if own.reminder_days.len() > MOST_STEPS {
+    if dunning_settings.reminder_days.len() > MOST_STEPS {
         fields.wrong("tenant.dunning.reminder_days", "TOO_MANY_ITEMS", "Remind at most 20 times.");
     }
     let mut reminder_days = Vec::new();
-    for day in own.reminder_days.iter().take(MOST_STEPS) {
+    for day in dunning_settings.reminder_days.iter().take(MOST_STEPS) {
         if !(-365..=365).contains(day) {
             fields.wrong("tenant.dunning.reminder_days", "FIELD_OUT_OF_RANGE", "Use -365 to 365 days from the due date.");
         }
@@ -89,42 +89,46 @@ fn dunning(fields: &mut Fields, own: &pb::DunningSettings) -> Dunning {
         reminder_days.push(day);
     }
     reminder_days.sort_unstable();
-    let days = fields.number("tenant.dunning.suspend_after_days", own.suspend_after_days, 0..=365);
-    Dunning { suspend_after_days: u16::try_from(days).ok().filter(|_| own.suspend_overdue_services), reminder_days }
+    let days = fields.number("tenant.dunning.suspend_after_days", dunning_settings.suspend_after_days, 0..=365);
+    Dunning { suspend_after_days: u16::try_from(days).ok().filter(|_| dunning_settings.suspend_overdue_services), reminder_days }
 }
 
-fn business(fields: &mut Fields, own: &pb::BusinessDetails) -> Business {
+fn business(fields: &mut Fields, business_details: &pb::BusinessDetails) -> Business {
     let at = |name: &str| format!("tenant.business.{name}");
-    let portal_url = fields.text(&at("portal_url"), &own.portal_url, 0, 200);
+    let portal_url = fields.text(&at("portal_url"), &business_details.portal_url, 0, 200);
     if !portal_url.is_empty() && !portal_url.starts_with("https://") {
         fields.wrong(&at("portal_url"), "FIELD_INVALID_CHARS", "Use an address that begins with https://.");
     }
     Business {
-        legal_name: fields.printed(&at("legal_name"), &own.legal_name, 0, 200),
-        address: own.address.as_ref().map(|own| address(fields, &at("address"), own)),
-        tax_id: fields.reference(&at("tax_id"), &own.tax_id, 0, 40),
-        legal_mentions: fields.printed(&at("legal_mentions"), &own.legal_mentions, 0, 1_000),
-        contact_email: fields.email(&at("contact_email"), &own.contact_email),
+        legal_name: fields.printed(&at("legal_name"), &business_details.legal_name, 0, 200),
+        address: business_details.address.as_ref().map(|each| address(fields, &at("address"), each)),
+        tax_id: fields.reference(&at("tax_id"), &business_details.tax_id, 0, 40),
+        legal_mentions: fields.printed(&at("legal_mentions"), &business_details.legal_mentions, 0, 1_000),
+        contact_email: fields.email(&at("contact_email"), &business_details.contact_email),
         portal_url,
         bank_details: {
-            let details = fields.reference(&at("bank_details"), &own.bank_details, 0, 300);
-            fields.must_be_printable(&at("bank_details"), &own.bank_details);
+            let details = fields.reference(&at("bank_details"), &business_details.bank_details, 0, 300);
+            fields.must_be_printable(&at("bank_details"), &business_details.bank_details);
             details
         },
     }
 }
 
 /// Amounts, one a currency.
-fn figures(fields: &mut Fields, (name, own): (&str, &[payterms_proto::google::r#type::Money]), used: &impl Fn(&str) -> bool) -> Vec<Money> {
+fn figures(
+    fields: &mut Fields,
+    (name, amounts): (&str, &[payterms_proto::google::r#type::Money]),
+    used: &impl Fn(&str) -> bool,
+) -> Vec<Money> {
     let field = format!("tenant.{name}");
     if !used(name) {
         return Vec::new();
     }
-    if own.len() > 50 {
+    if amounts.len() > 50 {
         fields.wrong(&field, "TOO_MANY_ITEMS", "Send at most 50 figures.");
     }
     let mut parsed: Vec<Money> = Vec::new();
-    for (place, figure) in own.iter().take(50).enumerate() {
+    for (place, figure) in amounts.iter().take(50).enumerate() {
         let figure = fields.money(&format!("{field}[{place}]"), Some(figure), Digits::MinorUnit);
         if parsed.iter().any(|other| other.currency() == figure.currency()) {
             fields.wrong(&format!("{field}[{place}]"), "DUPLICATE_ITEM", "Write one figure per currency.");
@@ -205,7 +209,7 @@ pub fn update_tenant(request: Request<pb::UpdateTenantRequest>) -> Result<(Call,
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let tenant = message.tenant.unwrap_or_default();
     let name = fields.name("tenant.name", &tenant.name, &[]);
-    let tenant = tenant_fields(&mut fields, &tenant, |path| paths.iter().any(|own| own == path));
+    let tenant = tenant_fields(&mut fields, &tenant, |path| paths.iter().any(|text| text == path));
     Ok((fields.write(&message.request_id, name.tenant)?, UpdateTenant { fields: tenant, paths }))
 }
 

@@ -108,32 +108,32 @@ pub fn transfer_refund_name(tenant: &TenantId, (customer, refund): (Id<Customer>
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn transfer_refund(tenant: &TenantId, own: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
-    let customer = customer_name(tenant, own.customer);
-    let from = match own.from {
+pub fn transfer_refund(tenant: &TenantId, this_transfer_refund: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
+    let customer = customer_name(tenant, this_transfer_refund.customer);
+    let from = match this_transfer_refund.from {
         Credit::Surplus => pb::transfer_refund::Credit::Surplus,
         Credit::TopUp => pb::transfer_refund::Credit::TopUp,
     };
-    let credit_note = own.note.map(|(note, invoice)| format!("{customer}/invoices/{invoice}/creditNotes/{note}"));
+    let credit_note = this_transfer_refund.note.map(|(note, invoice)| format!("{customer}/invoices/{invoice}/creditNotes/{note}"));
     Ok(pb::TransferRefund {
-        name: transfer_refund_name(tenant, (own.customer, own.id)),
-        state: state(own.state).into(),
-        payment: format!("{customer}/payments/{}", own.payment),
+        name: transfer_refund_name(tenant, (this_transfer_refund.customer, this_transfer_refund.id)),
+        state: state(this_transfer_refund.state).into(),
+        payment: format!("{customer}/payments/{}", this_transfer_refund.payment),
         from: from.into(),
-        credit: Some(money(own.credit)),
-        tax: Some(money(own.tax)),
-        amount: Some(money(own.amount()?)),
-        account_end: own.account.end.clone(),
-        reference: own.reference.clone(),
-        explanation: own.explanation.clone(),
-        sent_date: own.sent_on.map(date),
-        bank_reference: own.bank_reference.clone(),
+        credit: Some(money(this_transfer_refund.credit)),
+        tax: Some(money(this_transfer_refund.tax)),
+        amount: Some(money(this_transfer_refund.amount()?)),
+        account_end: this_transfer_refund.account.end.clone(),
+        reference: this_transfer_refund.reference.clone(),
+        explanation: this_transfer_refund.explanation.clone(),
+        sent_date: this_transfer_refund.sent_on.map(date),
+        bank_reference: this_transfer_refund.bank_reference.clone(),
         credit_note: credit_note.unwrap_or_default(),
-        refusal_reason: own.refusal.clone(),
-        create_time: Some(timestamp(own.created_at)),
-        update_time: Some(timestamp(own.updated_at)),
-        account_evidence: own.account_evidence.clone(),
-        returned_by: own.returned.map(|(line, _)| line_name(tenant, line)).unwrap_or_default(),
+        refusal_reason: this_transfer_refund.refusal.clone(),
+        create_time: Some(timestamp(this_transfer_refund.created_at)),
+        update_time: Some(timestamp(this_transfer_refund.updated_at)),
+        account_evidence: this_transfer_refund.account_evidence.clone(),
+        returned_by: this_transfer_refund.returned.map(|(line, _)| line_name(tenant, line)).unwrap_or_default(),
     })
 }
 
@@ -141,8 +141,8 @@ pub fn transfer_refund(tenant: &TenantId, own: &TransferRefund) -> Result<pb::Tr
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn for_customer(tenant: &TenantId, own: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
-    let shown = transfer_refund(tenant, own)?;
+pub fn for_customer(tenant: &TenantId, this_transfer_refund: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
+    let shown = transfer_refund(tenant, this_transfer_refund)?;
     Ok(pb::TransferRefund { account_evidence: String::new(), returned_by: String::new(), ..shown })
 }
 
@@ -150,7 +150,7 @@ pub fn for_customer(tenant: &TenantId, own: &TransferRefund) -> Result<pb::Trans
 ///
 /// # Errors
 /// None that stored amounts can cause.
-pub fn anonymous_transfer_refund(tenant: &TenantId, own: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
-    let shown = transfer_refund(tenant, own)?;
+pub fn anonymous_transfer_refund(tenant: &TenantId, this_transfer_refund: &TransferRefund) -> Result<pb::TransferRefund, AppError> {
+    let shown = transfer_refund(tenant, this_transfer_refund)?;
     Ok(pb::TransferRefund { account_end: String::new(), account_evidence: String::new(), ..shown })
 }

@@ -221,11 +221,11 @@ impl<'a> Wallet<'a> {
         let message = GetWalletSettingsRequest { name: format!("tenants/{}/walletSettings", self.tenant) };
         let answer = steps.once(message, |mut client, request| async move { client.get_wallet_settings(request).await }).await?;
         let settings = answer.wallet_settings.unwrap_or_default();
-        let minimums = settings.minimums.iter().filter(|own| own.kind() == Kind::BankTransfer);
+        let minimums = settings.minimums.iter().filter(|minimum| minimum.kind() == Kind::BankTransfer);
         Ok(Offer {
             prepayment: settings.prepayment,
             by_transfer: settings.prepayment_methods().any(|kind| kind == Kind::BankTransfer),
-            minimum: minimums.filter_map(|own| money_of(own.amount.as_ref()?)).find(|least| least.currency() == currency),
+            minimum: minimums.filter_map(|minimum| money_of(minimum.amount.as_ref()?)).find(|least| least.currency() == currency),
             taxed: settings.top_up_tax_kind() == TaxKind::TaxedSale,
             valid_days: u32::try_from(settings.purchased_expire_days).unwrap_or_default(),
         })
@@ -241,8 +241,8 @@ impl<'a> Wallet<'a> {
             parent: self.customer.clone(),
             payment: self.payment_name.clone(),
             amount: Some(money(amount)),
-            bought: bought.map(|own| money(own.amount)),
-            tax: bought.map(|own| money(own.tax)),
+            bought: bought.map(|bought| money(bought.amount)),
+            tax: bought.map(|bought| money(bought.tax)),
             tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
         let recorded = self.steps().until_done(message, |mut client, request| async move { client.record_transfer(request).await }).await?;
@@ -260,8 +260,8 @@ impl<'a> Wallet<'a> {
             payment: self.payment_name.clone(),
             amount: Some(money(amount)),
             surplus: Some(surplus).filter(|surplus| surplus.is_positive()).map(money),
-            bought: bought.map(|own| money(own.amount)),
-            tax: bought.map(|own| money(own.tax)),
+            bought: bought.map(|bought| money(bought.amount)),
+            tax: bought.map(|bought| money(bought.tax)),
             tax_kind: bought.map(tax_kind).unwrap_or_default().into(),
         };
         let answer = self.steps().until_done(message, |mut client, request| async move { client.return_transfer(request).await }).await?;
@@ -395,6 +395,6 @@ fn outcome(charge: &Charge) -> Charged {
 
 /// The UUID of a method.
 #[must_use]
-pub fn method_id(own: &PaymentMethod) -> Option<Uuid> {
-    own.name.rsplit('/').next().and_then(names::uuid)
+pub fn method_id(payment_method: &PaymentMethod) -> Option<Uuid> {
+    payment_method.name.rsplit('/').next().and_then(names::uuid)
 }

@@ -39,11 +39,11 @@ fn bind(values: &mut Vec<Value>, value: impl Into<Value>) -> String {
 }
 
 /// What was open of each invoice at the end of a day: what was noted of it until then.
-fn open_then(day: &str, own: &str) -> String {
+fn open_then(day: &str, text: &str) -> String {
     format!(
         "SELECT r.customer_id, r.currency, i.due_date, r.open FROM (SELECT customer_id, currency, invoice_id, \
          CAST(sum(CASE WHEN kind = 'ISSUED' THEN amount ELSE -amount END) AS bigint) AS open FROM receivables \
-         WHERE tenant = $1 AND day <= {day}{own} GROUP BY customer_id, currency, invoice_id) AS r \
+         WHERE tenant = $1 AND day <= {day}{text} GROUP BY customer_id, currency, invoice_id) AS r \
          JOIN invoices i ON i.tenant = $1 AND i.id = r.invoice_id WHERE i.top_up = ''"
     )
 }
@@ -75,16 +75,16 @@ pub async fn page<C: ConnectionTrait>(
 ) -> Result<Vec<Ageing>, AppError> {
     let mut values: Vec<Value> = vec![tenant.as_str().into()];
     let sums: Vec<_> = Bucket::ALL.into_iter().map(|bucket| sum_of(bucket, aged.day, &mut values)).collect();
-    let mut own = aged.customer.map(|own| format!(" AND customer_id = {}", bind(&mut values, own.uuid()))).unwrap_or_default();
+    let mut text = aged.customer.map(|id| format!(" AND customer_id = {}", bind(&mut values, id.uuid()))).unwrap_or_default();
     match after {
         None => {}
         Some(Position { key: Key::Text(code), id }) => {
             let (id, code) = (bind(&mut values, id), bind(&mut values, code));
-            own = format!("{own} AND (customer_id, currency) > ({id}, {code})");
+            text = format!("{text} AND (customer_id, currency) > ({id}, {code})");
         }
         Some(position) => return Err(AppError::Fault(format!("ageing after {position:?}"))),
     }
-    let rows = if aged.then { open_then(&bind(&mut values, aged.day.to_string()), &own) } else { format!("{NOW}{own}") };
+    let rows = if aged.then { open_then(&bind(&mut values, aged.day.to_string()), &text) } else { format!("{NOW}{text}") };
     let limit = bind(&mut values, i64::try_from(limit).unwrap_or(i64::MAX));
     let select = format!(
         "SELECT customer_id, currency, count(*) AS invoices, {} FROM ({rows}) AS owed WHERE open <> 0 \
@@ -107,6 +107,6 @@ fn ageing(row: &QueryResult) -> Result<Ageing, AppError> {
 
 /// Where a row is in the list.
 #[must_use]
-pub fn position(own: &Ageing) -> Position {
-    Position { key: Key::Text(own.currency.code().to_owned()), id: own.customer.uuid() }
+pub fn position(ageing: &Ageing) -> Position {
+    Position { key: Key::Text(ageing.currency.code().to_owned()), id: ageing.customer.uuid() }
 }

@@ -150,31 +150,31 @@ pub async fn owner<C: ConnectionTrait>(conn: &C, hash: &[u8]) -> Result<Option<O
 }
 
 /// Inserts a key, or saves its changes, with its secrets. When it was last used stays.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &ApiKey) -> Result<(), AppError> {
-    let roles: Vec<_> = own.permission.roles.iter().map(|role| role.name()).collect();
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, api_key: &ApiKey) -> Result<(), AppError> {
+    let roles: Vec<_> = api_key.permission.roles.iter().map(|role| role.name()).collect();
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        display_name: Set(own.display_name.clone()),
+        id: Set(api_key.id.uuid()),
+        display_name: Set(api_key.display_name.clone()),
         roles: Set(roles.join(" ")),
-        methods: Set(own.permission.methods.join(" ")),
-        customer_id: Set(own.permission.customer.map(Id::uuid)),
-        expires_at: Set(own.expires_at),
-        created_by: Set(own.created_by.clone()),
-        last_used_at: Set(own.last_used_at),
-        revoked_at: Set(own.revoked_at),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
+        methods: Set(api_key.permission.methods.join(" ")),
+        customer_id: Set(api_key.permission.customer.map(Id::uuid)),
+        expires_at: Set(api_key.expires_at),
+        created_by: Set(api_key.created_by.clone()),
+        last_used_at: Set(api_key.last_used_at),
+        revoked_at: Set(api_key.revoked_at),
+        version: Set(api_key.version),
+        created_at: Set(api_key.created_at),
+        updated_at: Set(api_key.updated_at),
     };
     let changing = [Column::RevokedAt, Column::Version, Column::UpdatedAt];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
-    for secret in &own.secrets {
+    for secret in &api_key.secrets {
         let row = secrets::ActiveModel {
             hash: Set(secret.hash.to_vec()),
             tenant: Set(tenant.to_string()),
-            key_id: Set(own.id.uuid()),
+            key_id: Set(api_key.id.uuid()),
             last_four: Set(secret.last_four.clone()),
             created_at: Set(secret.created_at),
             ends_at: Set(secret.ends_at),

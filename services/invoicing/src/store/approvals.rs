@@ -47,7 +47,7 @@ pub type OfCustomer = (Approval, Id<Customer>);
 fn approval(row: Model) -> Result<OfCustomer, AppError> {
     let amount = Money::from_micros(currency(&row.currency)?, row.amount);
     let state = ApprovalState::named(&row.state);
-    let own = Approval {
+    let approval = Approval {
         id: Id::from_uuid(row.id),
         invoice: Id::from_uuid(row.invoice_id),
         proposal: match row.kind.as_str() {
@@ -64,7 +64,7 @@ fn approval(row: Model) -> Result<OfCustomer, AppError> {
         created_at: row.created_at,
         updated_at: row.updated_at,
     };
-    Ok((own, Id::from_uuid(row.customer_id)))
+    Ok((approval, Id::from_uuid(row.customer_id)))
 }
 
 /// One approval.
@@ -99,23 +99,27 @@ pub async fn waiting_for<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoic
 }
 
 /// Inserts an approval, or saves its answer.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, (own, customer): (&Approval, Id<Customer>)) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    (approval, customer): (&Approval, Id<Customer>),
+) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        invoice_id: Set(own.invoice.uuid()),
+        id: Set(approval.id.uuid()),
+        invoice_id: Set(approval.invoice.uuid()),
         customer_id: Set(customer.uuid()),
-        kind: Set(if matches!(own.proposal, Proposal::WriteOff(_)) { WRITE_OFF } else { CREDIT_NOTE }.to_owned()),
-        amount: Set(own.proposal.amount().micros()),
-        currency: Set(own.proposal.amount().currency().code().to_owned()),
-        state: Set(own.state.name().to_owned()),
-        reason: Set(own.explanation.clone()),
-        proposed_by: Set(own.proposed_by.clone()),
-        decided_by: Set(own.decided_by.clone()),
-        explanation: Set(own.decision_explanation.clone()),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
+        kind: Set(if matches!(approval.proposal, Proposal::WriteOff(_)) { WRITE_OFF } else { CREDIT_NOTE }.to_owned()),
+        amount: Set(approval.proposal.amount().micros()),
+        currency: Set(approval.proposal.amount().currency().code().to_owned()),
+        state: Set(approval.state.name().to_owned()),
+        reason: Set(approval.explanation.clone()),
+        proposed_by: Set(approval.proposed_by.clone()),
+        decided_by: Set(approval.decided_by.clone()),
+        explanation: Set(approval.decision_explanation.clone()),
+        version: Set(approval.version),
+        created_at: Set(approval.created_at),
+        updated_at: Set(approval.updated_at),
     };
     let changing = [Column::State, Column::Amount, Column::DecidedBy, Column::Explanation, Column::Version, Column::UpdatedAt];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();

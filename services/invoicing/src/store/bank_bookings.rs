@@ -48,11 +48,14 @@ pub async fn of_accounts<C: ConnectionTrait>(
     statements: &[ReadStatement],
 ) -> Result<BTreeMap<Account, Vec<StoredBooking>>, AppError> {
     let mut contents: BTreeMap<(&Account, &str), Contents> = BTreeMap::new();
-    let accounts: Vec<_> = statements.iter().map(|own| Account { key: own.account_key.clone(), currency: own.currency }).collect();
-    for (account, own) in accounts.iter().zip(statements) {
-        let (days, amounts) = contents.entry((account, own.account.as_str())).or_default();
-        days.extend(own.bookings.iter().map(|booking| booking.compared.day.to_string()));
-        amounts.extend(own.bookings.iter().map(|booking| booking.compared.amount));
+    let accounts: Vec<_> = statements
+        .iter()
+        .map(|read_statement| Account { key: read_statement.account_key.clone(), currency: read_statement.currency })
+        .collect();
+    for (account, read_statement) in accounts.iter().zip(statements) {
+        let (days, amounts) = contents.entry((account, read_statement.account.as_str())).or_default();
+        days.extend(read_statement.bookings.iter().map(|booking| booking.compared.day.to_string()));
+        amounts.extend(read_statement.bookings.iter().map(|booking| booking.compared.amount));
     }
     let mut known: BTreeMap<Account, Vec<StoredBooking>> = BTreeMap::new();
     for ((account, written), (days, amounts)) in contents {
@@ -69,9 +72,10 @@ pub async fn of_accounts<C: ConnectionTrait>(
             .order_by_asc(Column::Id);
         let rows: Vec<Row> = query.into_tuple().all(conn).await?;
         let stored = rows.into_iter().map(booking).collect::<Result<Vec<_>, _>>()?;
-        let own = known.entry(account.clone()).or_default();
+        let stored_bookings = known.entry(account.clone()).or_default();
         // Two spellings of one account find the same rows.
-        own.extend(stored.into_iter().filter(|new| !own.iter().any(|old| old.line == new.line)).collect::<Vec<_>>());
+        stored_bookings
+            .extend(stored.into_iter().filter(|new| !stored_bookings.iter().any(|old| old.line == new.line)).collect::<Vec<_>>());
     }
     Ok(known)
 }
@@ -91,7 +95,7 @@ pub(super) fn references_of(booking: &str) -> Result<BTreeSet<(String, String)>,
 
 fn booking(row: Row) -> Result<StoredBooking, AppError> {
     let (id, day, amount, booked, payer, text, booking) = row;
-    let own = match booking.as_str() {
+    let this_booking_text = match booking.as_str() {
         "" => BookingText { party: payer, text, ..BookingText::default() },
         json => booking_text(json)?,
     };
@@ -102,11 +106,11 @@ fn booking(row: Row) -> Result<StoredBooking, AppError> {
     let known = Seen {
         day: date(&day)?,
         amount: booked.unwrap_or(amount),
-        party: own.party,
-        text: own.text,
-        references: own.references.into_iter().map(reference).collect::<Result<_, _>>()?,
-        statements: own.statements,
-        whole: own.whole,
+        party: this_booking_text.party,
+        text: this_booking_text.text,
+        references: this_booking_text.references.into_iter().map(reference).collect::<Result<_, _>>()?,
+        statements: this_booking_text.statements,
+        whole: this_booking_text.whole,
     };
     Ok(StoredBooking { line: Id::from_uuid(id), known })
 }
@@ -115,9 +119,11 @@ fn booking(row: Row) -> Result<StoredBooking, AppError> {
 pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, bookings: &[StoredBooking]) -> Result<(), AppError> {
     for some in bookings.chunks(MOST_AT_ONCE) {
         let (mut amounts, mut texts) = (CaseStatement::new(), CaseStatement::new());
-        for own in some {
-            let known = &own.known;
-            let reference = |own: &SeenReference| (own.kind.name().to_owned(), own.value.clone(), own.unique_in.clone());
+        for stored_booking in some {
+            let known = &stored_booking.known;
+            let reference = |seen_reference: &SeenReference| {
+                (seen_reference.kind.name().to_owned(), seen_reference.value.clone(), seen_reference.unique_in.clone())
+            };
             let text = BookingText {
                 party: known.party.clone(),
                 text: known.text.clone(),
@@ -126,7 +132,7 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, bookings
                 whole: known.whole,
             };
             let text = serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))?;
-            let is_it = || Column::Id.eq(own.line.uuid());
+            let is_it = || Column::Id.eq(stored_booking.line.uuid());
             amounts = amounts.case(is_it(), Expr::value(known.amount));
             texts = texts.case(is_it(), Expr::value(text));
         }
@@ -134,7 +140,7 @@ pub async fn save_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, bookings
             .col_expr(Column::BookingAmount, amounts.into())
             .col_expr(Column::Booking, texts.into())
             .filter(Column::Tenant.eq(tenant.as_str()))
-            .filter(Column::Id.is_in(some.iter().map(|own| own.line.uuid())));
+            .filter(Column::Id.is_in(some.iter().map(|stored_booking| stored_booking.line.uuid())));
         update.exec(conn).await?;
     }
     Ok(())

@@ -161,11 +161,11 @@ fn details(line: &BankLine) -> Result<String, AppError> {
         charges: line.shown.charges.map(Money::micros),
         parts_differ: line.shown.parts_differ,
         taken_back: line.taken_back.map(|taken| (taken.payment.uuid(), taken.surplus.micros())),
-        taken_bought: taken_bought.map(|own| (own.amount.micros(), own.tax.micros(), own.taxed)),
+        taken_bought: taken_bought.map(|bought| (bought.amount.micros(), bought.tax.micros(), bought.taxed)),
         returned_line: line.returned_line.map(Id::uuid),
         returned_by: line.returned_by.map(Id::uuid),
         candidate_lines: line.candidate_lines.iter().map(|id| id.uuid()).collect(),
-        refund: line.refund.map(|own| (own.refund.uuid(), own.customer.uuid())),
+        refund: line.refund.map(|refund_of_customer| (refund_of_customer.refund.uuid(), refund_of_customer.customer.uuid())),
     };
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
@@ -233,7 +233,7 @@ pub async fn suggested_for<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invo
     let naming = open.filter(Column::IsReturn.eq(false)).filter(Column::Details.contains(invoice.to_string()));
     let rows = naming.order_by_asc(Column::Id).limit(MOST_SUGGESTED).all(conn).await?;
     let lines = rows.into_iter().map(line).collect::<Result<Vec<_>, _>>()?;
-    Ok(lines.into_iter().filter(|line| line.candidates.iter().any(|own| own.invoice == invoice)).collect())
+    Ok(lines.into_iter().filter(|line| line.candidates.iter().any(|candidate| candidate.invoice == invoice)).collect())
 }
 
 /// Lines below an id, newest first.

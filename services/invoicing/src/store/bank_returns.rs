@@ -31,12 +31,12 @@ pub struct Originals {
 /// The lines of the amounts, accounts and days that some returns may take back.
 pub async fn originals<C: ConnectionTrait>(conn: &C, tenant: &TenantId, returns: &[&mut BankLine]) -> Result<Originals, AppError> {
     let shown = || returns.iter().map(|line| &line.shown);
-    let oldest = shown().filter_map(|own| own.booked_on.checked_sub_days(RETURNED_WITHIN)).min().unwrap_or_default();
-    let newest = shown().map(|own| own.booked_on).max().unwrap_or_default();
+    let oldest = shown().filter_map(|shown| shown.booked_on.checked_sub_days(RETURNED_WITHIN)).min().unwrap_or_default();
+    let newest = shown().map(|shown| shown.booked_on).max().unwrap_or_default();
     let open = [LineState::Unmatched, LineState::Suggested, LineState::Matched, LineState::Dismissed];
-    let amounts: BTreeSet<i64> = shown().map(|own| own.amount.negated().micros()).collect();
-    let accounts: BTreeSet<&str> = shown().map(|own| own.account_key.as_str()).collect();
-    let currencies: BTreeSet<&str> = shown().map(|own| own.amount.currency().code()).collect();
+    let amounts: BTreeSet<i64> = shown().map(|shown| shown.amount.negated().micros()).collect();
+    let accounts: BTreeSet<&str> = shown().map(|shown| shown.account_key.as_str()).collect();
+    let currencies: BTreeSet<&str> = shown().map(|shown| shown.amount.currency().code()).collect();
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::BookedOn.between(oldest.to_string(), newest.to_string()))

@@ -82,14 +82,14 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, note: &Cred
         created_at: Set(note.created_at),
     };
     Entity::insert(row).exec_without_returning(conn).await?;
-    let rows = (1_i64..).zip(&note.taxes).map(|(place, own)| taxes::ActiveModel {
+    let rows = (1_i64..).zip(&note.taxes).map(|(place, tax_amount)| taxes::ActiveModel {
         tenant: Set(tenant.to_string()),
         credit_note_id: Set(note.id.uuid()),
         place: Set(place),
-        rate_millionths: Set(millionths(own.rate.percent)),
-        sentence: Set(own.rate.sentence.clone()),
-        net: Set(own.net.micros()),
-        tax: Set(own.tax.micros()),
+        rate_millionths: Set(millionths(tax_amount.rate.percent)),
+        sentence: Set(tax_amount.rate.sentence.clone()),
+        net: Set(tax_amount.net.micros()),
+        tax: Set(tax_amount.tax.micros()),
         currency: Set(code.to_owned()),
     });
     taxes::Entity::insert_many(rows).exec_without_returning(conn).await?;
@@ -144,8 +144,8 @@ fn invoices_of(tenant: &TenantId, customer: Uuid) -> SelectStatement {
 fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
     let column = match (comparison.field, &comparison.value) {
         ("customer", Value::Id(customer)) => {
-            let own = Column::InvoiceId.in_subquery(invoices_of(tenant, *customer));
-            return Some(Compared::Whole(if comparison.operator == Operator::Equal { own } else { own.not() }));
+            let expr = Column::InvoiceId.in_subquery(invoices_of(tenant, *customer));
+            return Some(Compared::Whole(if comparison.operator == Operator::Equal { expr } else { expr.not() }));
         }
         ("number", _) => Column::Number,
         ("invoice", _) => Column::InvoiceId,
@@ -173,10 +173,10 @@ pub async fn issued<C: ConnectionTrait>(
     (from, to, after): (NaiveDate, NaiveDate, Uuid),
     limit: u64,
 ) -> Result<Vec<CreditNote>, AppError> {
-    let own = invoices_of(tenant, customer.uuid());
+    let select_statement = invoices_of(tenant, customer.uuid());
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
-        .filter(Column::InvoiceId.in_subquery(own))
+        .filter(Column::InvoiceId.in_subquery(select_statement))
         .filter(Column::IssueDate.between(from.to_string(), to.to_string()))
         .filter(Column::Id.gt(after));
     let rows = query.order_by_asc(Column::Id).limit(limit).all(conn).await?;
@@ -189,13 +189,13 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
         .filter(taxes::Column::Tenant.eq(tenant.as_str()))
         .filter(taxes::Column::CreditNoteId.is_in(rows.iter().map(|row| row.id)))
         .order_by_asc(taxes::Column::Place);
-    for own in found.all(conn).await? {
-        let currency = currency(&own.currency)?;
+    for this_row in found.all(conn).await? {
+        let currency = currency(&this_row.currency)?;
         let zero = Money::zero(currency);
-        by_note.entry(own.credit_note_id).or_default().push(TaxAmount {
-            rate: Rate { percent: decimal(own.rate_millionths), sentence: own.sentence },
-            net: Money::from_micros(currency, own.net),
-            tax: Money::from_micros(currency, own.tax),
+        by_note.entry(this_row.credit_note_id).or_default().push(TaxAmount {
+            rate: Rate { percent: decimal(this_row.rate_millionths), sentence: this_row.sentence },
+            net: Money::from_micros(currency, this_row.net),
+            tax: Money::from_micros(currency, this_row.tax),
             credited_net: zero,
             credited_tax: zero,
         });

@@ -130,7 +130,7 @@ fn tax_number(text: &str) -> Result<Option<TaxNumber>, AppError> {
     }
     let read: TaxNumberText = serde_json::from_str(text).map_err(|error| AppError::Fault(format!("a tax number: {error}")))?;
     let state = TaxNumberState::named(&read.state);
-    let evidence = read.evidence.map(|own| match own {
+    let evidence = read.evidence.map(|evidence_text| match evidence_text {
         EvidenceText::Register(consultation) => Evidence::Register(consultation),
         EvidenceText::Person(person, note) => Evidence::Person(person, note),
     });
@@ -141,7 +141,7 @@ fn tax_number(text: &str) -> Result<Option<TaxNumber>, AppError> {
 
 fn tax_number_text(number: Option<&TaxNumber>) -> Result<String, AppError> {
     let Some(TaxNumber { state, evidence, checked_at, unanswered, failure }) = number.cloned() else { return Ok(String::new()) };
-    let evidence = evidence.map(|own| match own {
+    let evidence = evidence.map(|evidence| match evidence {
         Evidence::Register(consultation) => EvidenceText::Register(consultation),
         Evidence::Person(person, note) => EvidenceText::Person(person, note),
     });

@@ -84,8 +84,8 @@ fn past_due(is: bool, today: NaiveDate) -> Expr {
 
 /// A date of an issued invoice, as the index over it has it; a draft has none, and is unequal to each.
 fn issued_day(day: &'static str, comparison: &Comparison) -> Compared {
-    let own = keyset::compared(Expr::cust(day), comparison);
-    Compared::Whole(if comparison.operator == Operator::NotEqual { own } else { own.and(Expr::cust(day).gt("")) })
+    let expr = keyset::compared(Expr::cust(day), comparison);
+    Compared::Whole(if comparison.operator == Operator::NotEqual { expr } else { expr.and(Expr::cust(day).gt("")) })
 }
 
 fn compared(comparison: &Comparison, today: NaiveDate) -> Option<Compared> {

@@ -162,16 +162,16 @@ pub async fn insert_lines<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoi
 /// Writes the taxes of an invoice as they are now.
 pub async fn save_taxes<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<(), AppError> {
     delete_taxes(conn, tenant, invoice.id.uuid()).await?;
-    let rows = (1_i64..).zip(&invoice.amounts.taxes).map(|(place, own)| taxes::ActiveModel {
+    let rows = (1_i64..).zip(&invoice.amounts.taxes).map(|(place, tax_amount)| taxes::ActiveModel {
         tenant: Set(tenant.to_string()),
         invoice_id: Set(invoice.id.uuid()),
         place: Set(place),
-        rate_millionths: Set(millionths(own.rate.percent)),
-        sentence: Set(own.rate.sentence.clone()),
-        net: Set(own.net.micros()),
-        tax: Set(own.tax.micros()),
-        credited_net: Set(own.credited_net.micros()),
-        credited_tax: Set(own.credited_tax.micros()),
+        rate_millionths: Set(millionths(tax_amount.rate.percent)),
+        sentence: Set(tax_amount.rate.sentence.clone()),
+        net: Set(tax_amount.net.micros()),
+        tax: Set(tax_amount.tax.micros()),
+        credited_net: Set(tax_amount.credited_net.micros()),
+        credited_tax: Set(tax_amount.credited_tax.micros()),
         currency: Set(invoice.currency.code().to_owned()),
     });
     taxes::Entity::insert_many(rows).exec_without_returning(conn).await?;

@@ -72,8 +72,8 @@ fn attachment(text: &str) -> Result<Attachment, AppError> {
     }
 }
 
-fn attachment_text(own: Attachment) -> String {
-    match own {
+fn attachment_text(this_attachment: Attachment) -> String {
+    match this_attachment {
         Attachment::Invoice(id) => format!("invoices/{id}"),
         Attachment::Receipt(id) => format!("receipts/{id}"),
         Attachment::ReceiptCreditNote(receipt, id) => format!("receipts/{receipt}/creditNotes/{id}"),
@@ -144,7 +144,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
         recipients: Set(serde_json::to_string(&mail.to).map_err(fault)?),
         subject: Set(mail.subject.clone()),
         text_body: Set(mail.text.clone()),
-        attachments: Set(mail.attachments.iter().map(|own| attachment_text(*own)).collect::<Vec<_>>().join(" ")),
+        attachments: Set(mail.attachments.iter().map(|attachment| attachment_text(*attachment)).collect::<Vec<_>>().join(" ")),
         state: Set(mail.state.name().to_owned()),
         attempts: Set(mail.attempts.into()),
         failure: Set(mail.failure.clone()),
@@ -174,10 +174,10 @@ pub async fn set_template<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     (kind, locale): (MailKind, &str),
-    own: Option<(&str, &str)>,
+    pair: Option<(&str, &str)>,
 ) -> Result<(), AppError> {
     let key = (tenant.to_string(), kind.name().to_owned(), locale.to_owned());
-    let Some((subject, text)) = own else {
+    let Some((subject, text)) = pair else {
         templates::Entity::delete_by_id(key).exec(conn).await?;
         return Ok(());
     };

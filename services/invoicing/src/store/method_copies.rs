@@ -9,16 +9,21 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 /// Keeps what is told of a customer's methods.
-pub async fn save(tx: &WriteTx, customer: Id<Customer>, told: &PaymentMethodsChanged) -> Result<(), AppError> {
+pub async fn save(tx: &WriteTx, customer: Id<Customer>, payment_methods_changed: &PaymentMethodsChanged) -> Result<(), AppError> {
     let upsert = "INSERT INTO method_copies (tenant, customer_id, told) VALUES ($1, $2, $3) \
                   ON CONFLICT (tenant, customer_id) DO UPDATE SET told = excluded.told";
-    sql::exec(tx.conn(), upsert, vec![tx.call().tenant.as_str().into(), customer.uuid().into(), told.encode_to_vec().into()]).await?;
+    sql::exec(
+        tx.conn(),
+        upsert,
+        vec![tx.call().tenant.as_str().into(), customer.uuid().into(), payment_methods_changed.encode_to_vec().into()],
+    )
+    .await?;
     Ok(())
 }
 
 fn told(row: &sea_orm::QueryResult) -> Result<PaymentMethodsChanged, AppError> {
-    let told: Vec<u8> = row.try_get("", "told")?;
-    Ok(PaymentMethodsChanged::decode(told.as_slice())?)
+    let bytes: Vec<u8> = row.try_get("", "told")?;
+    Ok(PaymentMethodsChanged::decode(bytes.as_slice())?)
 }
 
 const SELECT: &str = "SELECT told FROM method_copies WHERE tenant = $1 AND customer_id = $2";
@@ -46,6 +51,9 @@ pub async fn find<C: ConnectionTrait>(
     (customer, method): (Id<Customer>, Uuid),
 ) -> Result<Option<PaymentMethod>, AppError> {
     let id = method.to_string();
-    let found = of_customer(conn, tenant, customer).await?.map(|told| told.payment_methods).unwrap_or_default();
-    Ok(found.into_iter().find(|own| own.name.rsplit('/').next() == Some(id.as_str())))
+    let found = of_customer(conn, tenant, customer)
+        .await?
+        .map(|payment_methods_changed| payment_methods_changed.payment_methods)
+        .unwrap_or_default();
+    Ok(found.into_iter().find(|payment_method| payment_method.name.rsplit('/').next() == Some(id.as_str())))
 }

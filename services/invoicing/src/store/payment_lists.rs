@@ -65,8 +65,8 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
         "invoice" => of_invoice(comparison, tenant),
         // A constant, so that the index, which holds no payment without one, is used.
         "reference" if comparison.operator == Operator::Equal => {
-            let own = keyset::compared(Column::Reference.into_simple_expr(), comparison);
-            Some(Compared::Whole(own.and(Expr::cust("reference <> ''"))))
+            let expr = keyset::compared(Column::Reference.into_simple_expr(), comparison);
+            Some(Compared::Whole(expr.and(Expr::cust("reference <> ''"))))
         }
         "reference" => column(Column::Reference),
         "automatic" => column(Column::Automatic),
@@ -74,12 +74,12 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
         "amount" => Some(Compared::As(Expr::cust(AMOUNT))),
         // What is under way has not taken effect, though the day of a bank line is known.
         "effective_date" if comparison.operator == Operator::NotEqual => {
-            let own = keyset::compared(Expr::cust(EFFECTIVE_DATE), comparison);
-            Some(Compared::Whole(own.or(Column::State.eq("PROCESSING"))))
+            let expr = keyset::compared(Expr::cust(EFFECTIVE_DATE), comparison);
+            Some(Compared::Whole(expr.or(Column::State.eq("PROCESSING"))))
         }
         "effective_date" => {
-            let own = keyset::compared(Expr::cust(EFFECTIVE_DATE), comparison);
-            Some(Compared::Whole(own.and(Expr::cust(EFFECTIVE_DATE).gt("")).and(Column::State.ne("PROCESSING"))))
+            let expr = keyset::compared(Expr::cust(EFFECTIVE_DATE), comparison);
+            Some(Compared::Whole(expr.and(Expr::cust(EFFECTIVE_DATE).gt("")).and(Column::State.ne("PROCESSING"))))
         }
         "create_time" => column(Column::CreatedAt),
         UPDATE_TIME => column(Column::UpdatedAt),

@@ -163,8 +163,8 @@ pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows:
         .filter(allocations::Column::PaymentId.is_in(ids.clone()))
         .order_by_asc(allocations::Column::Place);
     for row in found.all(conn).await? {
-        let (payment, own) = allocation(&row)?;
-        allocated.entry(payment).or_default().push(own);
+        let (payment, this_allocation) = allocation(&row)?;
+        allocated.entry(payment).or_default().push(this_allocation);
     }
     let mut tendered: HashMap<Uuid, Vec<Tender>> = HashMap::new();
     let found = tenders::Entity::find()
@@ -172,8 +172,8 @@ pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows:
         .filter(tenders::Column::PaymentId.is_in(ids))
         .order_by_asc(tenders::Column::Place);
     for row in found.all(conn).await? {
-        let (payment, own) = tender(row)?;
-        tendered.entry(payment).or_default().push(own);
+        let (payment, this_tender) = tender(row)?;
+        tendered.entry(payment).or_default().push(this_tender);
     }
     let payment = |row: Model| {
         let currency = currency(&row.currency)?;
@@ -306,7 +306,7 @@ pub async fn announced_by_references<C: ConnectionTrait>(
         .filter(Expr::cust("reference <> ''"));
     let mut found = whole(conn, tenant, query.order_by_asc(Column::Id).all(conn).await?).await?;
     // What was said of a payment outside may look like one.
-    found.retain(|own| own.tenders.iter().any(|tender| matches!(tender.source, Source::Announced | Source::Transfer(_))));
+    found.retain(|payment| payment.tenders.iter().any(|tender| matches!(tender.source, Source::Announced | Source::Transfer(_))));
     Ok(found)
 }
 
@@ -322,9 +322,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
         taxed: Set(payment.taxed),
         automatic: Set(payment.automatic),
         surplus: Set(payment.surplus.micros()),
-        bought: Set(payment.bought.map(|own| own.amount.micros())),
-        bought_tax: Set(payment.bought.map(|own| own.tax.micros())),
-        bought_taxed: Set(payment.bought.map(|own| own.taxed)),
+        bought: Set(payment.bought.map(|bought| bought.amount.micros())),
+        bought_tax: Set(payment.bought.map(|bought| bought.tax.micros())),
+        bought_taxed: Set(payment.bought.map(|bought| bought.taxed)),
         reference: Set(payment.reference.clone()),
         bank_details: Set(payment.bank_details.clone()),
         owner: Set(payment.owner.clone()),
@@ -340,17 +340,17 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
     let changing = others.into_iter().chain(bought);
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
-    let rows = (1_i64..).zip(&payment.allocations).map(|(place, own)| allocations::ActiveModel {
+    let rows = (1_i64..).zip(&payment.allocations).map(|(place, allocation)| allocations::ActiveModel {
         tenant: Set(tenant.to_string()),
         payment_id: Set(payment.id.uuid()),
         place: Set(place),
-        invoice_id: Set(own.invoice.uuid()),
-        amount: Set(own.amount.micros()),
-        reversed: Set(own.reversed.micros()),
-        paid: Set(own.paid.micros()),
-        refunded: Set(own.refunded.micros()),
-        deferred: Set(own.deferred.micros()),
-        repays_line: Set(own.repays_line),
+        invoice_id: Set(allocation.invoice.uuid()),
+        amount: Set(allocation.amount.micros()),
+        reversed: Set(allocation.reversed.micros()),
+        paid: Set(allocation.paid.micros()),
+        refunded: Set(allocation.refunded.micros()),
+        deferred: Set(allocation.deferred.micros()),
+        repays_line: Set(allocation.repays_line),
         currency: Set(code.to_owned()),
     });
     let rows: Vec<_> = rows.collect();
@@ -368,21 +368,21 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
     if !rows.is_empty() {
         allocations::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
     }
-    let rows = (1_i64..).zip(&payment.tenders).map(|(place, own)| tenders::ActiveModel {
+    let rows = (1_i64..).zip(&payment.tenders).map(|(place, tender)| tenders::ActiveModel {
         tenant: Set(tenant.to_string()),
         payment_id: Set(payment.id.uuid()),
         place: Set(place),
-        kind: Set(kind(own.source).to_owned()),
-        method_id: Set(match own.source {
+        kind: Set(kind(tender.source).to_owned()),
+        method_id: Set(match tender.source {
             Source::Card(id) | Source::BankDebit(id) | Source::Transfer(id) | Source::Line(id) => Some(id),
             Source::Collection(charged) => charged,
             Source::Credit | Source::Announced | Source::Outside => None,
         }),
-        amount: Set(own.amount.micros()),
-        refunded: Set(own.refunded.micros()),
-        charged_back: Set(own.charged_back.micros()),
-        state: Set(own.state.name().to_owned()),
-        decline_code: Set(if let TenderState::Failed(code) = &own.state { code.clone() } else { String::new() }),
+        amount: Set(tender.amount.micros()),
+        refunded: Set(tender.refunded.micros()),
+        charged_back: Set(tender.charged_back.micros()),
+        state: Set(tender.state.name().to_owned()),
+        decline_code: Set(if let TenderState::Failed(code) = &tender.state { code.clone() } else { String::new() }),
         currency: Set(code.to_owned()),
     });
     let key = [tenders::Column::Tenant, tenders::Column::PaymentId, tenders::Column::Place];

@@ -19,6 +19,6 @@ pub async fn save(tx: &WriteTx, id: Uuid, plan: &Plan) -> Result<(), AppError> {
 pub async fn find<C: ConnectionTrait>(conn: &C, tenant: &TenantId, id: Uuid) -> Result<Option<Plan>, AppError> {
     let select = "SELECT told FROM plan_copies WHERE tenant = $1 AND id = $2";
     let Some(row) = sql::one(conn, select, vec![tenant.as_str().into(), id.into()]).await? else { return Ok(None) };
-    let told: Vec<u8> = row.try_get("", "told")?;
-    Ok(Some(Plan::decode(told.as_slice())?))
+    let bytes: Vec<u8> = row.try_get("", "told")?;
+    Ok(Some(Plan::decode(bytes.as_slice())?))
 }

@@ -62,7 +62,7 @@ pub async fn last_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipts: 
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::ReceiptId.is_in(ids));
     let mut found: Vec<ReceiptVersion> = Vec::new();
     for row in query.order_by_asc(Column::ReceiptId).order_by_desc(Column::Version).all(conn).await? {
-        if found.last().is_none_or(|own| own.receipt.uuid() != row.receipt_id) {
+        if found.last().is_none_or(|receipt_version| receipt_version.receipt.uuid() != row.receipt_id) {
             found.push(version(row)?);
         }
     }
@@ -102,21 +102,21 @@ pub async fn issued<C: ConnectionTrait>(
 pub async fn insert<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (own, customer): (&ReceiptVersion, Id<Customer>),
+    (receipt_version, customer): (&ReceiptVersion, Id<Customer>),
 ) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        receipt_id: Set(own.receipt.uuid()),
+        id: Set(receipt_version.id.uuid()),
+        receipt_id: Set(receipt_version.receipt.uuid()),
         customer_id: Set(customer.uuid()),
-        version: Set(own.version.into()),
-        number: Set(own.number.clone()),
-        issue_date: Set(own.issue_date.to_string()),
-        seller: Set(party_text(Some(&own.seller))?),
-        buyer: Set(party_text(Some(&own.buyer))?),
-        mentions: Set(own.mentions.clone()),
-        reason: Set(own.explanation.clone()),
-        created_at: Set(own.created_at),
+        version: Set(receipt_version.version.into()),
+        number: Set(receipt_version.number.clone()),
+        issue_date: Set(receipt_version.issue_date.to_string()),
+        seller: Set(party_text(Some(&receipt_version.seller))?),
+        buyer: Set(party_text(Some(&receipt_version.buyer))?),
+        mentions: Set(receipt_version.mentions.clone()),
+        reason: Set(receipt_version.explanation.clone()),
+        created_at: Set(receipt_version.created_at),
     };
     Entity::insert(row).exec_without_returning(conn).await?;
     Ok(())

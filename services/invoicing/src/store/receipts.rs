@@ -81,7 +81,7 @@ fn subject(row: &Model, currency: Currency) -> Result<Subject, AppError> {
 fn subject_columns(subject: &Subject) -> Result<(Uuid, Uuid, String), AppError> {
     match subject {
         Subject::TopUp { top_up, wallet, replaces, .. } => {
-            Ok((replaces.as_ref().map_or(*top_up, |own| own.dispute), *wallet, String::new()))
+            Ok((replaces.as_ref().map_or(*top_up, |replaced| replaced.dispute), *wallet, String::new()))
         }
         Subject::Payment { payment, paid_on, invoices } => {
             let invoices = invoices.iter().map(|(number, paid)| (number.clone(), paid.micros())).collect();
@@ -130,8 +130,8 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 
 /// The receipts of a top-up, the newest first: won disputes have brought those after its own.
 pub async fn of_top_up<C: ConnectionTrait>(conn: &C, tenant: &TenantId, top_up: Uuid) -> Result<Vec<Receipt>, AppError> {
-    let own = Column::TopUpId.eq(top_up).or(Column::DisputedTopUpId.eq(top_up));
-    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(own).all(conn).await?;
+    let expr = Column::TopUpId.eq(top_up).or(Column::DisputedTopUpId.eq(top_up));
+    let rows = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(expr).all(conn).await?;
     let mut found: Vec<Receipt> = rows.into_iter().map(receipt).collect::<Result<_, _>>()?;
     found.sort_by(|one, other| other.place().cmp(&one.place()));
     Ok(found)
@@ -200,7 +200,7 @@ pub async fn issued<C: ConnectionTrait>(
 pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &Receipt) -> Result<(), AppError> {
     let (top_up_id, wallet_id, paid_invoices) = subject_columns(&receipt.subject)?;
     let replaced = match &receipt.subject {
-        Subject::TopUp { top_up, replaces: Some(own), .. } => Some((top_up, own)),
+        Subject::TopUp { top_up, replaces: Some(replaced), .. } => Some((top_up, replaced)),
         Subject::TopUp { .. } | Subject::Payment { .. } => None,
     };
     let row = ActiveModel {
@@ -224,8 +224,8 @@ pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, receipt: &R
         mentions: Set(receipt.mentions.clone()),
         created_at: Set(receipt.created_at),
         disputed_top_up_id: Set(replaced.map(|(top_up, _)| *top_up)),
-        replaced_numbers: Set(replaced.map(|(_, own)| own.numbers.join(" ")).unwrap_or_default()),
-        paid_on: Set(replaced.and_then(|(_, own)| own.paid_on).map(|day| day.to_string())),
+        replaced_numbers: Set(replaced.map(|(_, replaced)| replaced.numbers.join(" ")).unwrap_or_default()),
+        paid_on: Set(replaced.and_then(|(_, replaced)| replaced.paid_on).map(|day| day.to_string())),
         expires_on: Set(match receipt.subject {
             Subject::TopUp { expires_on, .. } => expires_on.map(|day| day.to_string()),
             Subject::Payment { .. } => None,

@@ -95,7 +95,7 @@ pub async fn moved<C: ConnectionTrait>(
         let (code, kind): (String, String) = (row.try_get("", "currency")?, row.try_get("", "kind")?);
         let currency = currency(&code)?;
         let amount = Money::from_micros(currency, row.try_get("", "amount")?);
-        if found.last().is_none_or(|(own, _)| *own != currency) {
+        if found.last().is_none_or(|(each, _)| *each != currency) {
             found.push((currency, Moved::nothing(currency)));
         }
         let movement = Movement::named(&kind).ok_or_else(|| unknown("movement", &kind))?;

@@ -86,8 +86,8 @@ async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>
         .filter(parts::Column::RefundId.is_in(rows.iter().map(|row| row.id)))
         .order_by_asc(parts::Column::Place);
     for row in found.all(conn).await? {
-        let (refund, own) = part(&row)?;
-        by_refund.entry(refund).or_default().push(own);
+        let (refund, refund_part) = part(&row)?;
+        by_refund.entry(refund).or_default().push(refund_part);
     }
     let refund = |row: Model| {
         Ok(Refund {
@@ -137,7 +137,7 @@ pub async fn unapplied_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payme
             .filter(Column::InvoiceId.eq(allocation.invoice.uuid()))
             .filter(Column::CreditNoteId.is_null());
         let refunds = whole(conn, tenant, refunds.all(conn).await?).await?;
-        for part in refunds.iter().flat_map(|own| &own.parts).filter(|part| part.payment == payment.id) {
+        for part in refunds.iter().flat_map(|refund| &refund.parts).filter(|part| part.payment == payment.id) {
             sum = sum.plus(part.amount)?;
         }
     }
@@ -164,16 +164,16 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, refund: &Refu
     let upsert =
         OnConflict::columns([Column::Tenant, Column::Id]).update_columns([Column::State, Column::Version, Column::UpdatedAt]).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
-    let rows = (1_i64..).zip(&refund.parts).map(|(place, own)| parts::ActiveModel {
+    let rows = (1_i64..).zip(&refund.parts).map(|(place, refund_part)| parts::ActiveModel {
         tenant: Set(tenant.to_string()),
         refund_id: Set(refund.id.uuid()),
         place: Set(place),
-        payment_id: Set(own.payment.uuid()),
-        tender_place: Set(i64::try_from(own.place).unwrap_or_default()),
-        from_credit: Set(own.from_credit),
-        to_credit: Set(own.to_credit),
-        destination: Set(own.destination.name().to_owned()),
-        amount: Set(own.amount.micros()),
+        payment_id: Set(refund_part.payment.uuid()),
+        tender_place: Set(i64::try_from(refund_part.place).unwrap_or_default()),
+        from_credit: Set(refund_part.from_credit),
+        to_credit: Set(refund_part.to_credit),
+        destination: Set(refund_part.destination.name().to_owned()),
+        amount: Set(refund_part.amount.micros()),
         currency: Set(code.to_owned()),
     });
     let key = [parts::Column::Tenant, parts::Column::RefundId, parts::Column::Place];

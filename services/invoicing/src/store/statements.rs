@@ -121,23 +121,23 @@ pub async fn list<C: ConnectionTrait>(
 
 /// Inserts statements.
 pub async fn insert_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, statements: &[Statement]) -> Result<(), AppError> {
-    let row = |own: &Statement| {
+    let row = |statement: &Statement| {
         Ok::<_, AppError>(ActiveModel {
             tenant: Set(tenant.to_string()),
-            id: Set(own.id.uuid()),
-            customer_id: Set(own.customer.uuid()),
-            currency: Set(own.currency().code().to_owned()),
-            month: Set(own.month.to_string()),
-            opening: Set(own.opening.micros()),
-            issued: Set(own.moved.issued.micros()),
-            credited: Set(own.moved.credited.micros()),
-            written_off: Set(own.moved.written_off.micros()),
-            paid: Set(own.moved.paid.micros()),
-            given_back: Set(own.moved.given_back.micros()),
-            closing: Set(own.closing.micros()),
-            seller: Set(party_text(own.seller.as_ref())?),
-            buyer: Set(party_text(own.buyer.as_ref())?),
-            created_at: Set(own.created_at),
+            id: Set(statement.id.uuid()),
+            customer_id: Set(statement.customer.uuid()),
+            currency: Set(statement.currency().code().to_owned()),
+            month: Set(statement.month.to_string()),
+            opening: Set(statement.opening.micros()),
+            issued: Set(statement.moved.issued.micros()),
+            credited: Set(statement.moved.credited.micros()),
+            written_off: Set(statement.moved.written_off.micros()),
+            paid: Set(statement.moved.paid.micros()),
+            given_back: Set(statement.moved.given_back.micros()),
+            closing: Set(statement.closing.micros()),
+            seller: Set(party_text(statement.seller.as_ref())?),
+            buyer: Set(party_text(statement.buyer.as_ref())?),
+            created_at: Set(statement.created_at),
         })
     };
     let rows: Vec<_> = statements.iter().map(row).collect::<Result<_, _>>()?;

@@ -16,18 +16,18 @@ pub async fn insert<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     (id, customer): (Uuid, Id<Customer>),
-    own: &TakenBack,
+    taken_back: &TakenBack,
 ) -> Result<(), AppError> {
     let insert = "INSERT INTO taken_back (tenant, id, kind, customer_id, day, amount, currency) VALUES ($1, $2, $3, $4, $5, $6, $7) \
                   ON CONFLICT (tenant, id, kind) DO NOTHING";
     let values = vec![
         tenant.as_str().into(),
         id.into(),
-        own.why.name().into(),
+        taken_back.why.name().into(),
         customer.uuid().into(),
-        own.on.to_string().into(),
-        own.amount.micros().into(),
-        own.amount.currency().code().into(),
+        taken_back.on.to_string().into(),
+        taken_back.amount.micros().into(),
+        taken_back.amount.currency().code().into(),
     ];
     sql::exec(conn, insert, values).await?;
     Ok(())
@@ -58,6 +58,6 @@ pub async fn of_month<C: ConnectionTrait>(
     };
     let mut found: Vec<(Uuid, TakenBack)> = sql::all(conn, select, values).await?.iter().map(one).collect::<Result<_, AppError>>()?;
     // Of one thing on one day: first that it was taken, then that it is there again.
-    found.sort_by_key(|(id, own)| (own.on, *id, TakenFor::ALL.iter().position(|why| *why == own.why)));
+    found.sort_by_key(|(id, taken_back)| (taken_back.on, *id, TakenFor::ALL.iter().position(|why| *why == taken_back.why)));
     Ok(found)
 }

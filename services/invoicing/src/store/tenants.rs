@@ -100,7 +100,7 @@ fn figures(text: &str) -> Result<Vec<Money>, AppError> {
 }
 
 fn figures_text(figures: &[Money]) -> Result<String, AppError> {
-    let text: Vec<_> = figures.iter().map(|own| (own.currency().code(), own.micros())).collect();
+    let text: Vec<_> = figures.iter().map(|amount| (amount.currency().code(), amount.micros())).collect();
     serde_json::to_string(&text).map_err(|error| AppError::Fault(error.to_string()))
 }
 

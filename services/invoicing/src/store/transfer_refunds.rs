@@ -171,37 +171,37 @@ async fn with_reference_or_account<C: ConnectionTrait>(
 }
 
 /// Inserts a refund, or saves what became of it.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &TransferRefund) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, transfer_refund: &TransferRefund) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        customer_id: Set(own.customer.uuid()),
-        payment_id: Set(own.payment.uuid()),
-        bank_line_id: Set(own.line.uuid()),
-        credit_from: Set(own.from.name().to_owned()),
-        state: Set(own.state.name().to_owned()),
-        credit: Set(own.credit.micros()),
-        tax: Set(own.tax.micros()),
-        currency: Set(own.credit.currency().code().to_owned()),
-        account_key: Set(own.account.key.clone()),
-        account_end: Set(own.account.end.clone()),
-        account_evidence: Set(own.account_evidence.clone()),
-        asked_by: Set(own.asked_by.clone()),
-        reference: Set(own.reference.clone()),
-        explanation: Set(own.explanation.clone()),
-        refusal: Set(own.refusal.clone()),
-        sent_on: Set(own.sent_on.map(|day| day.to_string())),
-        bank_reference: Set(own.bank_reference.clone()),
-        ending_id: Set(own.ending),
-        recorded_on: Set(own.recorded_on.map(|day| day.to_string())),
-        returned_by_line_id: Set(own.returned.map(|(line, _)| line.uuid())),
-        returned_on: Set(own.returned.map(|(_, day)| day.to_string())),
-        credit_note_id: Set(own.note.map(|(note, _)| note.uuid())),
-        invoice_id: Set(own.note.map(|(_, invoice)| invoice.uuid())),
-        ended_at: Set(own.ended_at),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
+        id: Set(transfer_refund.id.uuid()),
+        customer_id: Set(transfer_refund.customer.uuid()),
+        payment_id: Set(transfer_refund.payment.uuid()),
+        bank_line_id: Set(transfer_refund.line.uuid()),
+        credit_from: Set(transfer_refund.from.name().to_owned()),
+        state: Set(transfer_refund.state.name().to_owned()),
+        credit: Set(transfer_refund.credit.micros()),
+        tax: Set(transfer_refund.tax.micros()),
+        currency: Set(transfer_refund.credit.currency().code().to_owned()),
+        account_key: Set(transfer_refund.account.key.clone()),
+        account_end: Set(transfer_refund.account.end.clone()),
+        account_evidence: Set(transfer_refund.account_evidence.clone()),
+        asked_by: Set(transfer_refund.asked_by.clone()),
+        reference: Set(transfer_refund.reference.clone()),
+        explanation: Set(transfer_refund.explanation.clone()),
+        refusal: Set(transfer_refund.refusal.clone()),
+        sent_on: Set(transfer_refund.sent_on.map(|day| day.to_string())),
+        bank_reference: Set(transfer_refund.bank_reference.clone()),
+        ending_id: Set(transfer_refund.ending),
+        recorded_on: Set(transfer_refund.recorded_on.map(|day| day.to_string())),
+        returned_by_line_id: Set(transfer_refund.returned.map(|(line, _)| line.uuid())),
+        returned_on: Set(transfer_refund.returned.map(|(_, day)| day.to_string())),
+        credit_note_id: Set(transfer_refund.note.map(|(note, _)| note.uuid())),
+        invoice_id: Set(transfer_refund.note.map(|(_, invoice)| invoice.uuid())),
+        ended_at: Set(transfer_refund.ended_at),
+        version: Set(transfer_refund.version),
+        created_at: Set(transfer_refund.created_at),
+        updated_at: Set(transfer_refund.updated_at),
     };
     let changing = [
         Column::State,
@@ -258,9 +258,9 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
 
 /// Where a refund is in a list of this order.
 #[must_use]
-pub fn position(own: &TransferRefund, order: Order) -> Position {
-    let key = if order.field == UPDATE_TIME { Key::Instant(own.updated_at) } else { Key::Id };
-    Position { key, id: own.id.uuid() }
+pub fn position(transfer_refund: &TransferRefund, order: Order) -> Position {
+    let key = if order.field == UPDATE_TIME { Key::Instant(transfer_refund.updated_at) } else { Key::Id };
+    Position { key, id: transfer_refund.id.uuid() }
 }
 
 /// What was transferred back from one day on until before another, oldest first: what an invoice had sold by the day of its credit note,

@@ -77,7 +77,7 @@ pub async fn last_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: 
     let query = Entity::find().filter(Column::Tenant.eq(tenant.as_str())).filter(Column::InvoiceId.is_in(ids));
     let mut found: Vec<InvoiceVersion> = Vec::new();
     for row in query.order_by_asc(Column::InvoiceId).order_by_desc(Column::Version).all(conn).await? {
-        if found.last().is_none_or(|own| own.invoice.uuid() != row.invoice_id) {
+        if found.last().is_none_or(|invoice_version| invoice_version.invoice.uuid() != row.invoice_id) {
             found.push(version(row)?);
         }
     }
@@ -117,22 +117,22 @@ pub async fn issued<C: ConnectionTrait>(
 pub async fn insert<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    (own, customer): (&InvoiceVersion, Id<Customer>),
+    (invoice_version, customer): (&InvoiceVersion, Id<Customer>),
 ) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        invoice_id: Set(own.invoice.uuid()),
+        id: Set(invoice_version.id.uuid()),
+        invoice_id: Set(invoice_version.invoice.uuid()),
         customer_id: Set(customer.uuid()),
-        version: Set(own.version.into()),
-        number: Set(own.number.clone()),
-        issue_date: Set(own.issue_date.to_string()),
-        seller: Set(party_text(Some(&own.seller))?),
-        buyer: Set(party_text(Some(&own.buyer))?),
-        mentions: Set(own.mentions.clone()),
-        reason: Set(own.explanation.clone()),
-        open_amount: Set(own.open_micros),
-        created_at: Set(own.created_at),
+        version: Set(invoice_version.version.into()),
+        number: Set(invoice_version.number.clone()),
+        issue_date: Set(invoice_version.issue_date.to_string()),
+        seller: Set(party_text(Some(&invoice_version.seller))?),
+        buyer: Set(party_text(Some(&invoice_version.buyer))?),
+        mentions: Set(invoice_version.mentions.clone()),
+        reason: Set(invoice_version.explanation.clone()),
+        open_amount: Set(invoice_version.open_micros),
+        created_at: Set(invoice_version.created_at),
     };
     Entity::insert(row).exec_without_returning(conn).await?;
     Ok(())

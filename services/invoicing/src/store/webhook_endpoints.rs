@@ -38,9 +38,9 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Secrets as a column: the instant of expiry in microseconds or `-`, base64, and the request that made it, with colons; apart by blanks.
 fn secrets_text(secrets: &[HeldSecret]) -> String {
-    let word = |own: &HeldSecret| {
-        let until = own.expires_at.map_or_else(|| "-".to_owned(), |until| until.timestamp_micros().to_string());
-        format!("{until}:{}:{}", STANDARD.encode(&own.sealed), own.made_by)
+    let word = |held_secret: &HeldSecret| {
+        let until = held_secret.expires_at.map_or_else(|| "-".to_owned(), |until| until.timestamp_micros().to_string());
+        format!("{until}:{}:{}", STANDARD.encode(&held_secret.sealed), held_secret.made_by)
     };
     secrets.iter().map(word).collect::<Vec<_>>().join(" ")
 }
@@ -100,19 +100,19 @@ pub async fn list<C: ConnectionTrait>(conn: &C, tenant: &TenantId, after: Uuid, 
 }
 
 /// Inserts or saves an endpoint.
-pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &WebhookEndpoint) -> Result<(), AppError> {
+pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, webhook_endpoint: &WebhookEndpoint) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tenant.to_string()),
-        id: Set(own.id.uuid()),
-        url: Set(own.fields.url.clone()),
-        types: Set(own.fields.types.join(" ")),
-        description: Set(own.fields.description.clone()),
-        state: Set(own.state.name().to_owned()),
-        generation: Set(own.generation),
-        secrets: Set(secrets_text(&own.secrets)),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
+        id: Set(webhook_endpoint.id.uuid()),
+        url: Set(webhook_endpoint.fields.url.clone()),
+        types: Set(webhook_endpoint.fields.types.join(" ")),
+        description: Set(webhook_endpoint.fields.description.clone()),
+        state: Set(webhook_endpoint.state.name().to_owned()),
+        generation: Set(webhook_endpoint.generation),
+        secrets: Set(secrets_text(&webhook_endpoint.secrets)),
+        version: Set(webhook_endpoint.version),
+        created_at: Set(webhook_endpoint.created_at),
+        updated_at: Set(webhook_endpoint.updated_at),
     };
     let changing = [
         Column::Url,

@@ -86,9 +86,9 @@ fn kept(text: &str) -> String {
 impl TaxRegister for Vies {
     async fn ask(&self, number: &Spelled, requester: Option<&Spelled>) -> Answer {
         let mut body = json!({ "countryCode": number.prefix, "vatNumber": number.rest });
-        if let (Some(own), Some(fields)) = (requester, body.as_object_mut()) {
-            fields.insert("requesterMemberStateCode".to_owned(), own.prefix.into());
-            fields.insert("requesterNumber".to_owned(), own.rest.clone().into());
+        if let (Some(spelled), Some(fields)) = (requester, body.as_object_mut()) {
+            fields.insert("requesterMemberStateCode".to_owned(), spelled.prefix.into());
+            fields.insert("requesterNumber".to_owned(), spelled.rest.clone().into());
         }
         let answered = tokio::time::timeout(BUDGET, self.call(body.to_string())).await.unwrap_or_else(|_| Err("TIMEOUT".to_owned()));
         match answered {
@@ -96,7 +96,7 @@ impl TaxRegister for Vies {
                 Answer::Found { valid, consultation: kept(&request_identifier.unwrap_or_default()) }
             }
             Ok(Answered { error_wrappers, .. }) => {
-                Answer::Silent(error_wrappers.first().map_or_else(|| "NO_ANSWER".to_owned(), |own| kept(&own.error)))
+                Answer::Silent(error_wrappers.first().map_or_else(|| "NO_ANSWER".to_owned(), |failure| kept(&failure.error)))
             }
             Err(failure) => Answer::Silent(failure),
         }

@@ -49,13 +49,13 @@ fn asked(source: &str) -> Asked {
 
 /// Values that can be told apart from words; of a list one entry with all its fields, and one without those that may be empty.
 fn filled(name: &str, value: &Value, asked: &Asked) -> Value {
-    let own = asked.entries.get(name).map(String::as_str).unwrap_or_default();
+    let this_text = asked.entries.get(name).map(String::as_str).unwrap_or_default();
     match value {
         Value::String(_) => json!(FILLED.to_string()),
         Value::Array(items) if items.iter().all(Value::is_object) => {
             let entry = |empty: bool| {
                 let fields = items[0].as_object().unwrap().iter().map(|(name, value)| {
-                    let may_be_empty = asked.fields.contains(&format!("{own}.{name}"));
+                    let may_be_empty = asked.fields.contains(&format!("{this_text}.{name}"));
                     let shown = if empty && may_be_empty { json!("") } else { filled(name, value, asked) };
                     (name.clone(), if value.is_number() { json!(if empty { 1 } else { 2 }) } else { shown })
                 });
@@ -96,7 +96,7 @@ fn combinations(kind: MailKind, language: Language, asked: &Asked) -> Vec<Variab
 }
 
 fn words(text: &str) -> BTreeSet<String> {
-    let parts = text.split(|own: char| !own.is_alphabetic() && own != '’').filter(|own| !own.is_empty());
+    let parts = text.split(|character: char| !character.is_alphabetic() && character != '’').filter(|text| !text.is_empty());
     parts.map(str::to_owned).collect()
 }
 
@@ -116,11 +116,11 @@ fn own_words(source: &str) -> BTreeSet<String> {
 fn faults(text: &str, known: &BTreeSet<String>) -> Vec<String> {
     let mut found: Vec<String> = words(text).difference(known).map(|word| format!("words run together: {word:?}")).collect();
     let letters: Vec<char> = text.chars().collect();
-    for (place, own) in letters.iter().enumerate() {
+    for (place, character) in letters.iter().enumerate() {
         let before = place.checked_sub(1).map_or(' ', |place| letters[place]);
         let after = letters.get(place + 1).copied().unwrap_or(' ');
         let around = || letters[place.saturating_sub(12)..(place + 12).min(letters.len())].iter().collect::<String>();
-        let glued = match own {
+        let glued = match character {
             &FILLED => !before.is_whitespace() && !"(“".contains(before) || !after.is_whitespace() && !".,:;!?)”".contains(after),
             '.' | ',' | ';' | ':' | '!' | '?' => !after.is_whitespace() && !")”".contains(after),
             ' ' => before == ' ' || before == '\n' || after == '\n',

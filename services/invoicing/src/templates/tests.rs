@@ -71,7 +71,7 @@ fn who_owes_nothing_is_not_asked_to_pay_and_recharges_are_named_where_there_are_
         let mut bare = full.clone();
         bare.extend(
             [("is_open", "".into()), ("recharge_from", "".into()), ("items", serde_json::json!([]))]
-                .map(|(name, own)| (name.to_owned(), own)),
+                .map(|(name, value)| (name.to_owned(), value)),
         );
         assert!(!text(&bare).contains(pays) && !text(&bare).contains(recharges), "{}", text(&bare));
     }

@@ -89,14 +89,14 @@ fn the_day_on_which_a_plan_ends_is_not_known_while_its_instalment_is_disputed_an
     open_again(&mut plan, undecided(), disputed_at);
     assert_eq!((plan.breach_after(), plan.grace_end(), plan.next_try()), (None, None, None));
     open_again(&mut plan, day("2026-02-14"), lost_at);
-    let told = Some(day("2026-02-18"));
-    assert_eq!((plan.breach_after(), plan.next_try()), (told, Some(notice_over)));
+    let this_day = Some(day("2026-02-18"));
+    assert_eq!((plan.breach_after(), plan.next_try()), (this_day, Some(notice_over)));
     assert_eq!(plan.evaluate(UTC, notice_over), Ok(Evaluated::Collect));
     let id = Uuid::from_u128(2);
     plan.collect(id, UTC, notice_over).unwrap();
     plan.attempt_ended(id, &Ended::Failed("stolen_card".to_owned()), notice_over).unwrap();
     plan.evaluate(UTC, notice_over).unwrap();
-    assert_eq!((plan.state, plan.breach_after(), plan.grace_end()), (PlanState::InGrace, told, told));
+    assert_eq!((plan.state, plan.breach_after(), plan.grace_end()), (PlanState::InGrace, this_day, this_day));
     plan.evaluate(UTC, at(day("2026-02-18"))).unwrap();
     assert_eq!(plan.state, PlanState::InGrace, "the last day is in time");
     plan.evaluate(UTC, at(day("2026-02-19"))).unwrap();

@@ -164,7 +164,7 @@ impl Plan {
     /// or when anything follows from what is open: by then the customer knows.
     pub(crate) fn collect_again(&mut self, now: DateTime<Utc>) {
         let Some(through) = self.attempt.through.filter(|_| self.collect_automatically && !self.attempt.waits) else { return };
-        if self.offer.instalments.iter().any(|own| own.due_on <= through && own.amount != own.paid) {
+        if self.offer.instalments.iter().any(|instalment| instalment.due_on <= through && instalment.amount != instalment.paid) {
             self.attempt.ladder = Ladder::default();
             self.attempt.next_at = Some(now + TimeDelta::days(1));
         }

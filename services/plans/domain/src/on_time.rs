@@ -83,7 +83,12 @@ impl Plan {
     pub(crate) fn note_missed(&mut self, today: NaiveDate, now: DateTime<Utc>) {
         let is_late = |due_on: NaiveDate, amount: Money, paid: Money| due_on < today && amount != paid;
         let mut noted = false;
-        for late in self.offer.instalments.iter_mut().filter(|own| !own.missed && is_late(own.due_on, own.amount, own.paid)) {
+        for late in self
+            .offer
+            .instalments
+            .iter_mut()
+            .filter(|instalment| !instalment.missed && is_late(instalment.due_on, instalment.amount, instalment.paid))
+        {
             late.missed = true;
             noted = true;
         }

@@ -271,9 +271,9 @@ fn compared(comparison: &Comparison) -> Option<Compared> {
         "customer" => Column::CustomerId,
         "currency" => Column::Currency,
         "next_due_date" => {
-            let own = keyset::compared(Expr::cust(NEXT_DUE), comparison);
+            let expr = keyset::compared(Expr::cust(NEXT_DUE), comparison);
             let is_unequal = comparison.operator == Operator::NotEqual;
-            return Some(Compared::Whole(if is_unequal { own } else { own.and(Expr::cust(NEXT_DUE).gt("")) }));
+            return Some(Compared::Whole(if is_unequal { expr } else { expr.and(Expr::cust(NEXT_DUE).gt("")) }));
         }
         "create_time" => Column::CreatedAt,
         UPDATE_TIME => Column::UpdatedAt,

@@ -88,10 +88,10 @@ pub(crate) type Sides = Vec<(Account, Option<Id<Lot>>, Money)>;
 
 /// Takes purchased credit of a tax kind, that of one lot before the newest. What is missing becomes a debt of the wallet, which no
 /// auto-recharge pays.
-fn take(wallet: &mut Wallet, amount: Money, (kind, own): (TaxKind, Option<Id<Lot>>)) -> Result<Sides, MoneyError> {
+fn take(wallet: &mut Wallet, amount: Money, (kind, id): (TaxKind, Option<Id<Lot>>)) -> Result<Sides, MoneyError> {
     let is_affected = |lot: &&mut Lot| lot.kind == LotKind::Purchased && lot.tax_kind == Some(kind);
     let mut lots: Vec<_> = wallet.lots.iter_mut().filter(is_affected).collect();
-    lots.sort_by_key(|lot| (own != Some(lot.id), std::cmp::Reverse(lot.sequence)));
+    lots.sort_by_key(|lot| (id != Some(lot.id), std::cmp::Reverse(lot.sequence)));
     let (mut left, mut sides) = (amount, Sides::new());
     for lot in lots {
         let part = lot.unpinned()?.min(left)?;
@@ -116,7 +116,8 @@ fn take(wallet: &mut Wallet, amount: Money, (kind, own): (TaxKind, Option<Id<Lot
 /// The lots that the chargebacks of this change have taken credit from, and how much of each. The rest of what they took became debt.
 #[must_use]
 pub fn lots_taken(wallet: &Wallet) -> LotParts {
-    let entries = wallet.transfers.iter().filter(|transfer| transfer.kind == TransferKind::Chargeback).flat_map(|own| &own.entries);
+    let entries =
+        wallet.transfers.iter().filter(|transfer| transfer.kind == TransferKind::Chargeback).flat_map(|transfer| &transfer.entries);
     entries.filter_map(|entry| Some((entry.lot?, entry.amount.negated()))).collect()
 }
 
@@ -125,15 +126,15 @@ pub fn lots_taken(wallet: &Wallet) -> LotParts {
 /// # Errors
 /// `CurrencyMismatch`, `Overflow`.
 pub fn split_off(lots: &mut LotParts, part: Money) -> Result<LotParts, MoneyError> {
-    let (mut left, mut own) = (part, LotParts::new());
+    let (mut left, mut pairs) = (part, LotParts::new());
     for (lot, amount) in lots.iter_mut() {
         let taken = left.min(*amount)?;
         if taken.is_positive() {
             (left, *amount) = (left.minus(taken)?, amount.minus(taken)?);
-            own.push((*lot, taken));
+            pairs.push((*lot, taken));
         }
     }
-    Ok(own)
+    Ok(pairs)
 }
 
 /// A charge that an issuer takes back, and what had become of it.
@@ -216,11 +217,11 @@ pub fn before_surplus(
     post(wallet, ids, TransferKind::Chargeback, Some(payment), sides, now)?;
     let (mut left, mut moved) = (beyond, Vec::new());
     for (place, charge) in charges.iter_mut().enumerate() {
-        let Some(own) = &mut charge.charged_back else { continue };
-        let part = own.from_invoices.min(left)?;
+        let Some(charged_back) = &mut charge.charged_back else { continue };
+        let part = charged_back.from_invoices.min(left)?;
         if part.is_positive() {
-            own.from_invoices = own.from_invoices.minus(part)?;
-            own.from_surplus = own.from_surplus.plus(part)?;
+            charged_back.from_invoices = charged_back.from_invoices.minus(part)?;
+            charged_back.from_surplus = charged_back.from_surplus.plus(part)?;
             left = left.minus(part)?;
             charge.updated_at = now.max(charge.updated_at);
             moved.push((place, part));
@@ -341,7 +342,7 @@ mod tests {
             updated_at: NOW,
         };
         assert_eq!(
-            of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW).unwrap().map(|own| (own.credit, own.tax)),
+            of_top_up(&mut top_up, &mut wallet, &mut ids(), aud("55"), NOW).unwrap().map(|taken_back| (taken_back.credit, taken_back.tax)),
             Some((aud("50"), aud("5")))
         );
         assert_eq!((wallet.posted, top_up.state), (aud("25").negated(), TopUpState::ChargedBack));
@@ -371,7 +372,10 @@ mod tests {
         // Of a hundred, seventy paid an invoice, thirty became credit, ten of the seventy were given back as credit.
         settlement::surplus(&mut wallet, &mut ids(), Uuid::max(), aud("30"), None, NOW).unwrap();
         settlement::surplus(&mut wallet, &mut ids(), Uuid::max(), aud("10"), None, NOW).unwrap();
-        assert_eq!(of_charge(&mut charge, &mut wallet, &mut ids(), returned("30"), NOW).unwrap().map(|own| own.credit), Some(aud("40")));
+        assert_eq!(
+            of_charge(&mut charge, &mut wallet, &mut ids(), returned("30"), NOW).unwrap().map(|taken_back| taken_back.credit),
+            Some(aud("40"))
+        );
         let charged_back = charge.charged_back.unwrap();
         assert_eq!((charged_back.from_invoices, charged_back.from_surplus), (aud("60"), aud("30")));
         assert_eq!(wallet.posted, aud("0"), "both parts of the credit are gone");

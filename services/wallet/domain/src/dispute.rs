@@ -149,7 +149,7 @@ impl Dispute {
         customer: Id<Customer>,
         wallet: Id<Wallet>,
         (disputed, method, provider_charge_id): (Disputed, Option<Id<PaymentMethod>>, &str),
-        (told, taken, lots): (&ProviderDispute, TakenBack, LotParts),
+        (provider_dispute, taken, lots): (&ProviderDispute, TakenBack, LotParts),
         now: DateTime<Utc>,
     ) -> Self {
         Self {
@@ -158,20 +158,20 @@ impl Dispute {
             wallet,
             disputed,
             method,
-            state: if told.is_final { DisputeState::Lost } else { DisputeState::Open },
-            is_final: told.is_final,
+            state: if provider_dispute.is_final { DisputeState::Lost } else { DisputeState::Open },
+            is_final: provider_dispute.is_final,
             taken,
             lots,
-            provider_reason: told.reason.clone(),
-            evidence_due: told.evidence_due,
-            told: told.outcome.filter(|_| told.is_final),
+            provider_reason: provider_dispute.reason.clone(),
+            evidence_due: provider_dispute.evidence_due,
+            told: provider_dispute.outcome.filter(|_| provider_dispute.is_final),
             explanation: String::new(),
             unmoved: Money::zero(taken.amount.currency()),
             provider_charge_id: provider_charge_id.to_owned(),
-            provider_dispute_id: told.id.clone(),
+            provider_dispute_id: provider_dispute.id.clone(),
             created_at: now,
             updated_at: now,
-            ended_at: told.is_final.then_some(now),
+            ended_at: provider_dispute.is_final.then_some(now),
         }
     }
 
@@ -210,30 +210,30 @@ pub struct DisputesOfCharge(pub Vec<Dispute>);
 impl DisputesOfCharge {
     /// The one that the provider tells of; `None` where it is not known yet.
     #[must_use]
-    pub fn find(&self, told: &ProviderDispute) -> Option<&Dispute> {
-        let by_id = self.0.iter().find(|own| !told.id.is_empty() && own.provider_dispute_id == told.id);
-        by_id.or_else(|| self.0.last().filter(|last| last.may_be(told)))
+    pub fn find(&self, provider_dispute: &ProviderDispute) -> Option<&Dispute> {
+        let by_id = self.0.iter().find(|dispute| !provider_dispute.id.is_empty() && dispute.provider_dispute_id == provider_dispute.id);
+        by_id.or_else(|| self.0.last().filter(|last| last.may_be(provider_dispute)))
     }
 
     /// The one before a dispute that is not known yet, where nobody has told that it is won: the provider says so by opening another.
     #[must_use]
-    pub fn won_unnoticed(&self, told: &ProviderDispute) -> Option<&Dispute> {
-        self.0.last().filter(|last| self.find(told).is_none() && !last.is_final && last.told.is_none())
+    pub fn won_unnoticed(&self, provider_dispute: &ProviderDispute) -> Option<&Dispute> {
+        self.0.last().filter(|last| self.find(provider_dispute).is_none() && !last.is_final && last.told.is_none())
     }
 
     /// Whether a dispute can be opened that is not known yet: of the charge is nothing taken back now.
     #[must_use]
-    pub fn may_open(&self, told: &ProviderDispute) -> bool {
-        self.find(told).is_none() && self.0.last().is_none_or(|last| last.state == DisputeState::Won)
+    pub fn may_open(&self, provider_dispute: &ProviderDispute) -> bool {
+        self.find(provider_dispute).is_none() && self.0.last().is_none_or(|last| last.state == DisputeState::Won)
     }
 }
 
 impl Dispute {
     /// Whether the provider may tell of this one, the last of its charge, where one of both has no id. What is open is another one only
     /// where the provider has told that this one is won.
-    fn may_be(&self, told: &ProviderDispute) -> bool {
-        let is_another = self.state == DisputeState::Won && self.told == Some(Outcome::Won) && told.outcome.is_none();
-        (self.provider_dispute_id.is_empty() || told.id.is_empty()) && !is_another
+    fn may_be(&self, provider_dispute: &ProviderDispute) -> bool {
+        let is_another = self.state == DisputeState::Won && self.told == Some(Outcome::Won) && provider_dispute.outcome.is_none();
+        (self.provider_dispute_id.is_empty() || provider_dispute.id.is_empty()) && !is_another
     }
 
     /// Notes what more was taken from lots.
@@ -242,8 +242,8 @@ impl Dispute {
     /// `CurrencyMismatch`, `Overflow`.
     pub fn also_from(&mut self, lots: LotParts) -> Result<(), MoneyError> {
         for (lot, part) in lots {
-            if let Some(own) = self.lots.iter_mut().find(|own| own.0 == lot) {
-                own.1 = own.1.plus(part)?;
+            if let Some(pair) = self.lots.iter_mut().find(|pair| pair.0 == lot) {
+                pair.1 = pair.1.plus(part)?;
             } else {
                 self.lots.push((lot, part));
             }
@@ -271,7 +271,7 @@ pub fn won_top_up(
     wallet: &mut Wallet,
     ids: &mut IdSource,
     GivenBack { taken, lots }: GivenBack<'_>,
-    (own, expires_at): (Option<&Lot>, Option<DateTime<Utc>>),
+    (this_lot, expires_at): (Option<&Lot>, Option<DateTime<Utc>>),
     now: DateTime<Utc>,
 ) -> Result<Vec<Id<Lot>>, Refusal> {
     if top_up.state != TopUpState::ChargedBack {
@@ -284,7 +284,7 @@ pub fn won_top_up(
     let mut sides = vec![(Account::ProviderClearing, None, taken.amount.negated()), (Account::TaxPayable, None, taken.tax)];
     let mut restored = Vec::new();
     if to_own.is_positive() {
-        let like = own.cloned().unwrap_or_else(|| bought_lot(top_up, ids.make(), expires_at, now));
+        let like = this_lot.cloned().unwrap_or_else(|| bought_lot(top_up, ids.make(), expires_at, now));
         restored.extend(restore(wallet, ids, (&like, to_own), &mut sides, now)?);
     }
     for (lot, part) in others {

@@ -47,15 +47,20 @@ fn day_of(lot: &Lot, notice: Notice, zone: Tz) -> Option<NaiveDate> {
     }
 }
 
-fn is_pending(lot: &Lot, notice: Notice, told: &LatestNotices) -> bool {
-    told.get(&lot.id).is_none_or(|before| *before < notice)
+fn is_pending(lot: &Lot, notice: Notice, this_notices: &LatestNotices) -> bool {
+    this_notices.get(&lot.id).is_none_or(|before| *before < notice)
 }
 
 /// The lots that are to be told of by `today`, each with its latest notice.
 #[must_use]
-pub fn due<'a>(lots: &'a [Lot], told: &LatestNotices, (zone, today): (Tz, NaiveDate), now: DateTime<Utc>) -> Vec<(&'a Lot, Notice)> {
+pub fn due<'a>(
+    lots: &'a [Lot],
+    this_notices: &LatestNotices,
+    (zone, today): (Tz, NaiveDate),
+    now: DateTime<Utc>,
+) -> Vec<(&'a Lot, Notice)> {
     let latest = |lot: &Lot| {
-        let is_due = |notice: &Notice| is_pending(lot, *notice, told) && day_of(lot, *notice, zone).is_some_and(|day| day <= today);
+        let is_due = |notice: &Notice| is_pending(lot, *notice, this_notices) && day_of(lot, *notice, zone).is_some_and(|day| day <= today);
         Notice::ALL.into_iter().rev().find(is_due)
     };
     lots.iter().filter(|lot| lot.in_force(now)).filter_map(|lot| Some((lot, latest(lot)?))).collect()
@@ -63,8 +68,15 @@ pub fn due<'a>(lots: &'a [Lot], told: &LatestNotices, (zone, today): (Tz, NaiveD
 
 /// The first day on which one of these lots is to be told of.
 #[must_use]
-pub fn next_day<'a>(lots: impl IntoIterator<Item = &'a Lot>, told: &LatestNotices, zone: Tz, now: DateTime<Utc>) -> Option<NaiveDate> {
-    let days = |lot: &Lot| Notice::ALL.into_iter().filter(|own| is_pending(lot, *own, told)).filter_map(|own| day_of(lot, own, zone)).min();
+pub fn next_day<'a>(
+    lots: impl IntoIterator<Item = &'a Lot>,
+    this_notices: &LatestNotices,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> Option<NaiveDate> {
+    let days = |lot: &Lot| {
+        Notice::ALL.into_iter().filter(|notice| is_pending(lot, *notice, this_notices)).filter_map(|notice| day_of(lot, notice, zone)).min()
+    };
     lots.into_iter().filter(|lot| lot.in_force(now)).filter_map(days).min()
 }
 
@@ -110,11 +122,11 @@ mod tests {
 
     /// The days on which a lot is told of, day after day.
     fn days(lot: &Lot, zone: Tz) -> Vec<NaiveDate> {
-        let (lots, mut told, mut days) = ([lot.clone()], LatestNotices::new(), Vec::new());
-        while let Some(next) = next_day(&lots, &told, zone, lot.created_at) {
+        let (lots, mut this_notices, mut days) = ([lot.clone()], LatestNotices::new(), Vec::new());
+        while let Some(next) = next_day(&lots, &this_notices, zone, lot.created_at) {
             assert!(days.last().is_none_or(|last| *last < next) && days.len() < 2, "{days:?} and {next}");
-            let found = due(&lots, &told, (zone, next), start_of_day(zone, next));
-            told.extend(found.iter().map(|(lot, notice)| (lot.id, *notice)));
+            let found = due(&lots, &this_notices, (zone, next), start_of_day(zone, next));
+            this_notices.extend(found.iter().map(|(lot, notice)| (lot.id, *notice)));
             days.push(next);
         }
         days
@@ -165,13 +177,13 @@ mod tests {
             zones in prop::collection::vec(prop::sample::select(&chrono_tz::TZ_VARIANTS[..]), 120),
         ) {
             let made = at("2026-01-01T12:00:00Z");
-            let own = Lot { expires_at: Some(made + TimeDelta::seconds(lasts)), created_at: made, ..lot("2026-01-01T12:00:00Z", "2026-01-02T00:00:00Z") };
-            let (lots, mut told, mut notices) = ([own], LatestNotices::new(), Vec::new());
+            let this_lot = Lot { expires_at: Some(made + TimeDelta::seconds(lasts)), created_at: made, ..lot("2026-01-01T12:00:00Z", "2026-01-02T00:00:00Z") };
+            let (lots, mut this_notices, mut notices) = ([this_lot], LatestNotices::new(), Vec::new());
             for (hours, zone) in zones.iter().enumerate() {
                 let now = made + TimeDelta::hours(i64::try_from(hours).unwrap() * 22);
-                let found = due(&lots, &told, (*zone, today(*zone, now, None)), now);
+                let found = due(&lots, &this_notices, (*zone, today(*zone, now, None)), now);
                 notices.extend(found.iter().map(|(_, notice)| *notice));
-                told.extend(found.iter().map(|(lot, notice)| (lot.id, *notice)));
+                this_notices.extend(found.iter().map(|(lot, notice)| (lot.id, *notice)));
             }
             prop_assert!(notices.is_sorted() && notices.len() <= 2, "{:?}", notices);
             prop_assert!(notices.windows(2).all(|two| two[0] != two[1]));

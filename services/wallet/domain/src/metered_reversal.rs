@@ -106,8 +106,9 @@ mod tests {
             |reversed: i64| MeteredOriginal { record: record.clone(), reversed: reversed.into(), reversed_amount: usd(10 * reversed) };
         let order =
             |quantity: Option<i64>| MeteredOrder { quantity: quantity.map(Decimal::from), effective_at: None, explanation: String::new() };
-        let reversed =
-            |before, quantity| reverse_metered(&wallet, Uuid::nil(), &original(before), order(quantity), NOW).map(|own| own.amount);
+        let reversed = |before, quantity| {
+            reverse_metered(&wallet, Uuid::nil(), &original(before), order(quantity), NOW).map(|reversal| reversal.amount)
+        };
         assert_eq!((reversed(0, Some(1)), reversed(1, None)), (Ok(usd(10)), Ok(usd(20))));
         assert_eq!(reversed(1, Some(3)).unwrap_err().reason, "REVERSAL_TOO_LARGE");
         assert_eq!(reversed(3, None).unwrap_err().reason, "ALREADY_REVERSED");

@@ -166,8 +166,10 @@ impl Rules {
         let from_zero = self.credit_from_zero()?.map(&charge).transpose()?;
         let month_end = self.month_end.map(charge).transpose()?;
         let figures: Vec<_> = [figure, from_zero, month_end].into_iter().flatten().collect();
-        let largest =
-            figures.iter().skip(1).try_fold(figures.first().copied(), |largest, own| largest.map(|most| most.max(*own)).transpose())?;
+        let largest = figures
+            .iter()
+            .skip(1)
+            .try_fold(figures.first().copied(), |largest, amount| largest.map(|most| most.max(*amount)).transpose())?;
         Ok(largest.map(|figure| times(figure, 3)).transpose()?)
     }
 

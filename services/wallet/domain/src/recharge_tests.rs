@@ -93,7 +93,7 @@ fn a_ceiling_that_no_charge_fits_is_refused_with_every_reason() {
     // A target below its threshold hides none of the others.
     let both = Rules { threshold: Some((aud("60"), Then::UpTo(aud("50")))), ..rules("32.99") };
     let refused = both.must_work(aud("5"), taxed).unwrap_err();
-    let fields: Vec<_> = refused.violations.iter().map(|own| own.field.as_str()).collect();
+    let fields: Vec<_> = refused.violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["auto_recharge.threshold_up_to", "auto_recharge.monthly_ceiling", "auto_recharge.monthly_ceiling"]);
     assert_eq!(both.must_aim_above_threshold().unwrap_err().violations.len(), 1);
     assert_eq!(rules("55").must_aim_above_threshold(), Ok(()));
@@ -221,13 +221,16 @@ fn a_months_ceiling_is_told_once() {
     let day = |text: &str| text.parse::<chrono::NaiveDate>().unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc();
     let month = |now: &str, began: &str, next: &str| Instants { now: day(now), month_began: day(began), next_month: day(next) };
     let ceiling = payterms_kernel::Refusal::precondition("CEILING", "x");
-    let mut own = AutoRecharge::default();
+    let mut auto_recharge = AutoRecharge::default();
     let january = month("2026-01-10", "2026-01-01", "2026-02-01");
-    assert!(!own.refused(&ceiling, january));
-    assert!(own.end_stop(Change::CreditBought), "the rules are looked at again");
-    assert!(own.refused(&ceiling, january), "nothing else is true than before");
-    assert!(own.retry_due() && !own.refused(&ceiling, month("2026-02-01", "2026-02-01", "2026-03-01")), "another month");
-    own.set(Rules::default());
-    assert!(!own.refused(&ceiling, month("2026-02-02", "2026-02-01", "2026-03-01")), "other rules");
-    assert!(!own.refused(&payterms_kernel::Refusal::precondition("COLLECTION_METHOD_REQUIRED", "x"), january), "another reason");
+    assert!(!auto_recharge.refused(&ceiling, january));
+    assert!(auto_recharge.end_stop(Change::CreditBought), "the rules are looked at again");
+    assert!(auto_recharge.refused(&ceiling, january), "nothing else is true than before");
+    assert!(
+        auto_recharge.retry_due() && !auto_recharge.refused(&ceiling, month("2026-02-01", "2026-02-01", "2026-03-01")),
+        "another month"
+    );
+    auto_recharge.set(Rules::default());
+    assert!(!auto_recharge.refused(&ceiling, month("2026-02-02", "2026-02-01", "2026-03-01")), "other rules");
+    assert!(!auto_recharge.refused(&payterms_kernel::Refusal::precondition("COLLECTION_METHOD_REQUIRED", "x"), january), "another reason");
 }

@@ -69,15 +69,15 @@ impl Wallet {
     /// all of one that is over: that can be used for thirty days. The caller posts the transfer.
     pub(crate) fn restore(&mut self, ids: &mut IdSource, lot: &Lot, part: Money, now: DateTime<Utc>) -> Result<LotParts, MoneyError> {
         let is_over = lot.expires_at.is_some_and(|expiry| expiry <= now);
-        let own = self.lots.iter_mut().find(|own| own.id == lot.id).filter(|_| !is_over);
+        let this_lot = self.lots.iter_mut().find(|each| each.id == lot.id).filter(|_| !is_over);
         let (mut rest, mut parts) = (part, LotParts::new());
-        if let Some(own) = own {
+        if let Some(this_lot) = this_lot {
             // The rounding of a month, or credit that was restored, may have taken some of the room.
-            let fits = own.amount.minus(own.remaining)?.min(part)?;
+            let fits = this_lot.amount.minus(this_lot.remaining)?.min(part)?;
             if fits.is_positive() {
-                own.remaining = own.remaining.plus(fits)?;
+                this_lot.remaining = this_lot.remaining.plus(fits)?;
                 rest = rest.minus(fits)?;
-                parts.push((own.id, fits));
+                parts.push((this_lot.id, fits));
             }
         }
         if rest.is_positive() {

@@ -223,8 +223,8 @@ pub fn reverse(
     let earned = [(Account::Revenue, None, revenue.negated()), (Account::InvoiceSettlement, None, settlement.negated())];
     sides.extend(earned.into_iter().filter(|(.., amount)| !amount.is_zero()));
     let transfer = wallet.post(ids, TransferKind::Reversal, sides, order.explanation.clone(), now)?;
-    if let Some(own) = wallet.transfers.iter_mut().rev().find(|own| own.id == transfer) {
-        own.effective_at = effective_at;
+    if let Some(this_transfer) = wallet.transfers.iter_mut().rev().find(|each| each.id == transfer) {
+        this_transfer.effective_at = effective_at;
     }
     let recorded_at = wallet.updated_at;
     // Credit that is free again pays the wallet's debt first, as new credit does.

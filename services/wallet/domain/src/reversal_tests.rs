@@ -72,15 +72,15 @@ fn original(
         })
         .collect::<Vec<_>>()
     };
-    let at = wallet.transfers.iter().position(|own| own.id == posting.transfer).unwrap();
-    let (own, later) = (&wallet.transfers[at], &wallet.transfers[at + 1..]);
-    let taken = taken_of(own);
+    let at = wallet.transfers.iter().position(|transfer| transfer.id == posting.transfer).unwrap();
+    let (transfer, later) = (&wallet.transfers[at], &wallet.transfers[at + 1..]);
+    let taken = taken_of(transfer);
     let owed = |taken: Vec<Taken>| taken.into_iter().filter(|part| part.lot.is_none()).map(|part| part.left.micros()).sum::<i64>();
-    let newer: i64 = later.iter().filter(|own| own.kind == TransferKind::Fee).map(|own| owed(taken_of(own))).sum();
-    let (postpaid, left) = (wallet.overdraft.is_some(), owed(taken_of(own)));
+    let newer: i64 = later.iter().filter(|transfer| transfer.kind == TransferKind::Fee).map(|transfer| owed(taken_of(transfer))).sum();
+    let (postpaid, left) = (wallet.overdraft.is_some(), owed(taken_of(transfer)));
     let debt = DebtOf::new(usd(left), usd(newer), wallet.owed_for_use().unwrap()).unwrap();
     let (mut settled, mut sum) = (Vec::new(), 0);
-    for mut paid in later.iter().rev().filter(|own| own.kind == TransferKind::OwedSettlement).flat_map(taken_of) {
+    for mut paid in later.iter().rev().filter(|transfer| transfer.kind == TransferKind::OwedSettlement).flat_map(taken_of) {
         sum += paid.left.micros();
         paid.left = debt.part_of(paid.left, usd(sum)).unwrap();
         if paid.left.is_positive() && !postpaid {
@@ -89,7 +89,7 @@ fn original(
     }
     Original {
         transfer: posting.transfer,
-        kind: own.kind,
+        kind: transfer.kind,
         amount: posting.amount,
         taken,
         settled,
@@ -111,7 +111,7 @@ fn balance(wallet: &Wallet, account: Account) -> i64 {
 
 fn accruals(wallet: &Wallet) -> BTreeMap<(Funding, String), i64> {
     let mut sums = BTreeMap::new();
-    for (funding, label, amount) in wallet.transfers.iter().flat_map(|own| accrued(wallet, own).unwrap()) {
+    for (funding, label, amount) in wallet.transfers.iter().flat_map(|transfer| accrued(wallet, transfer).unwrap()) {
         *sums.entry((funding, label)).or_default() += amount.micros();
     }
     sums
@@ -154,8 +154,8 @@ proptest! {
             let (reversal, lowered) = reverse(&mut wallet, &mut ids, &original, order(asked), NOW).unwrap();
             prop_assert_eq!(reversal.amount, usd(asked.unwrap_or(left)));
             left -= reversal.amount.micros();
-            for own in &reversal.parts {
-                *reversed.entry((own.taken_by, own.from)).or_insert(0) += own.amount.micros();
+            for part in &reversal.parts {
+                *reversed.entry((part.taken_by, part.from)).or_insert(0) += part.amount.micros();
             }
             lower(&mut sums, lowered);
         }
@@ -178,8 +178,8 @@ fn pay(owed: &mut Queue, free: &mut Queue, paid: &mut BTreeMap<(usize, usize), i
         let part = due.min(has);
         *paid.entry((fee, lot)).or_default() += part;
         (owed[0].1, free[0].1) = (due - part, has - part);
-        owed.retain(|own| own.1 > 0);
-        free.retain(|own| own.1 > 0);
+        owed.retain(|pair| pair.1 > 0);
+        free.retain(|pair| pair.1 > 0);
     }
 }
 
@@ -216,22 +216,22 @@ proptest! {
             let posted = wallet.transfers.len();
             let (reversal, lowered) = reverse(&mut wallet, &mut ids, &whole, order(None), NOW).unwrap();
             prop_assert_eq!(reversal.amount, fees[at].amount);
-            prop_assert!(lowered.iter().all(|own| own.label == format!("number {at}")), "its own line is lowered: {:?}", lowered);
+            prop_assert!(lowered.iter().all(|lowered| lowered.label == format!("number {at}")), "its own line is lowered: {:?}", lowered);
             lower(&mut billed, lowered);
-            for (funding, label, amount) in wallet.transfers[posted..].iter().flat_map(|own| accrued(&wallet, own).unwrap()) {
+            for (funding, label, amount) in wallet.transfers[posted..].iter().flat_map(|transfer| accrued(&wallet, transfer).unwrap()) {
                 *billed.entry((funding, label)).or_default() += amount.micros();
             }
             let mut back: BTreeMap<(usize, usize), i64> = BTreeMap::new();
             for part in &reversal.parts {
                 *reversed.entry((part.taken_by, part.from)).or_insert(0) += part.amount.micros();
                 if let Some(lot) = part.from {
-                    *back.entry((at, lots.iter().position(|own| *own == lot).unwrap())).or_default() += part.amount.micros();
+                    *back.entry((at, lots.iter().position(|id| *id == lot).unwrap())).or_default() += part.amount.micros();
                 }
             }
             // What comes back pays what is owed else: only the first one finds the debts as they were paid.
             if at == first {
-                let own: BTreeMap<_, _> = paid.iter().filter(|((fee, _), _)| *fee == at).map(|(key, part)| (*key, *part)).collect();
-                prop_assert_eq!(back, own);
+                let numbers: BTreeMap<_, _> = paid.iter().filter(|((fee, _), _)| *fee == at).map(|(key, part)| (*key, *part)).collect();
+                prop_assert_eq!(back, numbers);
             }
         }
         prop_assert!(billed.is_empty() && wallet.debts.is_empty(), "{:?}", billed);
@@ -262,7 +262,8 @@ fn credit_that_pays_for_a_return_is_no_payment_of_a_use() {
     wallet.posted = usd(-20);
     (wallet.owed_back, wallet.owed_undone) = (usd(12), usd(20));
     add(&mut wallet, &mut ids, 30, Some(TaxKind::Deposit), None);
-    let kinds: Vec<_> = wallet.transfers.iter().map(|own| own.kind).filter(|kind| *kind == TransferKind::ReturnSettlement).collect();
+    let kinds: Vec<_> =
+        wallet.transfers.iter().map(|transfer| transfer.kind).filter(|kind| *kind == TransferKind::ReturnSettlement).collect();
     assert_eq!((kinds.len(), wallet.owed), (2, usd(0)), "12 that were taxed, and 8 that are taxed now");
     let known = wallet.clone();
     let original = original(&wallet, &known, &fee, &BTreeMap::new());

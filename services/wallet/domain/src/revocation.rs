@@ -101,8 +101,8 @@ pub struct Proposal {
 
 /// The credit of a lot that no hold pins; nothing of one that is over.
 fn free(wallet: &Wallet, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Money, Refusal> {
-    let own = wallet.lots.iter().find(|own| own.id == lot && own.in_force(now));
-    Ok(own.map_or(Ok(Money::zero(wallet.currency)), Lot::unpinned)?)
+    let this_lot = wallet.lots.iter().find(|each| each.id == lot && each.in_force(now));
+    Ok(this_lot.map_or(Ok(Money::zero(wallet.currency)), Lot::unpinned)?)
 }
 
 /// The credit of a lot that can be revoked now.
@@ -110,7 +110,7 @@ fn free(wallet: &Wallet, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Money, Refu
 /// # Errors
 /// `LOT_STATE` for granted credit, and for a lot of which nothing is free.
 fn revocable(wallet: &Wallet, lot: Id<Lot>, now: DateTime<Utc>) -> Result<Money, Refusal> {
-    if wallet.lots.iter().any(|own| own.id == lot && own.in_force(now) && own.kind == LotKind::Granted) {
+    if wallet.lots.iter().any(|each| each.id == lot && each.in_force(now) && each.kind == LotKind::Granted) {
         return Err(crate::error::lot_state("Only bought credit is revoked. Void what was granted with VoidGrant."));
     }
     let left = free(wallet, lot, now)?;
@@ -194,7 +194,7 @@ impl Revocation {
         }
         if decision.approve {
             must_suffice(free(wallet, self.lot, now)?, self.amount)?;
-            if let Some(lot) = wallet.lots.iter_mut().find(|own| own.id == self.lot) {
+            if let Some(lot) = wallet.lots.iter_mut().find(|lot| lot.id == self.lot) {
                 lot.remaining = lot.remaining.minus(self.amount)?;
             }
             let sides = vec![(Account::CustomerCredit, Some(self.lot), self.amount.negated()), (Account::Withheld, None, self.amount)];
@@ -296,19 +296,19 @@ mod tests {
     #[test]
     fn two_people_withhold_it_and_one_gives_it_back() {
         let mut wallet = wallet(LotKind::Purchased, None);
-        let mut own = proposed(&wallet, Some(20_00)).unwrap();
+        let mut revocation = proposed(&wallet, Some(20_00)).unwrap();
         assert_eq!(wallet.posted, usd(50_00), "a proposal takes nothing");
-        assert_eq!(own.decide(&mut wallet, &mut ids(), by("ann", true), NOW).unwrap_err().reason, "SEPARATION_OF_DUTIES");
-        own.decide(&mut wallet, &mut ids(), by("bob", true), NOW).unwrap();
+        assert_eq!(revocation.decide(&mut wallet, &mut ids(), by("ann", true), NOW).unwrap_err().reason, "SEPARATION_OF_DUTIES");
+        revocation.decide(&mut wallet, &mut ids(), by("bob", true), NOW).unwrap();
         assert_eq!(
             (wallet.posted, balance(&wallet, Account::Withheld), balance(&wallet, Account::Revenue)),
             (usd(30_00), usd(20_00), usd(0))
         );
-        assert_eq!(own.decide(&mut wallet, &mut ids(), by("eve", false), NOW).unwrap_err().reason, "REVOCATION_STATE");
+        assert_eq!(revocation.decide(&mut wallet, &mut ids(), by("eve", false), NOW).unwrap_err().reason, "REVOCATION_STATE");
         let lot = wallet.lots[0].clone();
-        own.restore(&mut wallet, &mut ids(), (&lot, "It was no fraud.".into()), NOW).unwrap();
+        revocation.restore(&mut wallet, &mut ids(), (&lot, "It was no fraud.".into()), NOW).unwrap();
         assert_eq!((wallet.lots[0].remaining, balance(&wallet, Account::Withheld)), (usd(50_00), usd(0)));
-        assert_eq!(own.restore(&mut wallet, &mut ids(), (&lot, String::new()), NOW).unwrap_err().reason, "REVOCATION_STATE");
+        assert_eq!(revocation.restore(&mut wallet, &mut ids(), (&lot, String::new()), NOW).unwrap_err().reason, "REVOCATION_STATE");
         assert!(wallet.transfers.iter().all(|transfer| transfer.is_balanced().unwrap()));
     }
 
@@ -318,17 +318,17 @@ mod tests {
         let order = Authorization { amount: usd(30_00), expires_at: None, description: String::new() };
         hold::authorize(&mut pinned, &mut ids(), order, NOW).unwrap();
         assert_eq!(proposed(&pinned, Some(20_01)).unwrap_err().reason, "REVOCATION_TOO_LARGE");
-        let mut own = proposed(&pinned, None).unwrap();
-        assert_eq!(own.amount, usd(20_00));
+        let mut revocation = proposed(&pinned, None).unwrap();
+        assert_eq!(revocation.amount, usd(20_00));
         let debit = Debit { amount: usd(1), kind: TransferKind::Debit, into_negative: false, description: String::new() };
         posting::debit(&mut pinned, &mut ids(), debit, NOW).unwrap();
-        assert_eq!(own.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err().reason, "REVOCATION_TOO_LARGE");
+        assert_eq!(revocation.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err().reason, "REVOCATION_TOO_LARGE");
         let rest = Debit { amount: usd(19_99), kind: TransferKind::Debit, into_negative: false, description: String::new() };
         posting::debit(&mut pinned, &mut ids(), rest, NOW).unwrap();
-        let nothing = own.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err();
+        let nothing = revocation.decide(&mut pinned, &mut ids(), by("bob", true), NOW).unwrap_err();
         assert_eq!((nothing.reason, &nothing.metadata[0]), ("REVOCATION_TOO_LARGE", &("left", "0".to_owned())), "nothing at all");
-        own.decide(&mut pinned, &mut ids(), by("bob", false), NOW).unwrap();
-        assert_eq!((own.state, pinned.posted), (RevocationState::Refused, usd(30_00)));
+        revocation.decide(&mut pinned, &mut ids(), by("bob", false), NOW).unwrap();
+        assert_eq!((revocation.state, pinned.posted), (RevocationState::Refused, usd(30_00)));
         assert_eq!(proposed(&wallet(LotKind::Granted, None), None).unwrap_err().reason, "LOT_STATE");
     }
 
@@ -336,13 +336,13 @@ mod tests {
     fn what_is_restored_pays_what_is_owed_and_outlives_its_lot() {
         let mut ids = IdSource::new(NOW, b"seed", "restored");
         let mut wallet = wallet(LotKind::Purchased, Some(NOW + TimeDelta::days(1)));
-        let mut own = proposed(&wallet, None).unwrap();
-        own.decide(&mut wallet, &mut ids, by("bob", true), NOW).unwrap();
+        let mut revocation = proposed(&wallet, None).unwrap();
+        revocation.decide(&mut wallet, &mut ids, by("bob", true), NOW).unwrap();
         let debit = Debit { amount: usd(8_00), kind: TransferKind::Fee, into_negative: true, description: String::new() };
         posting::debit(&mut wallet, &mut ids, debit, NOW).unwrap();
         let (lot, later) = (wallet.lots[0].clone(), NOW + TimeDelta::days(9));
-        own.restore(&mut wallet, &mut ids, (&lot, String::new()), later).unwrap();
-        let again = wallet.lots.iter().find(|lot| Some(lot.id) == own.restored_to).unwrap();
+        revocation.restore(&mut wallet, &mut ids, (&lot, String::new()), later).unwrap();
+        let again = wallet.lots.iter().find(|lot| Some(lot.id) == revocation.restored_to).unwrap();
         assert_eq!((wallet.owed, again.remaining, again.expires_at), (usd(0), usd(42_00), Some(later + TimeDelta::days(30))));
     }
 }

@@ -75,8 +75,8 @@ pub struct RefundRequest {
 /// Credit and tax of a top-up that an issuer or a bank has taken for good.
 fn taken_for_good(top_up: &TopUp, dispute: Option<&Dispute>) -> (Money, Money) {
     let zero = Money::zero(top_up.amount.currency());
-    let lost = dispute.filter(|own| top_up.state == TopUpState::ChargedBack && own.state == DisputeState::Lost);
-    lost.map_or((zero, zero), |own| (own.taken.credit, own.taken.tax))
+    let lost = dispute.filter(|dispute| top_up.state == TopUpState::ChargedBack && dispute.state == DisputeState::Lost);
+    lost.map_or((zero, zero), |dispute| (dispute.taken.credit, dispute.taken.tax))
 }
 
 /// The credit of a top-up that can be refunded now: not what the issuer has taken.
@@ -92,7 +92,7 @@ pub fn refundable(top_up: &TopUp, dispute: Option<&Dispute>, wallet: &Wallet, no
 /// The credit of a lot that can go back to who paid for it: in force, not held, and free beside the debt.
 pub(crate) fn refundable_lot(lot: Option<Id<Lot>>, wallet: &Wallet, now: DateTime<Utc>) -> Result<Money, MoneyError> {
     let zero = Money::zero(wallet.currency);
-    let lot = wallet.lots.iter().find(|own| Some(own.id) == lot && own.in_force(now));
+    let lot = wallet.lots.iter().find(|each| Some(each.id) == lot && each.in_force(now));
     let left = lot.map_or(Ok(zero), Lot::unpinned)?;
     let beside_debt = wallet.free(now)?.minus(wallet.debt())?.max(zero)?;
     Ok(left.min(beside_debt)?.round_down_to_minor_unit())
@@ -167,24 +167,24 @@ fn must_be_refundable(top_up: &TopUp, dispute: Option<&Dispute>) -> Result<(), R
             refused("no money is taken yet. Refund it once it is SUCCEEDED", "nothing yet")
         }
         (TopUpState::Failed, _) => refused("no money was taken, so there is nothing to refund", "nothing more"),
-        (TopUpState::ChargedBack, Some(own)) if own.state == DisputeState::Open => {
-            let taken = own.taken.amount;
+        (TopUpState::ChargedBack, Some(dispute)) if dispute.state == DisputeState::Open => {
+            let taken = dispute.taken.amount;
             let why =
                 format!("{taken} of it are disputed. Refund what is left of it once the dispute is decided; GetDispute says how it stands");
             refused(&why, "nothing yet")
         }
-        (TopUpState::ChargedBack, Some(own)) if own.state == DisputeState::Lost => {
-            let left = top_up.amount.minus(own.taken.amount)?.minus(top_up.refunded_credit)?.minus(top_up.refunded_tax)?;
+        (TopUpState::ChargedBack, Some(dispute)) if dispute.state == DisputeState::Lost => {
+            let left = top_up.amount.minus(dispute.taken.amount)?.minus(top_up.refunded_credit)?.minus(top_up.refunded_tax)?;
             if !left.is_positive() {
                 return refused(
                     "its issuer or bank has taken back all that was not refunded, so nothing is left to refund",
                     "nothing more",
                 );
             }
-            must_be_confirmed(own)
+            must_be_confirmed(dispute)
         }
         (TopUpState::ChargedBack, _) => refused("its issuer or bank has taken it back, so nothing is left to refund", "nothing more"),
-        (TopUpState::Succeeded, own) => own.map_or(Ok(()), must_be_confirmed),
+        (TopUpState::Succeeded, dispute) => dispute.map_or(Ok(()), must_be_confirmed),
     }
 }
 
@@ -193,11 +193,11 @@ fn must_be_confirmed(dispute: &Dispute) -> Result<(), Refusal> {
     let recorded = dispute.state.name();
     let message = match dispute.told {
         _ if dispute.is_final => return Ok(()),
-        Some(told) if told.state() == dispute.state => return Ok(()),
-        Some(told) => format!(
+        Some(this_outcome) if this_outcome.state() == dispute.state => return Ok(()),
+        Some(this_outcome) => format!(
             "The dispute about the top-up is recorded as {recorded}, and the payment provider says {}: it takes no refund of it. Settle the \
              difference with the provider, and refund it there.",
-            told.name()
+            this_outcome.name()
         ),
         None => format!(
             "The dispute about the top-up is recorded as {recorded}, and the payment provider has not decided it yet: until then it takes no \

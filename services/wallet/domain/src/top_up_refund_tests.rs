@@ -72,9 +72,9 @@ fn parts_give_back_the_tax_in_proportion_and_the_last_one_the_rest() {
     let (mut top_up, mut wallet) = bought("55", "5");
     let mut taxes = Vec::new();
     for (seed, credit) in [(1, Some("16.67")), (2, Some("16.67")), (3, None)] {
-        let (mut own, mut hold) = refund(&mut top_up, &mut wallet, seed, credit);
-        answered((&mut top_up, &mut own), &mut hold, &mut wallet, &mut ids(seed + 10), Refunded::Succeeded, NOW).unwrap();
-        taxes.push((own.credit, own.tax));
+        let (mut top_up_refund, mut hold) = refund(&mut top_up, &mut wallet, seed, credit);
+        answered((&mut top_up, &mut top_up_refund), &mut hold, &mut wallet, &mut ids(seed + 10), Refunded::Succeeded, NOW).unwrap();
+        taxes.push((top_up_refund.credit, top_up_refund.tax));
     }
     assert_eq!(taxes, [("16.67", "1.67"), ("16.67", "1.66"), ("16.66", "1.67")].map(|(credit, tax)| (aud(credit), aud(tax))));
     assert_eq!(
@@ -104,17 +104,17 @@ fn what_is_spent_held_or_owed_stays_and_only_whole_minor_units_go_back() {
 #[test]
 fn a_refund_that_the_method_does_not_accept_leaves_all_as_it_was() {
     let (mut top_up, mut wallet) = bought("55", "5");
-    let (mut own, mut hold) = refund(&mut top_up, &mut wallet, 1, Some("20"));
-    assert_eq!((wallet.available(NOW), own.amount()), (Ok(aud("30")), Ok(aud("22"))));
-    let mut answer = |outcome| answered((&mut top_up, &mut own), &mut hold, &mut wallet, &mut ids(2), outcome, NOW);
+    let (mut top_up_refund, mut hold) = refund(&mut top_up, &mut wallet, 1, Some("20"));
+    assert_eq!((wallet.available(NOW), top_up_refund.amount()), (Ok(aud("30")), Ok(aud("22"))));
+    let mut answer = |outcome| answered((&mut top_up, &mut top_up_refund), &mut hold, &mut wallet, &mut ids(2), outcome, NOW);
     assert_eq!((answer(Refunded::Failed), answer(Refunded::Succeeded)), (Ok(true), Ok(false)), "it ends once");
-    assert_eq!((wallet.available(NOW), own.state), (Ok(aud("50")), TopUpRefundState::Failed));
+    assert_eq!((wallet.available(NOW), top_up_refund.state), (Ok(aud("50")), TopUpRefundState::Failed));
     assert_eq!((top_up.refunded_credit, top_up.refunded_tax), (aud("0"), aud("0")));
 }
 
 /// 22.00 of 55.00 are taken back: 20.00 of the credit and 2.00 of its tax.
 fn disputed(top_up: &mut TopUp, wallet: &mut Wallet, by_bank: bool) -> Dispute {
-    let told = ProviderDispute {
+    let provider_dispute = ProviderDispute {
         id: String::new(),
         amount: aud("22"),
         reason: String::new(),
@@ -122,9 +122,9 @@ fn disputed(top_up: &mut TopUp, wallet: &mut Wallet, by_bank: bool) -> Dispute {
         is_final: by_bank,
         outcome: by_bank.then_some(Outcome::Lost),
     };
-    let taken = chargeback::of_top_up(top_up, wallet, &mut ids(90), told.amount, NOW).unwrap().unwrap();
+    let taken = chargeback::of_top_up(top_up, wallet, &mut ids(90), provider_dispute.amount, NOW).unwrap().unwrap();
     let of = (Disputed::TopUp(top_up.id), None, "ch");
-    Dispute::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), wallet.id, of, (&told, taken, Vec::new()), NOW)
+    Dispute::open(Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), wallet.id, of, (&provider_dispute, taken, Vec::new()), NOW)
 }
 
 #[test]
@@ -146,9 +146,9 @@ fn what_the_issuer_left_of_a_lost_charge_goes_back_with_the_rest_of_the_tax() {
         assert_eq!(refundable(&top_up, Some(&dispute), &wallet, NOW), Ok(aud("30")));
         assert_eq!(asked(&mut top_up, &dispute, &mut wallet, Some("30.01")).unwrap_err().reason, "REFUND_TOO_LARGE");
         for (credit, tax) in [(Some("10"), "1"), (None, "2")] {
-            let (mut own, mut hold) = asked(&mut top_up, &dispute, &mut wallet, credit).unwrap();
-            assert_eq!(own.tax, aud(tax));
-            answered((&mut top_up, &mut own), &mut hold, &mut wallet, &mut ids(2), Refunded::Succeeded, NOW).unwrap();
+            let (mut top_up_refund, mut hold) = asked(&mut top_up, &dispute, &mut wallet, credit).unwrap();
+            assert_eq!(top_up_refund.tax, aud(tax));
+            answered((&mut top_up, &mut top_up_refund), &mut hold, &mut wallet, &mut ids(2), Refunded::Succeeded, NOW).unwrap();
         }
         assert_eq!((wallet.posted, account(&wallet, Account::TaxPayable)), (aud("0"), aud("0")));
         assert_eq!(account(&wallet, Account::ProviderClearing), aud("0"));

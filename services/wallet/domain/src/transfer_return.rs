@@ -64,7 +64,7 @@ pub fn return_transfer(wallet: &mut Wallet, ids: &mut IdSource, returned: Return
 /// Takes credit from its own lot; what is spent of it is owed.
 fn take_from(wallet: &mut Wallet, lot: Option<Id<Lot>>, credit: Money, tax_kind: TaxKind) -> Result<Sides, MoneyError> {
     let (mut spent, mut sides) = (credit, Sides::new());
-    if let Some(lot) = wallet.lots.iter_mut().find(|own| Some(own.id) == lot) {
+    if let Some(lot) = wallet.lots.iter_mut().find(|each| Some(each.id) == lot) {
         let part = lot.unpinned()?.min(credit)?;
         if part.is_positive() {
             lot.remaining = lot.remaining.minus(part)?;
@@ -204,7 +204,7 @@ mod tests {
         let mut wallet = after_return("15");
         let rules = Rules { threshold: Some((aud("10"), Then::UpTo(aud("50")))), repair_negative: true, ..Rules::default() };
         let recharge = AutoRecharge { rules, ..AutoRecharge::default() };
-        assert_eq!(recharge.wanted(&wallet, NOW).unwrap().map(|own| own.credit), Some(aud("50")), "as if nothing were owed");
+        assert_eq!(recharge.wanted(&wallet, NOW).unwrap().map(|wanted| wanted.credit), Some(aud("50")), "as if nothing were owed");
         add(&mut wallet, "50", true);
         assert_eq!((wallet.owed, wallet.owed_undone, wallet.posted), (aud("15"), aud("15"), aud("35")));
         assert_eq!(recharge.wanted(&wallet, NOW).unwrap(), None, "the rules are satisfied");

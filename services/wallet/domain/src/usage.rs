@@ -103,7 +103,7 @@ pub fn record(
     let transfer = if amount.is_positive() {
         let debit = Debit { amount, kind: TransferKind::Usage, into_negative: false, description: used.product.clone() };
         let posted = posting::debit(wallet, ids, debit, now)?.transfer;
-        if let Some(transfer) = wallet.transfers.iter_mut().rev().find(|own| own.id == posted) {
+        if let Some(transfer) = wallet.transfers.iter_mut().rev().find(|transfer| transfer.id == posted) {
             transfer.unit_price = Some(used.unit_price);
         }
         Some(posted)

@@ -122,7 +122,7 @@ pub fn dispute(tenant: &TenantId, dispute: &Dispute) -> pb::Dispute {
         from_invoices: Some(money(taken.from_invoices)),
         from_surplus: Some(money(taken.from_surplus)),
         explanation: dispute.explanation.clone(),
-        provider_outcome: dispute.told.map_or(pb::dispute::State::Unspecified, |told| state(told.state())).into(),
+        provider_outcome: dispute.told.map_or(pb::dispute::State::Unspecified, |outcome| state(outcome.state())).into(),
         create_time: Some(timestamp(dispute.created_at)),
         update_time: Some(timestamp(dispute.updated_at)),
         end_time: dispute.ended_at.map(timestamp),
@@ -150,14 +150,14 @@ pub struct Around<'a> {
 /// The event of a dispute: what is disputed, what was charged, what is charged without a person present from now on, and what it leaves of
 /// the wallet.
 #[must_use]
-pub fn dispute_changed(tenant: &TenantId, own: &Dispute, around: Around<'_>) -> pb::DisputeChanged {
+pub fn dispute_changed(tenant: &TenantId, this_dispute: &Dispute, around: Around<'_>) -> pb::DisputeChanged {
     let Around { top_up, charged, methods, owed, paid_owed, paused_until } = around;
-    let customer = CustomerRef { tenant: tenant.clone(), customer: own.customer }.name();
+    let customer = CustomerRef { tenant: tenant.clone(), customer: this_dispute.customer }.name();
     let collection = methods.collection.and_then(|id| methods.get(id));
     pb::DisputeChanged {
-        dispute: Some(dispute(tenant, own)),
+        dispute: Some(dispute(tenant, this_dispute)),
         top_up,
-        charge_request_id: match own.disputed {
+        charge_request_id: match this_dispute.disputed {
             Disputed::TopUp(_) => String::new(),
             Disputed::Charge { step, .. } => step.to_string(),
         },
@@ -166,6 +166,6 @@ pub fn dispute_changed(tenant: &TenantId, own: &Dispute, around: Around<'_>) -> 
         owed: owed.filter(|owed| owed.is_positive()).map(money),
         paid_owed: paid_owed.filter(|paid| paid.is_positive()).map(money),
         recharge_paused_until_time: paused_until.map(timestamp),
-        provider_charge_id: own.provider_charge_id.clone(),
+        provider_charge_id: this_dispute.provider_charge_id.clone(),
     }
 }

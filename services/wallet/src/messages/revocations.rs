@@ -95,30 +95,30 @@ pub fn list_revocations(request: Request<pb::ListRevocationsRequest>) -> Result<
 
 /// A revocation of the wallet of that name.
 #[must_use]
-pub fn revocation(wallet: &str, own: &Revocation) -> pb::Revocation {
-    let state = match own.state {
+pub fn revocation(wallet: &str, revocation: &Revocation) -> pb::Revocation {
+    let state = match revocation.state {
         RevocationState::Proposed => pb::revocation::State::Proposed,
         RevocationState::Refused => pb::revocation::State::Refused,
         RevocationState::Revoked => pb::revocation::State::Revoked,
         RevocationState::Restored => pb::revocation::State::Restored,
     };
-    let cause = match own.cause {
+    let cause = match revocation.cause {
         Cause::Fraud => pb::revocation::Cause::Fraud,
         Cause::Sanction => pb::revocation::Cause::Sanction,
         Cause::Error => pb::revocation::Cause::Error,
     };
     pb::Revocation {
-        name: format!("{wallet}/revocations/{}", own.id),
-        lot: lot_name(wallet, own.lot),
+        name: format!("{wallet}/revocations/{}", revocation.id),
+        lot: lot_name(wallet, revocation.lot),
         state: state.into(),
         cause: cause.into(),
-        amount: Some(money(own.amount)),
-        explanation: own.explanation.clone(),
-        proposed_by: own.proposed_by.clone(),
-        decided_by: own.decided_by.clone(),
-        answer: own.answer.clone(),
-        restored_lot: own.restored_to.map(|lot| lot_name(wallet, lot)).unwrap_or_default(),
-        create_time: Some(timestamp(own.created_at)),
-        update_time: Some(timestamp(own.updated_at)),
+        amount: Some(money(revocation.amount)),
+        explanation: revocation.explanation.clone(),
+        proposed_by: revocation.proposed_by.clone(),
+        decided_by: revocation.decided_by.clone(),
+        answer: revocation.answer.clone(),
+        restored_lot: revocation.restored_to.map(|lot| lot_name(wallet, lot)).unwrap_or_default(),
+        create_time: Some(timestamp(revocation.created_at)),
+        update_time: Some(timestamp(revocation.updated_at)),
     }
 }

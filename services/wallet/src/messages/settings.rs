@@ -204,18 +204,18 @@ pub fn wallet_settings(tenant: &TenantId, settings: &WalletSettings) -> pb::Wall
         etag: etag::etag(settings.version),
         purchased_expire_days: i32::try_from(settings.purchased_expire_days).unwrap_or_default(),
         warnings: settings.warnings().into_iter().map(str::to_owned).collect(),
-        stripe: settings.stripe.as_ref().map(|own| stripe_connection(tenant, own)),
+        stripe: settings.stripe.as_ref().map(|each| stripe_connection(tenant, each)),
     }
 }
 
-fn stripe_connection(tenant: &TenantId, own: &StripeConnection) -> pb::StripeConnection {
+fn stripe_connection(tenant: &TenantId, stripe_connection: &StripeConnection) -> pb::StripeConnection {
     pb::StripeConnection {
-        account: own.account.clone(),
-        connected_account: own.on_behalf,
-        live: own.live,
-        key_ending: own.key_ending.clone(),
-        return_url: own.return_url.clone(),
+        account: stripe_connection.account.clone(),
+        connected_account: stripe_connection.on_behalf,
+        live: stripe_connection.live,
+        key_ending: stripe_connection.key_ending.clone(),
+        return_url: stripe_connection.return_url.clone(),
         notification_path: format!("/notifications/stripe/{tenant}"),
-        connect_time: Some(timestamp(own.connected_at)),
+        connect_time: Some(timestamp(stripe_connection.connected_at)),
     }
 }

@@ -42,7 +42,7 @@ impl Changed {
                 };
                 standing.push(row.inserted());
             }
-            let gone = before.debts.iter().filter(|debt| wallet.debts.iter().all(|own| own.sequence != debt.sequence));
+            let gone = before.debts.iter().filter(|debt| wallet.debts.iter().all(|each| each.sequence != debt.sequence));
             let gone: Vec<i64> = gone.map(|debt| debt.sequence).collect();
             if !gone.is_empty() {
                 paid.push((wallet.id.uuid(), gone));

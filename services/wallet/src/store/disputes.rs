@@ -126,7 +126,7 @@ pub async fn of_charge<C: ConnectionTrait>(conn: &C, tenant: &TenantId, charge_i
     let rows = query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(conn).await?;
     let mut known = rows.into_iter().map(dispute).collect::<Result<Vec<_>, AppError>>()?;
     // Of two of one instant, as on a test clock, the one that was won is the earlier.
-    known.sort_by_key(|own| (own.created_at, own.state != DisputeState::Won));
+    known.sort_by_key(|dispute| (dispute.created_at, dispute.state != DisputeState::Won));
     Ok(DisputesOfCharge(known))
 }
 

@@ -272,8 +272,8 @@ async fn link_reversals<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines: 
     let mut ids: Vec<_> = lines.iter().map(|line| line.transfer.uuid()).collect();
     ids.dedup();
     let reversed = reversals::sums(conn, tenant, &ids, &[]).await?;
-    let own: Vec<_> = lines.iter().filter(|line| line.kind == TransferKind::Reversal).map(|line| line.transfer.uuid()).collect();
-    let originals = reversals::originals(conn, tenant, &own).await?;
+    let ids: Vec<_> = lines.iter().filter(|line| line.kind == TransferKind::Reversal).map(|line| line.transfer.uuid()).collect();
+    let originals = reversals::originals(conn, tenant, &ids).await?;
     for line in lines {
         line.reversed = reversed.get(&line.transfer.uuid()).map(|sum| sum.amount);
         line.reverses = originals.get(&line.transfer.uuid()).copied().map(Id::from_uuid);
@@ -290,7 +290,7 @@ fn of_tenant(
     let (transfer, line) = (Column::TransferId.into_simple_expr(), Column::Line.into_simple_expr());
     let mut query = query;
     if ids_have_the_time {
-        for bound in listing.filter.0.iter().filter_map(|own| history::ids(&transfer, own, Default::default())) {
+        for bound in listing.filter.0.iter().filter_map(|comparison| history::ids(&transfer, comparison, Default::default())) {
             query = query.filter(bound);
         }
     }

@@ -26,19 +26,19 @@ pub async fn of_lots<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lots: &[Lo
     let select =
         format!("SELECT lot_id, MIN(days_before) AS days_before FROM expiry_notices WHERE tenant = $1 AND {among} GROUP BY lot_id");
     let values = std::iter::once(tenant.as_str().into()).chain(ids).collect();
-    let mut told = LatestNotices::new();
+    let mut notices = LatestNotices::new();
     for row in sql::all(conn, &select, values).await? {
         let (lot, days): (Uuid, i64) = (row.try_get("", "lot_id")?, row.try_get("", "days_before")?);
-        let notice = Notice::ALL.into_iter().find(|own| i64::from(own.days_before()) == days);
-        told.insert(Id::from_uuid(lot), notice.ok_or_else(|| AppError::Fault(format!("a notice {days} days before")))?);
+        let notice = Notice::ALL.into_iter().find(|notice| i64::from(notice.days_before()) == days);
+        notices.insert(Id::from_uuid(lot), notice.ok_or_else(|| AppError::Fault(format!("a notice {days} days before")))?);
     }
-    Ok(told)
+    Ok(notices)
 }
 
 /// Notes that the customer is told.
-pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, told: &[(&Lot, Notice)], now: DateTime<Utc>) -> Result<(), AppError> {
+pub async fn insert<C: ConnectionTrait>(conn: &C, tenant: &TenantId, pairs: &[(&Lot, Notice)], now: DateTime<Utc>) -> Result<(), AppError> {
     let mut rows = Rows::new(COLUMNS);
-    for (lot, notice) in told {
+    for (lot, notice) in pairs {
         rows.push([tenant.as_str().into(), lot.id.uuid().into(), i64::from(notice.days_before()).into(), now.into()]);
     }
     rows.insert(conn, "expiry_notices", "").await?;

@@ -90,15 +90,15 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts or updates a difference.
-pub async fn save(tx: &WriteTx, own: &ProviderDifference) -> Result<(), AppError> {
-    let Finding { place, at_provider, in_ledger } = &own.finding;
+pub async fn save(tx: &WriteTx, provider_difference: &ProviderDifference) -> Result<(), AppError> {
+    let Finding { place, at_provider, in_ledger } = &provider_difference.finding;
     let amount = |side: &Option<Side>| side.map(|side| side.amount.micros());
     let currency = |side: &Option<Side>| side.map(|side| side.amount.currency().code().to_owned()).unwrap_or_default();
     let outcome = |side: &Option<Side>| side.and_then(|side| side.outcome).map(DisputeState::name).unwrap_or_default().to_owned();
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
-        id: Set(own.id),
-        provider: Set(own.provider.clone()),
+        id: Set(provider_difference.id),
+        provider: Set(provider_difference.provider.clone()),
         kind: Set(place.kind.name().to_owned()),
         provider_record_id: Set(place.id.clone()),
         provider_charge_id: Set(place.charge.clone()),
@@ -108,13 +108,13 @@ pub async fn save(tx: &WriteTx, own: &ProviderDifference) -> Result<(), AppError
         ledger_amount: Set(amount(in_ledger)),
         ledger_currency: Set(currency(in_ledger)),
         ledger_outcome: Set(outcome(in_ledger)),
-        step_id: Set(own.step),
-        settles_itself: Set(own.settles_itself),
-        state: Set(own.state.name().to_owned()),
-        explanation: Set(own.explanation.clone()),
-        settled_by: Set(own.settled_by.clone()),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
+        step_id: Set(provider_difference.step),
+        settles_itself: Set(provider_difference.settles_itself),
+        state: Set(provider_difference.state.name().to_owned()),
+        explanation: Set(provider_difference.explanation.clone()),
+        settled_by: Set(provider_difference.settled_by.clone()),
+        created_at: Set(provider_difference.created_at),
+        updated_at: Set(provider_difference.updated_at),
     };
     let changing = [
         Column::ProviderAmount,

@@ -66,8 +66,8 @@ pub async fn insert<C: ConnectionTrait>(
         reversal.wallet.uuid().into(),
         transfer.into(),
         record.into(),
-        metered.and_then(|record| record.metered).map(|own| own.service).into(),
-        metered.and_then(|record| record.metered).map(|own| own.month.to_string()).into(),
+        metered.and_then(|record| record.metered).map(|metered| metered.service).into(),
+        metered.and_then(|record| record.metered).map(|metered| metered.month.to_string()).into(),
         metered.map(|record| record.unit_price.micros()).into(),
         reversal.amount.micros().into(),
         reversal.quantity.and_then(millionths).into(),
@@ -172,11 +172,11 @@ pub async fn settled_of<C: ConnectionTrait>(
     let sums = rows.iter().map(|row| row.try_get::<i64>("", "down_to")).collect::<Result<Vec<_>, _>>()?;
     // A payment of what is owed says what had left it; one from before that was kept says nothing, and accrued so.
     let labels = rows.iter().map(|row| row.try_get("", "description")).collect::<Result<_, _>>()?;
-    let mut own = taken(conn, tenant, rows, labels).await?;
-    for (taken, sum) in own.iter_mut().zip(sums) {
+    let mut takens = taken(conn, tenant, rows, labels).await?;
+    for (taken, sum) in takens.iter_mut().zip(sums) {
         taken.left = debt.part_of(taken.left, Money::from_micros(taken.left.currency(), sum))?;
     }
-    Ok(own)
+    Ok(takens)
 }
 
 async fn taken<C: ConnectionTrait>(

@@ -99,24 +99,24 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts or updates a revocation.
-pub async fn save(tx: &WriteTx, own: &Revocation) -> Result<(), AppError> {
+pub async fn save(tx: &WriteTx, revocation: &Revocation) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
-        id: Set(own.id.uuid()),
-        wallet_id: Set(own.wallet.uuid()),
-        lot_id: Set(own.lot.uuid()),
-        restored_lot_id: Set(own.restored_to.map(Id::uuid)),
-        state: Set(own.state.name().to_owned()),
-        cause: Set(own.cause.name().to_owned()),
-        amount: Set(own.amount.micros()),
-        currency: Set(own.amount.currency().code().to_owned()),
-        explanation: Set(own.explanation.clone()),
-        proposed_by: Set(own.proposed_by.clone()),
-        decided_by: Set(own.decided_by.clone()),
-        answer: Set(own.answer.clone()),
-        version: Set(own.version),
-        created_at: Set(own.created_at),
-        updated_at: Set(own.updated_at),
+        id: Set(revocation.id.uuid()),
+        wallet_id: Set(revocation.wallet.uuid()),
+        lot_id: Set(revocation.lot.uuid()),
+        restored_lot_id: Set(revocation.restored_to.map(Id::uuid)),
+        state: Set(revocation.state.name().to_owned()),
+        cause: Set(revocation.cause.name().to_owned()),
+        amount: Set(revocation.amount.micros()),
+        currency: Set(revocation.amount.currency().code().to_owned()),
+        explanation: Set(revocation.explanation.clone()),
+        proposed_by: Set(revocation.proposed_by.clone()),
+        decided_by: Set(revocation.decided_by.clone()),
+        answer: Set(revocation.answer.clone()),
+        version: Set(revocation.version),
+        created_at: Set(revocation.created_at),
+        updated_at: Set(revocation.updated_at),
     };
     let changing = [Column::RestoredLotId, Column::State, Column::DecidedBy, Column::Answer, Column::Version, Column::UpdatedAt];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();

@@ -30,10 +30,10 @@ pub(super) async fn link<C: ConnectionTrait>(conn: &C, tenant: &TenantId, lines:
     // An issuer takes back, and a won dispute gives back, the charge of either.
     let disputed: Vec<_> = of(lines, &[TransferKind::Chargeback, TransferKind::DisputeWon]).into_iter().map(Id::from_uuid).collect();
     let bought = if disputed.is_empty() { Vec::new() } else { top_ups::find_many(conn, tenant, &disputed).await? };
-    let bought: HashSet<_> = bought.into_iter().map(|own| own.id.uuid()).collect();
+    let bought: HashSet<_> = bought.into_iter().map(|top_up| top_up.id.uuid()).collect();
     let refunds: Vec<_> = of(lines, &[TransferKind::TopUpRefund]).into_iter().map(Id::from_uuid).collect();
     let refunds = if refunds.is_empty() { Vec::new() } else { top_up_refunds::find_many(conn, tenant, &refunds).await? };
-    let refunds: HashMap<_, _> = refunds.into_iter().map(|own| (own.id.uuid(), own.top_up)).collect();
+    let refunds: HashMap<_, _> = refunds.into_iter().map(|top_up_refund| (top_up_refund.id.uuid(), top_up_refund.top_up)).collect();
     for line in lines {
         let Some(id) = line.payment else { continue };
         line.source = match line.kind {

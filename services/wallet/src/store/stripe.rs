@@ -55,17 +55,17 @@ pub async fn intent_at_stripe<C: ConnectionTrait>(conn: &C, tenant: &TenantId, s
 }
 
 /// Stores that Stripe is about to be asked for a charge, unless that is stored.
-pub async fn begin_intent<C: ConnectionTrait>(conn: &C, tenant: &TenantId, own: &StripeIntent) -> Result<(), AppError> {
+pub async fn begin_intent<C: ConnectionTrait>(conn: &C, tenant: &TenantId, stripe_intent: &StripeIntent) -> Result<(), AppError> {
     let insert = "INSERT INTO stripe_intents (tenant, step_id, stripe_id, stripe_customer, stripe_method, amount, currency, first_asked_at) \
                   VALUES ($1, $2, '', $3, $4, $5, $6, $7) ON CONFLICT (tenant, step_id) DO NOTHING";
     let values = vec![
         tenant.as_str().into(),
-        own.step.into(),
-        own.stripe_customer.as_str().into(),
-        own.stripe_method.as_str().into(),
-        own.amount.micros().into(),
-        own.amount.currency().code().into(),
-        own.first_asked_at.into(),
+        stripe_intent.step.into(),
+        stripe_intent.stripe_customer.as_str().into(),
+        stripe_intent.stripe_method.as_str().into(),
+        stripe_intent.amount.micros().into(),
+        stripe_intent.amount.currency().code().into(),
+        stripe_intent.first_asked_at.into(),
     ];
     sql::exec(conn, insert, values).await?;
     Ok(())

@@ -132,8 +132,8 @@ pub async fn list<C: ConnectionTrait>(
 fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
     let column = match (comparison.field, &comparison.value) {
         ("customer", Value::Id(customer)) => {
-            let own = Column::WalletId.in_subquery(wallets::of_customer(tenant, *customer));
-            return Some(Compared::Whole(if comparison.operator == Operator::Equal { own } else { own.not() }));
+            let expr = Column::WalletId.in_subquery(wallets::of_customer(tenant, *customer));
+            return Some(Compared::Whole(if comparison.operator == Operator::Equal { expr } else { expr.not() }));
         }
         ("state", _) => Column::State,
         ("source", _) => Column::Source,

@@ -48,8 +48,8 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[S
         for row in conn.query_all_raw(rows::of_tenant(conn, &select, tenant, values)).await? {
             let id = |column: &str| row.try_get::<Uuid>("", column);
             let (customer, wallet, record) = (id("customer_id")?, id("wallet_id")?, id("record_id")?);
-            let own = MarkedUse::of(tenant, Id::from_uuid(customer), Id::from_uuid(wallet), Id::from_uuid(record));
-            found.insert(row.try_get("", "external_id")?, own);
+            let marked_use = MarkedUse::of(tenant, Id::from_uuid(customer), Id::from_uuid(wallet), Id::from_uuid(record));
+            found.insert(row.try_get("", "external_id")?, marked_use);
         }
     }
     Ok(found)

@@ -71,7 +71,7 @@ impl Locked {
     /// Adds used-up lots, which a decision may give credit back to. To be called before any decision.
     pub fn recall(&mut self, lots: impl IntoIterator<Item = Lot>) {
         for lot in lots {
-            if self.wallet.lots.iter().all(|own| own.id != lot.id) {
+            if self.wallet.lots.iter().all(|each| each.id != lot.id) {
                 self.wallet.insert_lot(lot);
             }
         }

@@ -58,7 +58,7 @@ impl Certificate {
     /// Whether it is a certificate of this name.
     #[must_use]
     pub fn is_of(&self, name: &str) -> bool {
-        self.names.iter().any(|own| own == name)
+        self.names.iter().any(|text| text == name)
     }
 
     /// Until when it is good.

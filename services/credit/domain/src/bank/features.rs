@@ -65,7 +65,7 @@ impl BankData {
         let Some(until) = self.until() else { return Vec::new() };
         let newest = if month_end(until) == until { first_of_month(until) } else { before(first_of_month(until)) };
         let covered = |month: NaiveDate| {
-            self.accounts.values().all(|own| own.covers.iter().any(|(from, to)| *from <= month && month_end(month) <= *to))
+            self.accounts.values().all(|account| account.covers.iter().any(|(from, to)| *from <= month && month_end(month) <= *to))
         };
         let all = std::iter::successors(Some(newest), |month| Some(before(*month)));
         let mut months: Vec<_> = all.take(MOST_HISTORY).take_while(|month| covered(*month)).collect();
@@ -102,10 +102,10 @@ impl BankData {
         let until = self.until()?;
         let from = until.checked_sub_days(Days::new(BALANCE_DAYS.saturating_sub(1)))?;
         let days: Vec<NaiveDate> = from.iter_days().take_while(|day| *day <= until).collect();
-        let of = |own: &Account| {
-            let (known_on, known) = own.closing?;
-            let covered = own.covers.iter().any(|(first, last)| *first <= from && until <= *last && known_on <= *last);
-            let booked = own.bookings.iter().filter(|kept| !kept.suspected).map(|kept| (kept.booking.day, kept.booking.amount));
+        let of = |account: &Account| {
+            let (known_on, known) = account.closing?;
+            let covered = account.covers.iter().any(|(first, last)| *first <= from && until <= *last && known_on <= *last);
+            let booked = account.bookings.iter().filter(|kept| !kept.suspected).map(|kept| (kept.booking.day, kept.booking.amount));
             let booked: Vec<_> = booked.filter(|(day, _)| *day > from && *day <= known_on).collect();
             let balance = |day: &NaiveDate| {
                 let after = booked.iter().filter(|(booked_on, _)| booked_on > day);
@@ -122,7 +122,7 @@ impl BankData {
     fn balance_features(&self, features: &mut Features) {
         let Some(balances) = self.balances() else { return };
         let days = balances.first().map_or(0, Vec::len);
-        let on = |day: usize| balances.iter().filter_map(move |own| own.get(day).copied());
+        let on = |day: usize| balances.iter().filter_map(move |numbers| numbers.get(day).copied());
         let totals: Vec<i64> = (0..days).map(|day| sum(on(day))).collect();
         let negative = (0..days).filter(|day| on(*day).any(|balance| balance < 0)).count();
         features.insert(Feature::LowestBalance, totals.iter().min().copied().unwrap_or_default());
@@ -145,7 +145,7 @@ fn before(month: NaiveDate) -> NaiveDate {
 
 /// The mean, cut to a whole number towards zero.
 fn mean(numbers: &[i64]) -> Option<i64> {
-    let sum = numbers.iter().fold(0_i128, |sum, own| sum.saturating_add(i128::from(*own)));
+    let sum = numbers.iter().fold(0_i128, |sum, number| sum.saturating_add(i128::from(*number)));
     i64::try_from(sum.checked_div(i128::try_from(numbers.len()).ok()?)?).ok()
 }
 
@@ -166,17 +166,17 @@ fn flows(features: &mut Features, items: &[Item], months: &[NaiveDate]) {
     let outflows: Vec<i64> = months.iter().map(|month| of(*month, false)).collect();
     let Some(average) = mean(&inflows) else { return };
     features.insert(Feature::MonthlyInflow, average);
-    features.extend(mean(&outflows).map(|own| (Feature::MonthlyOutflow, own)));
+    features.extend(mean(&outflows).map(|number| (Feature::MonthlyOutflow, number)));
     if let [.., a, b, c, x, y, z] = inflows.as_slice() {
         let (earlier, later) = (mean(&[*a, *b, *c]).unwrap_or_default(), mean(&[*x, *y, *z]).unwrap_or_default());
-        features.extend(ratio(later.saturating_sub(earlier), earlier).map(|own| (Feature::InflowTrend, own)));
+        features.extend(ratio(later.saturating_sub(earlier), earlier).map(|number| (Feature::InflowTrend, number)));
     }
     if inflows.len() >= 3 {
-        let away: Vec<i64> = inflows.iter().map(|own| own.saturating_sub(average).saturating_abs()).collect();
-        let deviation = mean(&away).and_then(|own| ratio(own, average));
-        features.extend(deviation.map(|own| (Feature::InflowVolatility, own)));
+        let away: Vec<i64> = inflows.iter().map(|number| number.saturating_sub(average).saturating_abs()).collect();
+        let deviation = mean(&away).and_then(|number| ratio(number, average));
+        features.extend(deviation.map(|number| (Feature::InflowVolatility, number)));
     }
-    features.extend(concentration(items, months).map(|own| (Feature::PayerConcentration, own)));
+    features.extend(concentration(items, months).map(|number| (Feature::PayerConcentration, number)));
 }
 
 /// The share of what came in that the largest payer paid; none where no payer is named.
@@ -197,6 +197,6 @@ fn concentration(items: &[Item], months: &[NaiveDate]) -> Option<i64> {
         add(item.party.clone(), left);
     }
     let all = sum(payers.values().copied());
-    let largest = payers.iter().filter(|(name, _)| !name.is_empty()).map(|(_, own)| *own).max();
-    largest.and_then(|own| ratio(own, all))
+    let largest = payers.iter().filter(|(name, _)| !name.is_empty()).map(|(_, number)| *number).max();
+    largest.and_then(|number| ratio(number, all))
 }

@@ -27,15 +27,15 @@ fn claim(statement: &Statement) -> identity::Claim {
     identity::Claim { source: source.to_owned(), fingerprint, covers: Some(statement.covers), whole: statement.whole }
 }
 
-fn reference(own: &Reference) -> files::Reference {
-    let kind = match own.kind {
+fn reference(this_reference: &Reference) -> files::Reference {
+    let kind = match this_reference.kind {
         ReferenceKind::Servicer => files::ReferenceKind::AccountServicer,
         ReferenceKind::EndToEnd => files::ReferenceKind::EndToEnd,
         ReferenceKind::Transaction => files::ReferenceKind::Transaction,
         ReferenceKind::Cheque => files::ReferenceKind::Cheque,
         ReferenceKind::Bank => files::ReferenceKind::Bank,
     };
-    files::Reference { kind, value: own.value.clone() }
+    files::Reference { kind, value: this_reference.value.clone() }
 }
 
 fn compared(booking: &Booking) -> identity::Booking {
@@ -52,44 +52,44 @@ fn compared(booking: &Booking) -> identity::Booking {
 pub(super) fn merge(statements: &[&Statement]) -> Vec<MergedBooking> {
     let mut ordered: Vec<&Statement> = statements.to_vec();
     // The order in which files arrive must not matter; statements that hold whole days say how many there are.
-    ordered.sort_by_key(|own| (!own.whole, *own));
+    ordered.sort_by_key(|statement| (!statement.whole, *statement));
     // One that was sent twice says nothing new. Without a period or an id two equal parts may be two payments.
-    ordered.dedup_by(|own, before| own == before && (own.whole || !own.id.id.is_empty()));
+    ordered.dedup_by(|statement, before| statement == before && (statement.whole || !statement.id.id.is_empty()));
     let (mut known, mut kept) = (Vec::new(), BTreeMap::new());
     for statement in ordered {
         let bookings: Vec<_> = statement.bookings.iter().map(compared).collect();
         let verdicts = identity::merge(&mut known, &claim(statement), &bookings);
         for (booking, (verdict, at)) in statement.bookings.iter().zip(verdicts) {
             let suspected = matches!(verdict, identity::Verdict::Suspected(_));
-            let own = kept.entry(at).or_insert_with(|| MergedBooking { booking: booking.clone(), suspected });
+            let merged_booking = kept.entry(at).or_insert_with(|| MergedBooking { booking: booking.clone(), suspected });
             if verdict == identity::Verdict::Same {
-                absorb(&mut own.booking, booking);
+                absorb(&mut merged_booking.booking, booking);
             }
         }
     }
     let mut kept: Vec<_> = kept.into_values().collect();
-    kept.sort_by_key(|own| (own.booking.day, own.booking.amount));
+    kept.sort_by_key(|merged_booking| (merged_booking.booking.day, merged_booking.booking.amount));
     kept
 }
 
 /// Takes the details of the same booking in another statement over, where this one has none.
-fn absorb(own: &mut Booking, booking: &Booking) {
-    if own.party.is_empty() {
-        own.party.clone_from(&booking.party);
+fn absorb(this_booking: &mut Booking, booking: &Booking) {
+    if this_booking.party.is_empty() {
+        this_booking.party.clone_from(&booking.party);
     }
-    if own.text.len() < booking.text.len() {
-        own.text.clone_from(&booking.text);
+    if this_booking.text.len() < booking.text.len() {
+        this_booking.text.clone_from(&booking.text);
     }
     for reference in &booking.references {
-        if own.references.len() < MOST_REFERENCES && !own.references.contains(reference) {
-            own.references.push(reference.clone());
+        if this_booking.references.len() < MOST_REFERENCES && !this_booking.references.contains(reference) {
+            this_booking.references.push(reference.clone());
         }
     }
-    own.returned = own.returned.or(booking.returned);
-    if own.kind == BookingKind::Other {
-        own.kind = booking.kind;
+    this_booking.returned = this_booking.returned.or(booking.returned);
+    if this_booking.kind == BookingKind::Other {
+        this_booking.kind = booking.kind;
     }
-    if own.parts.is_empty() {
-        own.parts.clone_from(&booking.parts);
+    if this_booking.parts.is_empty() {
+        this_booking.parts.clone_from(&booking.parts);
     }
 }

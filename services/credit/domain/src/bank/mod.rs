@@ -216,12 +216,12 @@ fn joined(mut times: Vec<(NaiveDate, NaiveDate)>) -> Vec<(NaiveDate, NaiveDate)>
 }
 
 fn account(statements: &[&Statement]) -> Account {
-    let covers = |among: &dyn Fn(&&&Statement) -> bool| joined(statements.iter().filter(among).map(|own| own.covers).collect());
+    let covers = |among: &dyn Fn(&&&Statement) -> bool| joined(statements.iter().filter(among).map(|statement| statement.covers).collect());
     Account {
         bookings: identity::merge(statements),
         covers: covers(&|_| true),
-        reports_returns: covers(&|own| own.reports_returns),
-        closing: statements.iter().filter_map(|own| Some((own.covers.1, own.closing?))).max(),
+        reports_returns: covers(&|statement| statement.reports_returns),
+        closing: statements.iter().filter_map(|statement| Some((statement.covers.1, statement.closing?))).max(),
     }
 }
 
@@ -236,14 +236,14 @@ impl BankData {
             by_account.entry(statement.account.clone()).or_default().push(statement);
         }
         let accounts: BTreeMap<String, Account> = by_account.into_iter().map(|(name, statements)| (name, account(&statements))).collect();
-        let apart = apart::set_apart(accounts.values().map(|own| own.bookings.as_slice()), is_holder);
+        let apart = apart::set_apart(accounts.values().map(|account| account.bookings.as_slice()), is_holder);
         Self { accounts, ignored: other.len(), apart }
     }
 
     /// The last day that all accounts are covered to.
     #[must_use]
     pub fn until(&self) -> Option<NaiveDate> {
-        self.accounts.values().filter_map(|own| own.covers.last().map(|last| last.1)).min()
+        self.accounts.values().filter_map(|account| account.covers.last().map(|last| last.1)).min()
     }
 
     /// What it covers.
@@ -256,8 +256,8 @@ impl BankData {
     /// Times between the first and the last day that an account's statements do not cover: as many as are listed.
     fn gaps(&self) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        for (account, own) in (1..).zip(self.accounts.values()) {
-            for pair in own.covers.windows(2) {
+        for (account, this_account) in (1..).zip(self.accounts.values()) {
+            for pair in this_account.covers.windows(2) {
                 let [before, after] = pair else { continue };
                 if let (Some(from), Some(to)) = (before.1.succ_opt(), after.0.pred_opt()) {
                     gaps.push(Gap { account, from, to });

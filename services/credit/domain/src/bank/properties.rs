@@ -19,7 +19,7 @@ fn on(days: u64) -> NaiveDate {
 fn booking() -> impl Strategy<Value = Booking> {
     let amounts = prop_oneof![Just(100), Just(250), Just(-100), Just(-70)];
     let parties = prop_oneof![Just(""), Just("Globex"), Just("Initech"), Just("Own savings")];
-    let references = prop_oneof![Just(None), Just(Some("NONREF".to_owned())), (0..40_u32).prop_map(|own| Some(format!("R{own}")))];
+    let references = prop_oneof![Just(None), Just(Some("NONREF".to_owned())), (0..40_u32).prop_map(|number| Some(format!("R{number}")))];
     (0..=LAST_DAY, amounts, parties, references).prop_map(|(days, units, party, reference)| {
         let references = reference.map(|value| Reference { kind: ReferenceKind::Servicer, value }).into_iter().collect();
         Booking { references, ..Booking::plain(on(days), units * UNIT, party) }
@@ -48,7 +48,8 @@ fn data(statements: &[Statement]) -> BankData {
 
 /// Sums of what is kept, without suspected duplicates: what came in and what went out.
 fn sums(data: &BankData) -> (i64, i64) {
-    let sure = || data.accounts.values().flat_map(|own| &own.bookings).filter(|kept| !kept.suspected).map(|kept| kept.booking.amount);
+    let sure =
+        || data.accounts.values().flat_map(|account| &account.bookings).filter(|kept| !kept.suspected).map(|kept| kept.booking.amount);
     (sure().filter(|amount| *amount > 0).sum(), sure().filter(|amount| *amount < 0).sum())
 }
 
@@ -89,12 +90,12 @@ proptest! {
         let parts = [without_period(&bookings[..end]), without_period(&bookings[at..])];
         let cut = data(&parts);
         let all: Vec<i64> = bookings.iter().map(|booking| booking.amount).collect();
-        let kept: Vec<i64> = cut.accounts.values().flat_map(|own| &own.bookings).map(|own| own.booking.amount).collect();
+        let kept: Vec<i64> = cut.accounts.values().flat_map(|account| &account.bookings).map(|merged_booking| merged_booking.booking.amount).collect();
         for amount in [100, 250, -100, -70].map(|units| units * UNIT) {
-            let count = |among: &[i64]| among.iter().filter(|own| **own == amount).count();
+            let count = |among: &[i64]| among.iter().filter(|number| **number == amount).count();
             prop_assert!(count(&kept) >= count(&all), "nothing is dropped");
         }
         let (came, _) = sums(&cut);
-        prop_assert!(came <= all.iter().filter(|own| **own > 0).sum::<i64>(), "no inflow is counted twice");
+        prop_assert!(came <= all.iter().filter(|number| **number > 0).sum::<i64>(), "no inflow is counted twice");
     }
 }

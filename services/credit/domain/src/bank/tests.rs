@@ -64,7 +64,7 @@ fn inflow(statements: &[Statement]) -> (i64, i64) {
 
 fn apart(statements: &[Statement]) -> Vec<(ApartRule, usize, i64, i64)> {
     let set_apart = data(statements).coverage().set_apart;
-    set_apart.iter().map(|own| (own.rule, own.count, own.inflow / UNIT, own.outflow / UNIT)).collect()
+    set_apart.iter().map(|set_apart| (set_apart.rule, set_apart.count, set_apart.inflow / UNIT, set_apart.outflow / UNIT)).collect()
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub async fn decide_advised_limit(
     let mut tx = app.db.begin(call).await?;
     let mut line = lock_line(&tx, &command.named.line).await?;
     let found = advised_limits::lock(tx.conn(), &call.tenant, command.named.advised).await?;
-    let mut own = found.filter(|own| own.line == line.id).ok_or_else(Refusal::not_found)?;
+    let mut this_advised_limit = found.filter(|advised_limit| advised_limit.line == line.id).ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
@@ -39,8 +39,8 @@ pub async fn decide_advised_limit(
     line.evaluate(tx.today(), now);
     let programme = programmes::find(tx.conn(), &call.tenant, line.programme).await?.ok_or_else(Refusal::not_found)?;
     let (by, answer) = (actor(call, Side::Tenant), command.answer.clone());
-    own.decide((&mut line, &programme), by, (answer, &command.explanation), now)?;
-    let advised_limit = Some(publish_advised_limit(&mut tx, &own, &line).await?);
+    this_advised_limit.decide((&mut line, &programme), by, (answer, &command.explanation), now)?;
+    let advised_limit = Some(publish_advised_limit(&mut tx, &this_advised_limit, &line).await?);
     let credit_line = if line.taken.is_empty() {
         credit_line(&call.tenant, &line)?
     } else {

@@ -23,17 +23,17 @@ pub async fn lapse_advised_limit(app: &App, row: &DueRow) -> Result<(), AppError
     let named = Id::from_uuid(id);
     // The line is locked first, as by every verb.
     let line = match advised_limits::find(tx.conn(), &row.tenant, named).await? {
-        Some(own) => lines::lock(tx.conn(), &row.tenant, own.line).await?,
+        Some(advised_limit) => lines::lock(tx.conn(), &row.tenant, advised_limit.line).await?,
         None => None,
     };
     let found = advised_limits::lock(tx.conn(), &row.tenant, named).await?;
     if !take(&tx, row).await? {
         return Ok(());
     }
-    if let (Some(line), Some(mut own)) = (line, found)
-        && own.lapse(&line, tx.now())?
+    if let (Some(line), Some(mut advised_limit)) = (line, found)
+        && advised_limit.lapse(&line, tx.now())?
     {
-        publish_advised_limit(&mut tx, &own, &line).await?;
+        publish_advised_limit(&mut tx, &advised_limit, &line).await?;
     }
     tx.commit_rows().await
 }
@@ -41,9 +41,9 @@ pub async fn lapse_advised_limit(app: &App, row: &DueRow) -> Result<(), AppError
 /// Lets the open advised limit of a line lapse, which is locked and has just changed, where it cannot be raised to it any more.
 pub(crate) async fn lapse_with_line(tx: &mut WriteTx, line: &Line) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let Some(mut own) = advised_limits::lock_open(tx.conn(), &tenant, line.id).await? else { return Ok(()) };
-    if own.lapse(line, tx.now())? {
-        publish_advised_limit(tx, &own, line).await?;
+    let Some(mut advised_limit) = advised_limits::lock_open(tx.conn(), &tenant, line.id).await? else { return Ok(()) };
+    if advised_limit.lapse(line, tx.now())? {
+        publish_advised_limit(tx, &advised_limit, line).await?;
     }
     Ok(())
 }

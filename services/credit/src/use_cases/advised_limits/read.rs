@@ -19,8 +19,10 @@ pub async fn get_advised_limit(app: &App, named: &AdvisedLimitRef) -> Result<Get
     let tenant = &named.line.tenant;
     let conn = app.db.read(tenant).await?;
     let found = advised_limits::find(&conn, tenant, named.advised).await?;
-    let own = found.filter(|own| own.line == named.line.line && own.customer == named.line.customer).ok_or_else(Refusal::not_found)?;
-    Ok(GetAdvisedLimitResponse { advised_limit: Some(advised_limit(tenant, &own, named.as_customer)) })
+    let this_advised_limit = found
+        .filter(|advised_limit| advised_limit.line == named.line.line && advised_limit.customer == named.line.customer)
+        .ok_or_else(Refusal::not_found)?;
+    Ok(GetAdvisedLimitResponse { advised_limit: Some(advised_limit(tenant, &this_advised_limit, named.as_customer)) })
 }
 
 /// A page of advised limits, newest first.
@@ -31,7 +33,7 @@ pub async fn list_advised_limits(app: &App, filter: &ListAdvisedLimits, page: &P
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(&filter.tenant).await?;
     let mut found = advised_limits::list(&conn, &filter.tenant, (filter.customer, &filter.states, before), page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    let advised_limits = found.iter().map(|own| advised_limit(&filter.tenant, own, filter.as_customer)).collect();
+    let next_page_token = app.pages.cut(page, &mut found, |advised_limit| advised_limit.id.to_string());
+    let advised_limits = found.iter().map(|each| advised_limit(&filter.tenant, each, filter.as_customer)).collect();
     Ok(ListAdvisedLimitsResponse { advised_limits, next_page_token })
 }

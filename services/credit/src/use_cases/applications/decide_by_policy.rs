@@ -132,8 +132,8 @@ async fn evaluate_policy(
                     let advised = (decided.advised > 0).then(|| Money::from_micros(programme.currency, decided.advised));
                     publish_line(tx, &mut line, DrawChanges { advised, ..DrawChanges::default() }).await?;
                     if let Some(advised) = advised {
-                        let own = AdvisedLimit::of(tx.id(), (&line, application), advised, now);
-                        publish_advised_limit(tx, &own, &line).await?;
+                        let advised_limit = AdvisedLimit::of(tx.id(), (&line, application), advised, now);
+                        publish_advised_limit(tx, &advised_limit, &line).await?;
                     }
                 }
                 // What stands against a line now is for a person to look at.

@@ -37,10 +37,10 @@ impl Parts {
     async fn part(&self, number: usize) -> Result<Option<Bytes>, AppError> {
         match self {
             Self::Whole(content) => Ok(content.chunks(PART).nth(number).map(|part| content.slice_ref(part))),
-            Self::Sealed(own) if number >= own.file.parts => Ok(None),
-            Self::Sealed(own) => {
-                let conn = own.app.db.read(&own.tenant).await?;
-                Ok(Some(own.file.open(&conn, (&own.tenant, own.app.sealing()?), number).await?.into()))
+            Self::Sealed(sealed_parts) if number >= sealed_parts.file.parts => Ok(None),
+            Self::Sealed(sealed_parts) => {
+                let conn = sealed_parts.app.db.read(&sealed_parts.tenant).await?;
+                Ok(Some(sealed_parts.file.open(&conn, (&sealed_parts.tenant, sealed_parts.app.sealing()?), number).await?.into()))
             }
         }
     }

@@ -33,7 +33,8 @@ pub async fn list_applications(app: &App, filter: &ListApplications, listing: &L
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(&filter.tenant).await?;
     let mut found = applications::list(&conn, &filter.tenant, (filter.customer, &filter.states), (listing, after)).await?;
-    let next_page_token = app.pages.cut(&listing.page, &mut found, |own| applications::position(own, listing.order).to_string());
+    let next_page_token =
+        app.pages.cut(&listing.page, &mut found, |application| applications::position(application, listing.order).to_string());
     let shown =
         |application: &Application| credit_application(&filter.tenant, application, &ApplicationParts::default(), filter.as_customer);
     Ok(ListApplicationsResponse { credit_applications: found.iter().map(shown).collect(), next_page_token })

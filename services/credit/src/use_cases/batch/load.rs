@@ -61,7 +61,7 @@ impl Batch {
             let customers: Vec<_> = batch.lines.iter().map(|line| line.customer).collect();
             batch.buyers = customers::buyers(conn, tenant, &customers).await?;
             let planned = customers::planned(conn, tenant, &customers).await?.into_iter();
-            batch.planned = planned.map(|(customer, own)| (customer, in_plan(tenant, customer, own))).collect();
+            batch.planned = planned.map(|(customer, pair)| (customer, in_plan(tenant, customer, pair))).collect();
             batch.rules = tax_rules::find(conn, tenant).await?;
         }
         Ok(batch)

@@ -69,7 +69,7 @@ pub async fn get_line_means(app: &App, line_ref: &LineRef) -> Result<GetLineMean
         available: Some(money(available)),
         barred_reason: barred.as_ref().map(|refusal| refusal.reason.to_owned()).unwrap_or_default(),
         barred_message: barred.map(|refusal| refusal.message).unwrap_or_default(),
-        planned_invoice: in_plan.as_ref().map(|own| own.invoice.clone()).unwrap_or_default(),
-        plan: in_plan.map(|own| own.plan).unwrap_or_default(),
+        planned_invoice: in_plan.as_ref().map(|in_plan| in_plan.invoice.clone()).unwrap_or_default(),
+        plan: in_plan.map(|in_plan| in_plan.plan).unwrap_or_default(),
     })
 }

@@ -59,7 +59,7 @@ pub(crate) fn line_changed<'a>(
     Ok(CreditLineChanged {
         credit_line: Some(credit_line(tenant, line)?),
         edges: line.taken.drain(..).map(|taken| line_history_entry(&taken, false)).collect(),
-        draws: changed.map(|own| draw(tenant, line, own)).collect(),
+        draws: changed.map(|each| draw(tenant, line, each)).collect(),
         advised_limit: None,
     })
 }

@@ -118,7 +118,7 @@ fn reasons(named: &Named<'_>, invoices: &[&Invoice], automation: Automation) -> 
         stated = stated.plus(amount)?;
         let invoice = invoices.iter().find(|other| other.id == invoice);
         stated_too_much |= match invoice {
-            Some(invoice) => collected(invoice).map_or_else(|| invoice.collectable(), |(_, own)| Ok(*own))?.compare(amount)?.is_lt(),
+            Some(invoice) => collected(invoice).map_or_else(|| invoice.collectable(), |(_, amount)| Ok(*amount))?.compare(amount)?.is_lt(),
             None => false,
         };
     }

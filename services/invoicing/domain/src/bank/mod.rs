@@ -349,7 +349,7 @@ impl BankLine {
             let reference = format!("{}/part {number}", self.shown.reference);
             // What the payer stated is of the whole line.
             let shown = Shown { amount: *amount, reference, stated: Vec::new(), charges: None, ..self.shown.clone() };
-            let refund = self.refund.filter(|_| that_came_back.is_none_or(|own| own == place));
+            let refund = self.refund.filter(|_| that_came_back.is_none_or(|number| number == place));
             Self { part_of: Some(self.id), refund, ..Self::new(ids.make(), shown, now) }
         };
         let parts = parts.iter().enumerate().map(part).collect();

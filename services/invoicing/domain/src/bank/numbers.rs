@@ -70,7 +70,7 @@ pub fn refund_references_in(text: &str) -> BTreeSet<String> {
     let compact = plain_number(&text.to_ascii_uppercase());
     let reference = |(at, _): (usize, &str)| {
         let (check, number) = compact.get(at.saturating_add(2)..)?.split_at_checked(2)?;
-        let number = number.get(..REFUNDED.len().saturating_add(ANNOUNCED_DIGITS)).filter(|own| own.starts_with(REFUNDED))?;
+        let number = number.get(..REFUNDED.len().saturating_add(ANNOUNCED_DIGITS)).filter(|text| text.starts_with(REFUNDED))?;
         (check == check_digits(number)).then(|| format!("RF{check}{number}"))
     };
     compact.match_indices("RF").filter_map(reference).collect()

@@ -121,7 +121,7 @@ impl Payment {
         let order = invoices.iter_mut().find(|invoice| invoice.top_up.is_some()).ok_or_else(Refusal::not_found)?;
         let taxes = order.credit(bought.amount, times.1)?.0;
         // What the note gives back is what the books give back, to the minor unit.
-        let tax = taxes.iter().try_fold(Money::zero(self.currency), |sum, own| sum.plus(own.tax))?;
+        let tax = taxes.iter().try_fold(Money::zero(self.currency), |sum, tax_amount| sum.plus(tax_amount.tax))?;
         Ok((surplus, Some(Bought { tax, ..bought }), Some((bought.amount, taxes))))
     }
 }

@@ -56,18 +56,22 @@ fn the_line_that_fits_best_by_more_than_its_amount_is_the_original() {
         ("a later day", vec![(known(1, 10_000, ("2026-04-01", "k1", "", "")), none())], Err(OriginalUnknown)),
     ];
     for (what, lines, expected) in cases {
-        let mut own = returned();
+        let mut bank_line = returned();
         let candidates: Vec<_> = lines.iter().map(|(line, references)| Compared { line, references }).collect();
-        find_original(&mut own, &references(&["e1"]), &candidates, true);
+        find_original(&mut bank_line, &references(&["e1"]), &candidates, true);
         match expected {
-            Ok(id) => assert_eq!((own.state, own.returned_line), (LineState::Matched, Some(Id::from_uuid(Uuid::from_u128(id)))), "{what}"),
-            Err(reason) => assert_eq!((own.state, own.reasons), (LineState::Suggested, vec![reason]), "{what}"),
+            Ok(id) => assert_eq!(
+                (bank_line.state, bank_line.returned_line),
+                (LineState::Matched, Some(Id::from_uuid(Uuid::from_u128(id)))),
+                "{what}"
+            ),
+            Err(reason) => assert_eq!((bank_line.state, bank_line.reasons), (LineState::Suggested, vec![reason]), "{what}"),
         }
     }
     let line = known(1, 10_000, with("k1", "", ""));
-    let mut own = returned();
-    find_original(&mut own, &none(), &[Compared { line: &line, references: &none() }], false);
-    assert_eq!((own.reasons, own.candidate_lines), (vec![SeveralOriginals], vec![line.id]), "there may be others like it");
+    let mut bank_line = returned();
+    find_original(&mut bank_line, &none(), &[Compared { line: &line, references: &none() }], false);
+    assert_eq!((bank_line.reasons, bank_line.candidate_lines), (vec![SeveralOriginals], vec![line.id]), "there may be others like it");
 }
 
 #[test]
@@ -75,10 +79,10 @@ fn a_line_that_was_split_returned_or_may_be_a_duplicate_is_no_original() {
     for state in LineState::ALL {
         let mut line = known(1, 10_000, ("2026-03-01", "k1", "", ""));
         line.state = state;
-        let mut own = known(99, -10_000, ("2026-03-31", "k1", "", ""));
-        find_original(&mut own, &References::new(), &[Compared { line: &line, references: &References::new() }], true);
+        let mut bank_line = known(99, -10_000, ("2026-03-31", "k1", "", ""));
+        find_original(&mut bank_line, &References::new(), &[Compared { line: &line, references: &References::new() }], true);
         let can = !matches!(state, LineState::Split | LineState::Returned | LineState::SuspectedDuplicate | LineState::Unmatching);
-        assert_eq!(own.returned_line.is_some(), can, "{state:?}");
+        assert_eq!(bank_line.returned_line.is_some(), can, "{state:?}");
     }
 }
 

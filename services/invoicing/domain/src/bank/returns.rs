@@ -38,8 +38,8 @@ pub struct Taking<'a> {
 /// Decides which line a return takes back: the one that fits best, by more than its amount and its day. `is_complete`: whether
 /// the candidates are all that there are.
 pub fn find_original(returned: &mut BankLine, references: &BTreeSet<(String, String)>, candidates: &[Compared<'_>], is_complete: bool) {
-    let own = Compared { line: returned, references };
-    let mut fitting: Vec<_> = candidates.iter().filter_map(|other| Some((fit(own, *other)?, other.line.id))).collect();
+    let compared = Compared { line: returned, references };
+    let mut fitting: Vec<_> = candidates.iter().filter_map(|other| Some((fit(compared, *other)?, other.line.id))).collect();
     // The best first; of equals the newest.
     fitting.sort_by(|one, other| other.cmp(one));
     let best = fitting.first().map_or(0, |(fit, _)| *fit);
@@ -60,21 +60,21 @@ pub fn find_original(returned: &mut BankLine, references: &BTreeSet<(String, Str
 /// How well a line fits a return: by references, the payer's account, documents, the payer's name, in this order. Zero: by amount
 /// and day alone. None: not at all, or they contradict each other.
 fn fit(returned: Compared<'_>, other: Compared<'_>) -> Option<u8> {
-    let (own, line) = (&returned.line.shown, &other.line.shown);
+    let (shown, line) = (&returned.line.shown, &other.line.shown);
     let is_open = matches!(other.line.state, LineState::Unmatched | LineState::Suggested | LineState::Matched | LineState::Dismissed);
-    let is_its_amount = own.amount.plus(line.amount).is_ok_and(Money::is_zero) && line.amount.is_positive();
-    let since = own.booked_on.checked_sub_days(RETURNED_WITHIN)?;
-    let in_time = line.booked_on >= since && line.booked_on <= own.booked_on;
-    if !is_open || !is_its_amount || !in_time || own.account_key != line.account_key {
+    let is_its_amount = shown.amount.plus(line.amount).is_ok_and(Money::is_zero) && line.amount.is_positive();
+    let since = shown.booked_on.checked_sub_days(RETURNED_WITHIN)?;
+    let in_time = line.booked_on >= since && line.booked_on <= shown.booked_on;
+    if !is_open || !is_its_amount || !in_time || shown.account_key != line.account_key {
         return None;
     }
-    let same_payer = agree(&own.payer_key, &line.payer_key)?;
-    let documents = own.numbers.iter().any(|number| line.numbers.contains(number));
-    if !documents && !own.numbers.is_empty() && !line.numbers.is_empty() {
+    let same_payer = agree(&shown.payer_key, &line.payer_key)?;
+    let documents = shown.numbers.iter().any(|number| line.numbers.contains(number));
+    if !documents && !shown.numbers.is_empty() && !line.numbers.is_empty() {
         return None;
     }
     let references = returned.references.intersection(other.references).next().is_some();
-    let same_name = agree(&plain(&own.payer), &plain(&line.payer)).unwrap_or(false);
+    let same_name = agree(&plain(&shown.payer), &plain(&line.payer)).unwrap_or(false);
     let weights = [(references, 8), (same_payer, 4), (documents, 2), (same_name, 1)];
     Some(weights.into_iter().filter(|(holds, _)| *holds).map(|(_, weight)| weight).sum())
 }

@@ -189,9 +189,9 @@ fn a_suspected_duplicate_pays_nothing_until_a_person_says_what_it_is() {
 
 #[test]
 fn what_was_collected_meanwhile_takes_the_money_as_credit() {
-    let mut own = invoices(&[10_000, 5_000]);
-    own[0].state = InvoiceState::Paid;
-    own[0].paid = usd(10_000);
+    let mut these_invoices = invoices(&[10_000, 5_000]);
+    these_invoices[0].state = InvoiceState::Paid;
+    these_invoices[0].paid = usd(10_000);
     let nobody = BTreeSet::new();
     for (cents, collected, of, expected) in [
         (10_000, 10_000, 1, vec![]),
@@ -199,16 +199,18 @@ fn what_was_collected_meanwhile_takes_the_money_as_credit() {
         (11_001, 10_000, 1, vec![SuggestReason::AmountAboveNamed]),
         (15_000, 10_000, 2, vec![]),
     ] {
-        let collected_meanwhile = if collected > 0 { vec![(own[0].id, usd(collected))] } else { Vec::new() };
-        let invoices: Vec<_> = own[..of].iter().collect();
+        let collected_meanwhile = if collected > 0 { vec![(these_invoices[0].id, usd(collected))] } else { Vec::new() };
+        let invoices: Vec<_> = these_invoices[..of].iter().collect();
         let named =
             Named { amount: usd(cents), invoices, stated: Vec::new(), paid_before_for: &nobody, collected_meanwhile, parts_differ: false };
         let found = match evaluate(&named, Automation::ReferenceAndAmount).unwrap() {
-            Evaluation::Suggests { reasons, .. } => reasons.into_iter().filter(|own| *own != SuggestReason::AmountDiffers).collect(),
+            Evaluation::Suggests { reasons, .. } => {
+                reasons.into_iter().filter(|suggest_reason| *suggest_reason != SuggestReason::AmountDiffers).collect()
+            }
             _ => Vec::new(),
         };
         assert_eq!(found, expected, "{cents} of {collected}");
     }
-    let payment = payment_of(&mut line(15_000), &mut own);
-    assert_eq!((payment.surplus, own[1].state), (usd(10_000), InvoiceState::Paid));
+    let payment = payment_of(&mut line(15_000), &mut these_invoices);
+    assert_eq!((payment.surplus, these_invoices[1].state), (usd(10_000), InvoiceState::Paid));
 }

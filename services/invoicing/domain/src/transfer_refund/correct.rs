@@ -28,9 +28,9 @@ impl Payment {
             bought.tax = bought.tax.minus(refund.tax)?;
         }
         self.bought = self.bought.filter(|bought| bought.amount.is_positive());
-        for own in self.allocations.iter_mut().filter(|own| own.invoice == order.id) {
-            own.paid = own.paid.minus(amount)?;
-            own.refunded = own.refunded.plus(amount)?;
+        for allocation in self.allocations.iter_mut().filter(|allocation| allocation.invoice == order.id) {
+            allocation.paid = allocation.paid.minus(amount)?;
+            allocation.refunded = allocation.refunded.plus(amount)?;
         }
         for tender in self.tenders.iter_mut().filter(|tender| matches!(tender.source, Source::Transfer(_))) {
             tender.refunded = tender.refunded.plus(amount)?;
@@ -49,11 +49,17 @@ impl Invoice {
         self.credited = self.credited.plus(amount)?;
         let mut note = Vec::with_capacity(1);
         // The invoice of a top-up has one line, and so one rate.
-        if let Some(own) = self.amounts.taxes.first_mut() {
-            own.credited_net = own.credited_net.plus(refund.credit)?;
-            own.credited_tax = own.credited_tax.plus(refund.tax)?;
+        if let Some(tax_amount) = self.amounts.taxes.first_mut() {
+            tax_amount.credited_net = tax_amount.credited_net.plus(refund.credit)?;
+            tax_amount.credited_tax = tax_amount.credited_tax.plus(refund.tax)?;
             let zero = Money::zero(amount.currency());
-            note.push(TaxAmount { rate: own.rate.clone(), net: refund.credit, tax: refund.tax, credited_net: zero, credited_tax: zero });
+            note.push(TaxAmount {
+                rate: tax_amount.rate.clone(),
+                net: refund.credit,
+                tax: refund.tax,
+                credited_net: zero,
+                credited_tax: zero,
+            });
         }
         self.settle_state()?;
         self.touch(now);

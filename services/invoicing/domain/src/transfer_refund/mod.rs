@@ -170,8 +170,10 @@ fn came(payment: &Payment, from: Credit, earlier: &[TransferRefund]) -> Result<O
     }
     // What was sent has left what the payment had bought.
     let mut came = payment.bought.map_or((zero, zero), |bought| (bought.amount, bought.tax));
-    for own in earlier.iter().filter(|own| own.from == from && matches!(own.state, RefundState::Sent | RefundState::Returned)) {
-        came = (came.0.plus(own.amount()?)?, came.1.plus(own.tax)?);
+    for transfer_refund in earlier.iter().filter(|transfer_refund| {
+        transfer_refund.from == from && matches!(transfer_refund.state, RefundState::Sent | RefundState::Returned)
+    }) {
+        came = (came.0.plus(transfer_refund.amount()?)?, came.1.plus(transfer_refund.tax)?);
     }
     Ok(came.0.is_positive().then_some(came))
 }
@@ -214,9 +216,9 @@ impl TransferRefund {
         let (price, tax) = may_go_back((payment, line), (from, &account, &account_evidence), earlier)?;
         let zero = Money::zero(payment.currency);
         let (mut so_far, mut tax_so_far) = (zero, zero);
-        for own in earlier.iter().filter(|own| own.from == from && own.state.counts()) {
-            so_far = so_far.plus(own.credit)?;
-            tax_so_far = tax_so_far.plus(own.tax)?;
+        for transfer_refund in earlier.iter().filter(|transfer_refund| transfer_refund.from == from && transfer_refund.state.counts()) {
+            so_far = so_far.plus(transfer_refund.credit)?;
+            tax_so_far = tax_so_far.plus(transfer_refund.tax)?;
         }
         let (all, whole) = (so_far.plus(credit)?, price.minus(tax)?);
         if all.compare(whole)?.is_gt() {
@@ -346,13 +348,13 @@ impl TransferRefund {
 /// # Errors
 /// `PAYMENT_REFUNDED`.
 pub fn must_not_go_back(refunds: &[TransferRefund]) -> Result<(), Refusal> {
-    let Some(own) = refunds.iter().find(|own| own.state.counts()) else { return Ok(()) };
-    let message = if matches!(own.state, RefundState::Sent | RefundState::Sending | RefundState::Returned) {
+    let Some(transfer_refund) = refunds.iter().find(|transfer_refund| transfer_refund.state.counts()) else { return Ok(()) };
+    let message = if matches!(transfer_refund.state, RefundState::Sent | RefundState::Sending | RefundState::Returned) {
         "A part of the payment was transferred back to its payer. What the line paid cannot be taken back whole any more."
     } else {
         "A part of the payment is to be transferred back to its payer. Cancel that with CancelRefund first, or mark it as sent."
     };
-    Err(Refusal::precondition("PAYMENT_REFUNDED", message).with("transfer_refund", own.id))
+    Err(Refusal::precondition("PAYMENT_REFUNDED", message).with("transfer_refund", transfer_refund.id))
 }
 
 /// The share of a tax that belongs to a part of the credit.

@@ -108,18 +108,22 @@ fn it_goes_along_its_edges_only() {
     for state in RefundState::ALL {
         let with = TransferRefund { state, ..made.clone() };
         let after = |change: &dyn Fn(&mut TransferRefund) -> bool| {
-            let mut own = with.clone();
-            change(&mut own).then_some(own.state)
+            let mut transfer_refund = with.clone();
+            change(&mut transfer_refund).then_some(transfer_refund.state)
         };
-        assert_eq!(after(&|own| own.send(Uuid::nil(), (day, String::new()), NOW).is_ok()), target(state, RefundVerb::Send), "{state:?}");
-        assert_eq!(after(&|own| own.cancel(Uuid::nil(), NOW).is_ok()), target(state, RefundVerb::Cancel));
-        assert_eq!(after(&|own| own.reserved(None, NOW).is_ok()), target(state, RefundVerb::Reserve));
-        assert_eq!(after(&|own| own.reserved(Some("X".into()), NOW).is_ok()), target(state, RefundVerb::Refuse));
+        assert_eq!(
+            after(&|transfer_refund| transfer_refund.send(Uuid::nil(), (day, String::new()), NOW).is_ok()),
+            target(state, RefundVerb::Send),
+            "{state:?}"
+        );
+        assert_eq!(after(&|transfer_refund| transfer_refund.cancel(Uuid::nil(), NOW).is_ok()), target(state, RefundVerb::Cancel));
+        assert_eq!(after(&|transfer_refund| transfer_refund.reserved(None, NOW).is_ok()), target(state, RefundVerb::Reserve));
+        assert_eq!(after(&|transfer_refund| transfer_refund.reserved(Some("X".into()), NOW).is_ok()), target(state, RefundVerb::Refuse));
         let end = target(state, RefundVerb::Book).or(target(state, RefundVerb::Release));
-        assert_eq!(after(&|own| own.ended((day, NOW)).is_ok()), end);
-        assert_eq!(after(&|own| own.confirm_account("bob", NOW).is_ok()), target(state, RefundVerb::Confirm));
-        assert_eq!(after(&|own| own.came_back(held.0.id, (day, NOW)).is_ok()), target(state, RefundVerb::Return));
-        assert_eq!(after(&|own| own.did_not_come_back(NOW).is_ok()), target(state, RefundVerb::Restore));
+        assert_eq!(after(&|transfer_refund| transfer_refund.ended((day, NOW)).is_ok()), end);
+        assert_eq!(after(&|transfer_refund| transfer_refund.confirm_account("bob", NOW).is_ok()), target(state, RefundVerb::Confirm));
+        assert_eq!(after(&|transfer_refund| transfer_refund.came_back(held.0.id, (day, NOW)).is_ok()), target(state, RefundVerb::Return));
+        assert_eq!(after(&|transfer_refund| transfer_refund.did_not_come_back(NOW).is_ok()), target(state, RefundVerb::Restore));
     }
     assert_eq!(allowed(RefundState::Pending), ["MarkRefundSent", "CancelRefund"]);
     assert!(allowed(RefundState::Sent).is_empty());
@@ -183,7 +187,7 @@ proptest! {
             gone += part;
             let held = (line.clone(), payment.clone());
             let mut refund = ask(&held, Credit::TopUp, part, "payer", &refunds).unwrap();
-            let so_far = refunds.iter().map(|own| own.tax.micros()).sum::<i64>() + refund.tax.micros();
+            let so_far = refunds.iter().map(|transfer_refund| transfer_refund.tax.micros()).sum::<i64>() + refund.tax.micros();
             let exact = tax.amount() * Decimal::from(gone) / Decimal::from(credit.micros() / 10_000);
             prop_assert!((Decimal::from(so_far) / Decimal::from(1_000_000) - exact).abs() <= Decimal::new(5, 3));
             sent(&mut refund);
@@ -192,7 +196,7 @@ proptest! {
             prop_assert!(owned[0].open().unwrap().is_zero());
             refunds.push(refund);
         }
-        prop_assert_eq!(refunds.iter().map(|own| own.tax.micros()).sum::<i64>(), tax.micros());
+        prop_assert_eq!(refunds.iter().map(|transfer_refund| transfer_refund.tax.micros()).sum::<i64>(), tax.micros());
         prop_assert_eq!((owned[0].state, owned[0].paid, owned[0].credited), (InvoiceState::Void, usd(0), whole));
         prop_assert_eq!((owned[0].amounts.taxes[0].credited_tax, owned[0].paid_by_day.len()), (tax, 0));
         prop_assert_eq!((payment.bought, payment.allocations[0].refunded, payment.tenders[0].refunded), (None, whole, whole));
@@ -207,7 +211,7 @@ fn what_went_out_with_its_reference_is_known_in_every_state() {
     let made = ask(&held, Credit::Surplus, 2_000, "payer", &[]).unwrap();
     let day = |text: &str| text.parse::<chrono::NaiveDate>().unwrap();
     let shown = WentOut { amount: usd(2_000), account_key: "payer", booked_on: day("2026-06-05"), bank_reference: "B-1" };
-    let of = |own: &TransferRefund, shown: WentOut<'_>| own.sent_as(shown, Some(day("2026-06-02"))).unwrap();
+    let of = |transfer_refund: &TransferRefund, shown: WentOut<'_>| transfer_refund.sent_as(shown, Some(day("2026-06-02"))).unwrap();
     for (state, expected) in [
         (RefundState::Reserving, SentAs::Unconfirmed),
         (RefundState::Confirming, SentAs::Unconfirmed),
@@ -219,21 +223,21 @@ fn what_went_out_with_its_reference_is_known_in_every_state() {
         (RefundState::Cancelled, SentAs::GivenUp),
         (RefundState::Refused, SentAs::GivenUp),
     ] {
-        let own = TransferRefund { state, sent_on: Some(day("2026-06-05")), ..made.clone() };
-        assert_eq!(of(&own, shown), expected, "{state:?}");
-        assert_eq!(of(&own, WentOut { amount: usd(2_001), ..shown }), SentAs::OtherAmount, "{state:?}");
-        assert_eq!(of(&own, WentOut { account_key: "", ..shown }), SentAs::OtherAccount, "{state:?}");
+        let transfer_refund = TransferRefund { state, sent_on: Some(day("2026-06-05")), ..made.clone() };
+        assert_eq!(of(&transfer_refund, shown), expected, "{state:?}");
+        assert_eq!(of(&transfer_refund, WentOut { amount: usd(2_001), ..shown }), SentAs::OtherAmount, "{state:?}");
+        assert_eq!(of(&transfer_refund, WentOut { account_key: "", ..shown }), SentAs::OtherAccount, "{state:?}");
     }
-    let mut own = made.clone();
-    own.reserved(None, NOW).unwrap();
-    assert_eq!(of(&own, WentOut { booked_on: day("2026-06-01"), ..shown }), SentAs::BeforeItCame);
+    let mut transfer_refund = made.clone();
+    transfer_refund.reserved(None, NOW).unwrap();
+    assert_eq!(of(&transfer_refund, WentOut { booked_on: day("2026-06-01"), ..shown }), SentAs::BeforeItCame);
     assert_eq!(goes_from(Some(day("2026-06-09")), day("2026-06-02")), Some(day("2026-06-02")), "a bank may book ahead of its day");
-    own.send(Uuid::max(), (day("2026-06-05"), "B-1".into()), NOW).unwrap();
-    own.ended((day("2026-06-05"), NOW)).unwrap();
-    assert_eq!(of(&own, shown), SentAs::MarkedAsSent);
+    transfer_refund.send(Uuid::max(), (day("2026-06-05"), "B-1".into()), NOW).unwrap();
+    transfer_refund.ended((day("2026-06-05"), NOW)).unwrap();
+    assert_eq!(of(&transfer_refund, shown), SentAs::MarkedAsSent);
     for other in [WentOut { booked_on: day("2026-06-08"), ..shown }, WentOut { bank_reference: "B-2", ..shown }] {
-        assert_eq!(of(&own, other), SentAs::MarkedOtherwise, "it may have gone out twice");
+        assert_eq!(of(&transfer_refund, other), SentAs::MarkedOtherwise, "it may have gone out twice");
     }
-    own.came_back(held.0.id, (day("2026-06-10"), NOW)).unwrap();
-    assert_eq!(of(&own, WentOut { booked_on: day("2026-06-12"), ..shown }), SentAs::SentAgain);
+    transfer_refund.came_back(held.0.id, (day("2026-06-10"), NOW)).unwrap();
+    assert_eq!(of(&transfer_refund, WentOut { booked_on: day("2026-06-12"), ..shown }), SentAs::SentAgain);
 }

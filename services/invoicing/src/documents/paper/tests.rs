@@ -65,7 +65,7 @@ fn the_code_and_its_lines_stay_on_one_page_wherever_the_rows_end() {
     for rows in 0..60 {
         let sheet = Sheet { title: "Invoice".into(), rows: vec![row.clone(); rows], slip: Some(slip(5)), ..Sheet::default() };
         let ((page, bottom), lines) = placed(&sheet);
-        assert!(lines.len() == 5 && lines.iter().all(|(own, y)| *own == page && *y < FLOOR), "{rows}: {lines:?} {page}");
+        assert!(lines.len() == 5 && lines.iter().all(|(number, y)| *number == page && *y < FLOOR), "{rows}: {lines:?} {page}");
         assert!(bottom < FLOOR, "{rows}: {bottom}");
         pages.push(page);
     }
@@ -81,9 +81,10 @@ fn details_longer_than_a_page_go_on_and_nothing_lies_under_the_code() {
     let foot = "Law\n".repeat(5);
     let below = Sheet { slip: Some(slip(1)), foot, ..Sheet::default() };
     let ((page, bottom), _) = placed(&below);
-    let texts = lay_out(&below).into_iter().enumerate().flat_map(|(own, inks)| inks.into_iter().map(move |ink| (own, ink)));
-    let under = texts
-        .filter(|(own, ink)| *own == page && matches!(ink, Ink::Text { x, y, text, .. } if text == "Law" && *x >= MARGIN && *y < bottom));
+    let texts = lay_out(&below).into_iter().enumerate().flat_map(|(number, inks)| inks.into_iter().map(move |ink| (number, ink)));
+    let under = texts.filter(|(number, ink)| {
+        *number == page && matches!(ink, Ink::Text { x, y, text, .. } if text == "Law" && *x >= MARGIN && *y < bottom)
+    });
     assert_eq!(under.count(), 0);
 }
 

@@ -99,10 +99,10 @@ fn sheet_less(language: Language, off: i64) -> Sheet {
         collect_automatically: false,
     };
     let (seller, buyer, now) = (seller(), buyer(), DateTime::UNIX_EPOCH);
-    let mut own = Invoice::draft(Id::from_uuid(uuid::Uuid::nil()), (&seller, &buyer), eur("0").currency(), content, now).unwrap();
+    let mut this_invoice = Invoice::draft(Id::from_uuid(uuid::Uuid::nil()), (&seller, &buyer), eur("0").currency(), content, now).unwrap();
     let name = |discount: &Discount, rate: Option<Decimal>| language.discount_line(discount, rate);
-    own.finalize((&seller, &buyer), &name, (&mut Series::new(INVOICES), "2026-06-01".parse().unwrap()), now).unwrap();
-    invoice(language, &own, own.issue.as_ref().unwrap()).unwrap()
+    this_invoice.finalize((&seller, &buyer), &name, (&mut Series::new(INVOICES), "2026-06-01".parse().unwrap()), now).unwrap();
+    invoice(language, &this_invoice, this_invoice.issue.as_ref().unwrap()).unwrap()
 }
 
 fn shown(language: Language) -> Vec<(String, String)> {
@@ -124,7 +124,7 @@ fn discounts_stand_below_their_lines_and_the_last_column_sums_to_the_net() {
     ];
     assert_eq!(english, expected.map(|(first, last)| (first.to_owned(), last.to_owned())));
     let sum = english.iter().map(|(_, last)| last.trim_end_matches(" EUR").parse::<Decimal>().unwrap()).sum::<Decimal>();
-    let sums: Vec<_> = sheet(Language::English).sums.iter().map(|(_, own)| own.replace('\u{a0}', " ")).collect();
+    let sums: Vec<_> = sheet(Language::English).sums.iter().map(|(_, text)| text.replace('\u{a0}', " ")).collect();
     assert_eq!((sum, sums), (Decimal::new(3_440, 2), ["34.40 EUR", "2.08 EUR", "1.32 EUR", "37.80 EUR"].map(str::to_owned).to_vec()));
     let french = shown(Language::French);
     assert_eq!(french[1], ("Remise 10 %".to_owned(), "-2,00 EUR".to_owned()));

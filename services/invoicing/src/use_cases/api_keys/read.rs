@@ -13,8 +13,8 @@ use uuid::Uuid;
 /// `RESOURCE_NOT_FOUND`.
 pub async fn get_api_key(app: &App, tenant: &TenantId, id: Id<ApiKey>) -> Result<GetApiKeyResponse, AppError> {
     let conn = app.db.read(tenant).await?;
-    let own = api_keys::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(GetApiKeyResponse { api_key: Some(messages::api_keys::api_key(tenant, &own, app.db.clock().now())) })
+    let this_api_key = api_keys::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
+    Ok(GetApiKeyResponse { api_key: Some(messages::api_keys::api_key(tenant, &this_api_key, app.db.clock().now())) })
 }
 
 /// A page of keys, newest first.
@@ -25,8 +25,8 @@ pub async fn list_api_keys(app: &App, tenant: &TenantId, page: &Page) -> Result<
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
     let mut found = api_keys::list(&conn, tenant, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
+    let next_page_token = app.pages.cut(page, &mut found, |api_key| api_key.id.to_string());
     let now = app.db.clock().now();
-    let api_keys = found.iter().map(|own| messages::api_keys::api_key(tenant, own, now)).collect();
+    let api_keys = found.iter().map(|each| messages::api_keys::api_key(tenant, each, now)).collect();
     Ok(ListApiKeysResponse { api_keys, next_page_token })
 }

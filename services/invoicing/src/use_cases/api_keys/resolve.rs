@@ -29,23 +29,25 @@ pub async fn resolve_api_key(app: &App, hash: &[u8]) -> Result<ResolveApiKeyResp
     drop(nobodys);
     let Some(owner) = owner else { return Ok(ResolveApiKeyResponse::default()) };
     let conn = app.db.read(&owner.tenant).await?;
-    let own = api_keys::find(&conn, &owner.tenant, owner.key).await?;
+    let api_key = api_keys::find(&conn, &owner.tenant, owner.key).await?;
     drop(conn);
     let now = app.db.clock().now();
-    let Some(own) = own.filter(|own| own.state(now) != ApiKeyState::Revoked) else { return Ok(ResolveApiKeyResponse::default()) };
+    let Some(api_key) = api_key.filter(|api_key| api_key.state(now) != ApiKeyState::Revoked) else {
+        return Ok(ResolveApiKeyResponse::default());
+    };
     // An index compares byte by byte. This comparison takes the same time wherever two hashes differ.
-    let secret = own.secrets.iter().find(|secret| bool::from(secret.hash.ct_eq(hash)));
+    let secret = api_key.secrets.iter().find(|secret| bool::from(secret.hash.ct_eq(hash)));
     let Some(secret) = secret else { return Ok(ResolveApiKeyResponse::default()) };
-    let ends_at = own.end_of(secret);
+    let ends_at = api_key.end_of(secret);
     if ends_at.is_none_or(|end| now < end) {
-        note_use(app, &owner, &own, now);
+        note_use(app, &owner, &api_key, now);
     }
-    Ok(ResolveApiKeyResponse { api_key: Some(messages::api_keys::resolved(&owner.tenant, &own, ends_at)) })
+    Ok(ResolveApiKeyResponse { api_key: Some(messages::api_keys::resolved(&owner.tenant, &api_key, ends_at)) })
 }
 
 /// Notes a use in a task of its own, if the last note is old enough. Two replicas may both write; the later instant stays.
-fn note_use(app: &App, owner: &Owner, own: &ApiKey, now: DateTime<Utc>) {
-    if own.last_used_at.is_some_and(|last| now < last + NOTED_EVERY) {
+fn note_use(app: &App, owner: &Owner, api_key: &ApiKey, now: DateTime<Utc>) {
+    if api_key.last_used_at.is_some_and(|last| now < last + NOTED_EVERY) {
         return;
     }
     let (app, owner) = (app.clone(), owner.clone());

@@ -13,11 +13,11 @@ use payterms_proto::invoicing::v1::RevokeApiKeyResponse;
 /// `API_KEY_STATE`, `RESOURCE_NOT_FOUND`.
 pub async fn revoke_api_key(app: &App, call: &Call, key: Id<ApiKey>) -> Result<Answer<RevokeApiKeyResponse>, AppError> {
     let mut tx = app.db.begin_forward(call).await?;
-    let mut own = api_keys::lock(tx.conn(), &call.tenant, key).await?.ok_or_else(Refusal::not_found)?;
+    let mut api_key = api_keys::lock(tx.conn(), &call.tenant, key).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    own.revoke(tx.time().real)?;
-    let rendered = publish_api_key(&mut tx, &own).await?;
+    api_key.revoke(tx.time().real)?;
+    let rendered = publish_api_key(&mut tx, &api_key).await?;
     tx.commit(RevokeApiKeyResponse { api_key: Some(rendered) }).await
 }

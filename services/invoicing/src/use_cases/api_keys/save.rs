@@ -16,11 +16,11 @@ pub fn new_secret(is_sandbox: bool, now: DateTime<Utc>) -> (Secret, String) {
 }
 
 /// Saves a key and emits its event. The event does not say when the key was used: that is no change.
-pub async fn publish_api_key(tx: &mut WriteTx, own: &ApiKey) -> Result<ApiKeyMessage, AppError> {
+pub async fn publish_api_key(tx: &mut WriteTx, this_api_key: &ApiKey) -> Result<ApiKeyMessage, AppError> {
     let tenant = tx.call().tenant.clone();
-    api_keys::save(tx.conn(), &tenant, own).await?;
-    let rendered = messages::api_keys::api_key(&tenant, own, tx.time().real);
-    let told = ApiKeyMessage { last_use_time: None, ..rendered.clone() };
-    tx.emit("api_key", &own.id.to_string(), &ApiKeyChanged { api_key: Some(told) }).await?;
+    api_keys::save(tx.conn(), &tenant, this_api_key).await?;
+    let rendered = messages::api_keys::api_key(&tenant, this_api_key, tx.time().real);
+    let api_key = ApiKeyMessage { last_use_time: None, ..rendered.clone() };
+    tx.emit("api_key", &this_api_key.id.to_string(), &ApiKeyChanged { api_key: Some(api_key) }).await?;
     Ok(rendered)
 }

@@ -22,24 +22,24 @@ pub async fn decide_approval(app: &App, call: &Call, decision: &DecideApproval) 
     let (known, customer) = approvals::find(tx.conn(), &call.tenant, decision.approval).await?.ok_or_else(Refusal::not_found)?;
     let invoice = invoices::lock(tx.conn(), &call.tenant, customer, known.invoice).await?;
     let mut invoice = invoice.ok_or_else(Refusal::not_found)?;
-    let (mut own, _) = approvals::lock(tx.conn(), &call.tenant, decision.approval).await?.ok_or_else(Refusal::not_found)?;
+    let (mut approval, _) = approvals::lock(tx.conn(), &call.tenant, decision.approval).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
     let now = tx.now();
-    own.decide(&call.caller.subject, (decision.approve, decision.explanation.clone()), now)?;
+    approval.decide(&call.caller.subject, (decision.approve, decision.explanation.clone()), now)?;
     let open = invoice.open()?;
     if decision.approve {
-        own.proposal.must_cover(open)?;
+        approval.proposal.must_cover(open)?;
         // It says what is done, as the invoice does.
-        own.proposal = own.proposal.of_what_is_open(open)?;
+        approval.proposal = approval.proposal.of_what_is_open(open)?;
     }
     // Saved before the deed, which ends what else waits of the invoice and cannot be done any more.
-    let rendered = publish_approval(&mut tx, (&own, customer)).await?;
+    let rendered = publish_approval(&mut tx, (&approval, customer)).await?;
     if decision.approve {
-        match own.proposal {
+        match approval.proposal {
             Proposal::WriteOff(_) => give_up_invoice(&mut tx, &mut invoice).await.map(|_| ())?,
-            Proposal::CreditNote(amount) => apply_credit_note(&mut tx, &mut invoice, (amount, &own.explanation)).await?,
+            Proposal::CreditNote(amount) => apply_credit_note(&mut tx, &mut invoice, (amount, &approval.explanation)).await?,
         }
     }
     tx.commit(DecideApprovalResponse { approval: Some(rendered) }).await

@@ -13,8 +13,8 @@ use uuid::Uuid;
 /// `RESOURCE_NOT_FOUND`.
 pub async fn get_approval(app: &App, tenant: &TenantId, id: Id<Approval>) -> Result<GetApprovalResponse, AppError> {
     let conn = app.db.read(tenant).await?;
-    let (own, customer) = approvals::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(GetApprovalResponse { approval: Some(messages::approvals::approval(tenant, customer, &own)) })
+    let (this_approval, customer) = approvals::find(&conn, tenant, id).await?.ok_or_else(Refusal::not_found)?;
+    Ok(GetApprovalResponse { approval: Some(messages::approvals::approval(tenant, customer, &this_approval)) })
 }
 
 /// A page of approvals, newest first.
@@ -30,7 +30,7 @@ pub async fn list_approvals(
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
     let mut found = approvals::list(&conn, tenant, (state, before), page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |(own, _)| own.id.to_string());
-    let approvals = found.iter().map(|(own, customer)| messages::approvals::approval(tenant, *customer, own)).collect();
+    let next_page_token = app.pages.cut(page, &mut found, |(approval, _)| approval.id.to_string());
+    let approvals = found.iter().map(|(each, customer)| messages::approvals::approval(tenant, *customer, each)).collect();
     Ok(ListApprovalsResponse { approvals, next_page_token })
 }

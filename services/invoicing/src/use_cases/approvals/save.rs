@@ -7,11 +7,11 @@ use payterms_kernel::Id;
 use payterms_proto::invoicing::v1::{Approval as ApprovalMessage, ApprovalChanged};
 
 /// Saves an approval and emits its event.
-pub async fn publish_approval(tx: &mut WriteTx, (own, customer): (&Approval, Id<Customer>)) -> Result<ApprovalMessage, AppError> {
+pub async fn publish_approval(tx: &mut WriteTx, (this_approval, customer): (&Approval, Id<Customer>)) -> Result<ApprovalMessage, AppError> {
     let tenant = tx.call().tenant.clone();
-    approvals::save(tx.conn(), &tenant, (own, customer)).await?;
-    let rendered = messages::approvals::approval(&tenant, customer, own);
-    tx.emit("approval", &own.id.to_string(), &ApprovalChanged { approval: Some(rendered.clone()) }).await?;
+    approvals::save(tx.conn(), &tenant, (this_approval, customer)).await?;
+    let rendered = messages::approvals::approval(&tenant, customer, this_approval);
+    tx.emit("approval", &this_approval.id.to_string(), &ApprovalChanged { approval: Some(rendered.clone()) }).await?;
     Ok(rendered)
 }
 
@@ -22,9 +22,9 @@ pub async fn supersede_approvals(tx: &mut WriteTx, invoice: &Invoice) -> Result<
         return Ok(());
     }
     let now = tx.now();
-    for mut own in approvals::waiting_for(tx.conn(), &tx.call().tenant, invoice.id).await? {
-        if own.supersede(invoice, now)? {
-            publish_approval(tx, (&own, invoice.customer)).await?;
+    for mut approval in approvals::waiting_for(tx.conn(), &tx.call().tenant, invoice.id).await? {
+        if approval.supersede(invoice, now)? {
+            publish_approval(tx, (&approval, invoice.customer)).await?;
         }
     }
     Ok(())

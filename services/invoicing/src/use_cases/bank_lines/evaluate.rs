@@ -55,7 +55,7 @@ pub(super) async fn evaluate_lines(tx: &WriteTx, lines: &mut [BankLine]) -> Resu
 async fn collected_meanwhile(tx: &WriteTx, invoices: &[&Invoice], arrived: NaiveDate) -> Result<Vec<(Id<Invoice>, Money)>, AppError> {
     let since = arrived.checked_sub_days(UNKNOWN_TO_PAYER).unwrap_or(arrived);
     let mut collected = Vec::new();
-    for invoice in invoices.iter().filter(|own| own.state == InvoiceState::Paid) {
+    for invoice in invoices.iter().filter(|invoice| invoice.state == InvoiceState::Paid) {
         let amount = payment_lists::collected_since(tx.conn(), &tx.call().tenant, invoice, since).await?;
         collected.extend(amount.map(|amount| (invoice.id, amount)));
     }
@@ -75,7 +75,7 @@ async fn invoices_of(tx: &WriteTx, numbers: BTreeSet<String>) -> Result<BTreeMap
     let references: BTreeMap<_, _> = announced.into_iter().map(|number| (creditor_reference(&number), number)).collect();
     for payment in payments::announced_by_references(conn, tenant, references.keys().cloned().collect()).await? {
         let number = references.get(&payment.reference).cloned().unwrap_or_default();
-        named.extend(payment.allocations.iter().map(|own| (number.clone(), own.invoice)));
+        named.extend(payment.allocations.iter().map(|allocation| (number.clone(), allocation.invoice)));
     }
     let ids: Vec<_> = named.iter().map(|(_, invoice)| *invoice).collect();
     let invoices = if ids.is_empty() { Vec::new() } else { invoices::find_many(conn, tenant, &ids).await? };

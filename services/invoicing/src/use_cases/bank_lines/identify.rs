@@ -19,15 +19,16 @@ pub fn identify(
 ) -> Taken {
     let mut taken = Taken::default();
     let mut changed: BTreeSet<(Account, usize)> = BTreeSet::new();
-    for own in statements {
-        let account = Account { key: own.account_key.clone(), currency: own.currency };
+    for read_statement in statements {
+        let account = Account { key: read_statement.account_key.clone(), currency: read_statement.currency };
         let stored = known.entry(account.clone()).or_default();
-        let (mut ids, mut bookings): (Vec<_>, Vec<_>) = std::mem::take(stored).into_iter().map(|own| (own.line, own.known)).unzip();
+        let (mut ids, mut bookings): (Vec<_>, Vec<_>) =
+            std::mem::take(stored).into_iter().map(|stored_booking| (stored_booking.line, stored_booking.known)).unzip();
         let before = bookings.clone();
-        let compared: Vec<_> = own.bookings.iter().map(|booking| booking.compared.clone()).collect();
-        let verdicts = merge(&mut bookings, &own.claim, &compared);
+        let compared: Vec<_> = read_statement.bookings.iter().map(|booking| booking.compared.clone()).collect();
+        let verdicts = merge(&mut bookings, &read_statement.claim, &compared);
         ids.resize_with(bookings.len(), &mut *make_id);
-        for (booking, (verdict, at)) in own.bookings.iter().zip(verdicts) {
+        for (booking, (verdict, at)) in read_statement.bookings.iter().zip(verdicts) {
             let Some(id) = ids.get(at).copied() else { continue };
             let suspected = match verdict {
                 Verdict::Same => {
@@ -54,7 +55,7 @@ pub fn identify(
         }
         *stored = ids.into_iter().zip(bookings).map(|(line, known)| StoredBooking { line, known }).collect();
     }
-    let of = |(account, at): &(Account, usize)| known.get(account).and_then(|own| own.get(*at)).cloned();
+    let of = |(account, at): &(Account, usize)| known.get(account).and_then(|stored_bookings| stored_bookings.get(*at)).cloned();
     taken.bookings.extend(changed.iter().filter_map(of));
     taken
 }

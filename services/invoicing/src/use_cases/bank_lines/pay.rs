@@ -62,7 +62,7 @@ async fn make_payment(tx: &mut WriteTx, line: &mut BankLine, owned: &mut [Invoic
     };
     // One that was announced for some of them only waits on: its own line may come.
     let pays = |announced: &Payment, invoice: &Invoice| announced.allocations.iter().any(|allocation| allocation.invoice == invoice.id);
-    if let Some(mut announced) = announced.into_iter().find(|own| owned.iter().all(|invoice| pays(own, invoice))) {
+    if let Some(mut announced) = announced.into_iter().find(|payment| owned.iter().all(|invoice| pays(payment, invoice))) {
         announced.arrived(line, owned, now)?;
         cancel(tx, lapse::JOB, &announced.id.to_string()).await?;
         return Ok(announced);

@@ -30,9 +30,9 @@ pub async fn list_bank_lines(
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
     let mut found = bank_lines::list(&conn, tenant, (state, before), page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
+    let next_page_token = app.pages.cut(page, &mut found, |bank_line| bank_line.id.to_string());
     Ok(ListBankLinesResponse {
-        bank_lines: found.iter().map(|own| messages::bank_lines::bank_line(tenant, own)).collect(),
+        bank_lines: found.iter().map(|each| messages::bank_lines::bank_line(tenant, each)).collect(),
         next_page_token,
     })
 }

@@ -22,7 +22,9 @@ pub async fn split_bank_line(app: &App, call: &Call, split: &SplitBankLine) -> R
     }
     let now = tx.now();
     let sent = match line.refund {
-        Some(own) => transfer_refunds::find(tx.conn(), &call.tenant, own.refund).await?.map(|refund| refund.amount()).transpose()?,
+        Some(refund_of_customer) => {
+            transfer_refunds::find(tx.conn(), &call.tenant, refund_of_customer.refund).await?.map(|refund| refund.amount()).transpose()?
+        }
         None => None,
     };
     let parts = line.split(tx.ids(), (&split.parts, sent), now)?;

@@ -72,7 +72,7 @@ async fn undo_return(mut tx: WriteTx, found: &BankLine) -> Result<Answer<Unmatch
     let at = lines.iter().position(|line| line.id == found.id).ok_or_else(Refusal::not_found)?;
     let mut line = lines.swap_remove(at);
     // A return that has no line is in another state; any line stands in for the one that it does not have.
-    let mut original = lines.pop().filter(|own| line.returned_line == Some(own.id)).unwrap_or_else(|| line.clone());
+    let mut original = lines.pop().filter(|bank_line| line.returned_line == Some(bank_line.id)).unwrap_or_else(|| line.clone());
     let named = original.customer.zip(original.payment);
     name_payment(&tx.call().tenant, named, line.undo_return(&mut original))?;
     store_line(&mut tx, &line).await?;

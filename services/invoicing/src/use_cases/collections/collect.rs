@@ -124,7 +124,10 @@ async fn means_of(app: &App, row: &DueRow, id: Id<Invoice>) -> Result<(Option<(U
     drop(conn);
     let Some(invoice) = found else { return Ok((None, String::new())) };
     let means = Wallet::new(app, &row.tenant, invoice.customer).means(invoice.currency).await?;
-    let account = means.payment_methods.into_iter().find(|own| own.collection_method && own.kind() == Kind::BankDebit);
-    let account = account.and_then(|own| Some((names::uuid(own.name.rsplit('/').next()?)?, own)));
+    let account = means
+        .payment_methods
+        .into_iter()
+        .find(|payment_method| payment_method.collection_method && payment_method.kind() == Kind::BankDebit);
+    let account = account.and_then(|payment_method| Some((names::uuid(payment_method.name.rsplit('/').next()?)?, payment_method)));
     Ok((account, means.collection_waits_for))
 }

@@ -35,7 +35,7 @@ pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner
     let means = Wallet::new(app, &call.tenant, collect.customer).means(collect.amount.currency()).await?;
     let mut tx = app.db.begin_forward(call).await?;
     let mut owned = invoices::lock_many(tx.conn(), &call.tenant, &collect.invoices).await?;
-    if owned.len() < collect.invoices.len() || owned.iter().any(|own| own.customer != collect.customer) {
+    if owned.len() < collect.invoices.len() || owned.iter().any(|invoice| invoice.customer != collect.customer) {
         return Err(Refusal::not_found().into());
     }
     if tx.seen().await?.is_some() {
@@ -48,7 +48,7 @@ pub async fn collect_for_owner(app: &App, call: &Call, collect: &CollectForOwner
     }
     must_be_notified(&means.payment_methods, collect.notified_at, now)?;
     let request = payable_for_owner(&owned, collect)?;
-    owned.retain(|own| request.invoices.iter().any(|(id, _)| *id == own.id));
+    owned.retain(|invoice| request.invoices.iter().any(|(id, _)| *id == invoice.id));
     let mut payment = payment::ask(tx.ids(), collect.customer, &mut owned, &request, now)?;
     payment.automatic = true;
     payment.owner.clone_from(&collect.owner);
@@ -71,18 +71,18 @@ fn waits_for_dispute(dispute: &str) -> Refusal {
 /// The invoices of which something is payable, and what is collected of them.
 fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<PaymentRequest, AppError> {
     let (mut invoices, mut sum) = (Vec::new(), Money::zero(collect.amount.currency()));
-    for own in owned.iter().filter(|own| own.state == InvoiceState::Open) {
+    for invoice in owned.iter().filter(|invoice| invoice.state == InvoiceState::Open) {
         // Without its block the owner has nothing to collect here any more.
-        let Some(block) = &own.block else { continue };
-        if !own.disputed_by.is_empty() {
+        let Some(block) = &invoice.block else { continue };
+        if !invoice.disputed_by.is_empty() {
             continue;
         }
         if block.owner != collect.owner {
-            own.must_not_be_blocked()?;
+            invoice.must_not_be_blocked()?;
         }
-        let payable = own.payable()?;
+        let payable = invoice.payable()?;
         if payable.is_positive() {
-            invoices.push((own.id, None));
+            invoices.push((invoice.id, None));
             sum = sum.plus(payable)?;
         }
     }
@@ -99,7 +99,7 @@ fn payable_for_owner(owned: &[Invoice], collect: &CollectForOwner) -> Result<Pay
 /// A bank account is debited when the customer was told long enough ahead.
 fn must_be_notified(methods: &[PaymentMethod], notified_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), AppError> {
     let from = notified_at.unwrap_or(now) + TimeDelta::days(NOTICE_DAYS);
-    if from <= now || !methods.iter().any(|own| own.collection_method && own.kind() == Kind::BankDebit) {
+    if from <= now || !methods.iter().any(|payment_method| payment_method.collection_method && payment_method.kind() == Kind::BankDebit) {
         return Ok(());
     }
     let message = format!("A bank account is debited {NOTICE_DAYS} days after the notice at the earliest: from {from}.");

@@ -33,7 +33,7 @@ const BATCH: u64 = 100;
 /// # Errors
 /// `Fault` for a name that is none.
 pub async fn note_collection_method(tx: &WriteTx, changed: &PaymentMethodsChanged) -> Result<(), AppError> {
-    let method = changed.payment_methods.iter().find(|own| own.collection_method);
+    let method = changed.payment_methods.iter().find(|payment_method| payment_method.collection_method);
     let customer = customer_of(changed)?;
     method_copies::save(tx, customer, changed).await?;
     collection_methods::save(tx, customer, method.map(last_day)).await?;

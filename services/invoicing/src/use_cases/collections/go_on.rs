@@ -58,14 +58,14 @@ pub async fn go_on_collecting(app: &App, row: &DueRow) -> Result<(), AppError> {
     let known = method_copies::of_customer(tx.conn(), &row.tenant, customer).await?.unwrap_or_default();
     let mut waiting = invoice_lists::lock_waiting(tx.conn(), &row.tenant, (customer, &known.collection_waits_for), BATCH).await?;
     // The wallet may tell of something else meanwhile: the job comes again then.
-    let told = method_copies::lock(&tx, customer).await?;
+    let payment_methods_changed = method_copies::lock(&tx, customer).await?;
     if !take(&tx, row).await? {
         return Ok(());
     }
-    let day = day_of(&tx, &told);
+    let day = day_of(&tx, &payment_methods_changed);
     let mut planned = Vec::new();
     for invoice in &mut waiting {
-        if go_on(&tx, invoice, &told, day).await? {
+        if go_on(&tx, invoice, &payment_methods_changed, day).await? {
             planned.push(invoice.clone());
         }
     }
@@ -74,8 +74,11 @@ pub async fn go_on_collecting(app: &App, row: &DueRow) -> Result<(), AppError> {
         publish_invoice(&mut tx, invoice).await?;
     }
     if !planned.is_empty() {
-        let because =
-            if usable(&told, day) { PlannedBecause::Waited(collection_method(&told).cloned()) } else { PlannedBecause::WaitedInVain };
+        let because = if usable(&payment_methods_changed, day) {
+            PlannedBecause::Waited(collection_method(&payment_methods_changed).cloned())
+        } else {
+            PlannedBecause::WaitedInVain
+        };
         mail_collection_planned(&mut tx, customer, (&planned, day), because).await?;
     }
     if !waiting.is_empty() {
@@ -88,24 +91,29 @@ pub async fn go_on_collecting(app: &App, row: &DueRow) -> Result<(), AppError> {
     Ok(())
 }
 
-fn usable(told: &PaymentMethodsChanged, day: NaiveDate) -> bool {
-    collection_method(told).is_some_and(|own| day <= last_day(own))
+fn usable(payment_methods_changed: &PaymentMethodsChanged, day: NaiveDate) -> bool {
+    collection_method(payment_methods_changed).is_some_and(|payment_method| day <= last_day(payment_method))
 }
 
 /// The next day where a method can be charged then; else the second day after the notice.
-fn day_of(tx: &WriteTx, told: &PaymentMethodsChanged) -> NaiveDate {
+fn day_of(tx: &WriteTx, payment_methods_changed: &PaymentMethodsChanged) -> NaiveDate {
     let tomorrow = tx.today().succ_opt().unwrap_or(NaiveDate::MAX);
-    if usable(told, tomorrow) { tomorrow } else { tx.today().checked_add_days(NOTICE).unwrap_or(NaiveDate::MAX) }
+    if usable(payment_methods_changed, tomorrow) { tomorrow } else { tx.today().checked_add_days(NOTICE).unwrap_or(NaiveDate::MAX) }
 }
 
 /// Returns whether it is collected on the day.
-async fn go_on(tx: &WriteTx, invoice: &mut Invoice, told: &PaymentMethodsChanged, day: NaiveDate) -> Result<bool, AppError> {
+async fn go_on(
+    tx: &WriteTx,
+    invoice: &mut Invoice,
+    payment_methods_changed: &PaymentMethodsChanged,
+    day: NaiveDate,
+) -> Result<bool, AppError> {
     let now = tx.now();
-    if !told.collection_waits_for.is_empty() {
-        invoice.wait_for_another(&told.collection_waits_for, now);
+    if !payment_methods_changed.collection_waits_for.is_empty() {
+        invoice.wait_for_another(&payment_methods_changed.collection_waits_for, now);
         return Ok(false);
     }
-    let goes_on = GoesOn { on: day, anew: !usable(told, day) };
+    let goes_on = GoesOn { on: day, anew: !usable(payment_methods_changed, day) };
     let is_collected = invoice.go_on(goes_on, tx.time().zone, tx.today(), now)?;
     collection_waits::end(tx, invoice.id, now).await?;
     Ok(is_collected)

@@ -55,8 +55,8 @@ impl Outlook {
 
 /// The method of a customer that is charged without a person present.
 #[must_use]
-pub fn collection_method(told: &PaymentMethodsChanged) -> Option<&PaymentMethod> {
-    told.payment_methods.iter().find(|own| own.collection_method)
+pub fn collection_method(payment_methods_changed: &PaymentMethodsChanged) -> Option<&PaymentMethod> {
+    payment_methods_changed.payment_methods.iter().find(|payment_method| payment_method.collection_method)
 }
 
 /// What is taken of an invoice by itself next, as far as is known here.
@@ -76,15 +76,16 @@ pub async fn outlook_of<C: ConnectionTrait>(
     };
     let Some(next) = next else { return Ok(Outlook::Nothing) };
     let day = day_in(zone, next).max(invoice.spared_until(today).unwrap_or(today)).max(today);
-    let told = method_copies::of_customer(conn, tenant, invoice.customer).await?.unwrap_or_default();
-    if !told.collection_waits_for.is_empty() {
+    let payment_methods_changed = method_copies::of_customer(conn, tenant, invoice.customer).await?.unwrap_or_default();
+    if !payment_methods_changed.collection_waits_for.is_empty() {
         return Ok(Outlook::Waits(day));
     }
     if !collection_methods::is_usable(conn, tenant, invoice.customer, day).await? {
         return Ok(Outlook::NoMethod(day));
     }
-    let method = collection_method(&told);
-    let day = method.filter(|own| needs_notice(invoice, own)).map_or(day, |_| day + Days::new(NOTICE_DAYS.unsigned_abs()));
+    let method = collection_method(&payment_methods_changed);
+    let day =
+        method.filter(|payment_method| needs_notice(invoice, payment_method)).map_or(day, |_| day + Days::new(NOTICE_DAYS.unsigned_abs()));
     Ok(Outlook::Collected(day, method.cloned().map(Box::new)))
 }
 

@@ -52,7 +52,7 @@ pub async fn check_tax_number(app: &App, row: &DueRow) -> Result<(), AppError> {
     let asked = answer.filter(|_| number == customer.number_to_ask_for(&tenant));
     match asked {
         Some(Answer::Found { valid, consultation }) => {
-            let before = customer.tax_number.as_ref().map(|own| own.state);
+            let before = customer.tax_number.as_ref().map(|tax_number| tax_number.state);
             let state = if valid { TaxNumberState::Verified } else { TaxNumberState::Invalid };
             customer.number_answered(state, consultation, now);
             customer.resolve_tax(&tenant, now);

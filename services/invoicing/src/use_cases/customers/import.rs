@@ -41,7 +41,7 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
         }
     }
     publish_customers(&mut tx, &added).await?;
-    let numbered: Vec<_> = added.iter().filter(|own| own.tax_number.is_some()).cloned().collect();
+    let numbered: Vec<_> = added.iter().filter(|customer| customer.tax_number.is_some()).cloned().collect();
     schedule_number_checks(&tx, &tenant, &numbered).await?;
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let (added_count, refused_count) = (count(added.len()), count(rows.len().saturating_sub(added.len())));
@@ -50,14 +50,14 @@ pub async fn import_customers(app: &App, call: &Call, rows: &[ImportedCustomer])
 
 /// Why a customer cannot have its external id: another one has it, or an earlier one of the file; with that one's name.
 async fn taken(tx: &WriteTx, customer: &Customer, added: &[Customer]) -> Result<Option<(String, String)>, AppError> {
-    let own = customer.marks.external_id.as_deref();
-    if own.is_some()
-        && let Some(other) = added.iter().find(|other| other.marks.external_id.as_deref() == own)
+    let text = customer.marks.external_id.as_deref();
+    if text.is_some()
+        && let Some(other) = added.iter().find(|other| other.marks.external_id.as_deref() == text)
     {
         let violation = "external_id: An earlier row of the file has it. Choose another.".to_owned();
         return Ok(Some((violation, customer_name(&tx.call().tenant, other.id))));
     }
-    match must_be_free(tx, customers::NAMED, customer.id.uuid(), own).await {
+    match must_be_free(tx, customers::NAMED, customer.id.uuid(), text).await {
         Ok(()) => Ok(None),
         Err(AppError::Refused(refusal)) => {
             let name = refusal.metadata.iter().find(|(key, _)| *key == "name").map(|(_, name)| name.clone());

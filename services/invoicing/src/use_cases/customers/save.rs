@@ -50,7 +50,7 @@ pub async fn publish_customers(tx: &mut WriteTx, changed: &[Customer]) -> Result
 pub async fn schedule_number_checks(tx: &WriteTx, tenant: &Tenant, customers: &[Customer]) -> Result<(), AppError> {
     let (now, mut due, mut none) = (tx.now(), Vec::new(), Vec::new());
     for customer in customers {
-        let known = customer.tax_number.as_ref().map(|own| own.state);
+        let known = customer.tax_number.as_ref().map(|tax_number| tax_number.state);
         let at = match known.filter(|_| customer.number_to_ask_for(tenant).is_some()) {
             Some(TaxNumberState::Unverified) => Some(now),
             Some(TaxNumberState::Verified) => Some(customer.number_due_at().map_or(now, |at| at.max(now))),

@@ -53,7 +53,8 @@ pub async fn update_customer(app: &App, call: &Call, update: &UpdateCustomer) ->
     customer.resolve_tax(&tenant, now);
     customer.touch(now);
     publish_customers(&mut tx, std::slice::from_ref(&customer)).await?;
-    let number = |own: &payterms_invoicing_domain::Customer| (own.tax_id.clone(), own.tax_number.clone(), own.country.clone());
+    let number =
+        |customer: &payterms_invoicing_domain::Customer| (customer.tax_id.clone(), customer.tax_number.clone(), customer.country.clone());
     if number(&before) != number(&customer) {
         schedule_number_checks(&tx, &tenant, std::slice::from_ref(&customer)).await?;
     }

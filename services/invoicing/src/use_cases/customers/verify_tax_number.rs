@@ -24,7 +24,7 @@ pub async fn verify_tax_number(app: &App, call: &Call, found: &VerifyTaxNumber) 
         return Ok(answer);
     }
     let now = tx.now();
-    let before = customer.tax_number.as_ref().map(|own| own.state);
+    let before = customer.tax_number.as_ref().map(|tax_number| tax_number.state);
     customer.number_judged((&found.number, found.state), (&call.caller.subject, &found.explanation), now)?;
     let tenant = tenants::hold(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     customer.resolve_tax(&tenant, now);

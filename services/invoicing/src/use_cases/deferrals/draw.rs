@@ -13,7 +13,7 @@ use payterms_invoicing_domain::{
 use payterms_kernel::{Id, TenantId, calendar::start_of_day};
 
 fn line_tender(payment: &mut Payment) -> Option<&mut Tender> {
-    payment.tenders.iter_mut().find(|own| matches!(own.source, Source::Line(_)))
+    payment.tenders.iter_mut().find(|tender| matches!(tender.source, Source::Line(_)))
 }
 
 /// Reserves what the line is to cover; false where it is refused.
@@ -39,8 +39,8 @@ pub async fn release_line(app: &App, tenant: &TenantId, payment: &mut Payment) -
     let Some(line) = Line::of(app, tenant, payment) else { return Ok(()) };
     line.void().await?;
     kill::point("payment.after_void");
-    if let Some(own) = line_tender(payment).filter(|own| own.state == TenderState::Processing) {
-        own.state = TenderState::Released;
+    if let Some(tender) = line_tender(payment).filter(|tender| tender.state == TenderState::Processing) {
+        tender.state = TenderState::Released;
     }
     Ok(())
 }
@@ -57,20 +57,20 @@ pub async fn draw_on_line(app: &App, tenant: &TenantId, payment: &mut Payment) -
     let fault = || AppError::Fault(format!("draws of payment {} as credit told them", payment.id));
     let uuid = |name: &str| name.rsplit('/').next().and_then(names::uuid).ok_or_else(fault);
     let mut deferred = Vec::with_capacity(captured.draws.len());
-    for own in &captured.draws {
-        let due_on = own.due_date.as_ref().and_then(date_of).ok_or_else(fault)?;
+    for draw in &captured.draws {
+        let due_on = draw.due_date.as_ref().and_then(date_of).ok_or_else(fault)?;
         let deferral = Deferral {
             line: id,
-            draw: uuid(&own.name)?,
-            amount: own.captured.as_ref().and_then(money_of).ok_or_else(fault)?,
-            purchased_on: own.purchase_date.as_ref().and_then(date_of).ok_or_else(fault)?,
+            draw: uuid(&draw.name)?,
+            amount: draw.captured.as_ref().and_then(money_of).ok_or_else(fault)?,
+            purchased_on: draw.purchase_date.as_ref().and_then(date_of).ok_or_else(fault)?,
             plans_allowed: captured.plans_allowed,
         };
-        deferred.push(Deferred { invoice: Id::from_uuid(uuid(&own.invoice)?), deferral, due_on, collect_at: start_of_day(zone, due_on) });
+        deferred.push(Deferred { invoice: Id::from_uuid(uuid(&draw.invoice)?), deferral, due_on, collect_at: start_of_day(zone, due_on) });
     }
     payment.deferred = deferred;
-    if let Some(own) = line_tender(payment) {
-        own.state = TenderState::Succeeded;
+    if let Some(tender) = line_tender(payment) {
+        tender.state = TenderState::Succeeded;
     }
     Ok(())
 }

@@ -22,13 +22,13 @@ pub struct LineMeans {
 
 /// The line among what a payment is to use; none where no tender means one.
 fn chosen_line<'a>(to_pay: &ToPay, known: &'a GetPaymentMeansResponse) -> Option<&'a PaymentMethod> {
-    let lines = known.payment_methods.iter().filter(|own| own.kind() == Kind::CreditLine);
-    let named = |own: &PaymentMethod, means: &Means| match means {
-        Means::Line | Means::Card(None) => own.purchase_default,
-        Means::Card(method) => method_id(own) == *method,
+    let lines = known.payment_methods.iter().filter(|payment_method| payment_method.kind() == Kind::CreditLine);
+    let named = |payment_method: &PaymentMethod, means: &Means| match means {
+        Means::Line | Means::Card(None) => payment_method.purchase_default,
+        Means::Card(method) => method_id(payment_method) == *method,
         Means::Credit | Means::Transfer => false,
     };
-    lines.into_iter().find(|own| to_pay.tenders.iter().any(|(means, _)| named(own, means)))
+    lines.into_iter().find(|payment_method| to_pay.tenders.iter().any(|(means, _)| named(payment_method, means)))
 }
 
 /// Asks credit what can be drawn, where a tender means a line.

@@ -80,8 +80,8 @@ impl DisputeEvent {
         let fault = || AppError::Fault(format!("the dispute {:?}", dispute.name));
         let name = names::parse(&dispute.name, &["customers", "disputes"]).ok_or_else(fault)?;
         let money = |part: &Option<_>| part.as_ref().and_then(money_of).ok_or_else(fault);
-        let (id, customer, told) = (Id::from_uuid(name.id(1)), Id::from_uuid(name.id(0)), event.encode_to_vec());
-        let own = Self {
+        let (id, customer, bytes) = (Id::from_uuid(name.id(1)), Id::from_uuid(name.id(0)), event.encode_to_vec());
+        let dispute_event = Self {
             id,
             customer,
             amount: money(&dispute.amount)?,
@@ -92,7 +92,7 @@ impl DisputeEvent {
             dispute,
             event,
         };
-        Ok((own, Dispute { id, customer, applied: Applied::Nothing, reversed: Reversed::default(), told }))
+        Ok((dispute_event, Dispute { id, customer, applied: Applied::Nothing, reversed: Reversed::default(), told: bytes }))
     }
 }
 
@@ -102,25 +102,25 @@ impl DisputeEvent {
 /// `Fault` for what no wallet can have told.
 pub async fn follow_dispute(tx: &mut WriteTx, event: DisputeChanged) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let (mut told, new) = DisputeEvent::of(event)?;
+    let (mut dispute_event, new) = DisputeEvent::of(event)?;
     let mut dispute = disputes::lock(tx.conn(), &tenant, new.id).await?.unwrap_or_else(|| new.clone());
     let (known, _) = DisputeEvent::of(DisputeChanged::decode(dispute.told.as_slice())?)?;
-    if is_contradicted(&told.dispute) && !is_contradicted(&known.dispute) {
-        mail_dispute(tx, told.notice(Notice::Contradicted, told.amount, Vec::new())).await?;
+    if is_contradicted(&dispute_event.dispute) && !is_contradicted(&known.dispute) {
+        mail_dispute(tx, dispute_event.notice(Notice::Contradicted, dispute_event.amount, Vec::new())).await?;
     }
     // What is decided stays decided, even where an older event comes again.
-    if told.dispute.state() == State::Open && known.dispute.state() != State::Open {
-        told = known;
+    if dispute_event.dispute.state() == State::Open && known.dispute.state() != State::Open {
+        dispute_event = known;
     } else {
         dispute.told = new.told;
     }
-    take_in(tx, &mut dispute, &told).await
+    take_in(tx, &mut dispute, &dispute_event).await
 }
 
 /// Whether the provider has decided otherwise than a person had.
 fn is_contradicted(dispute: &DisputeMessage) -> bool {
-    let told = dispute.provider_outcome();
-    told != State::Unspecified && told != dispute.state()
+    let state = dispute.provider_outcome();
+    state != State::Unspecified && state != dispute.state()
 }
 
 /// Takes in what waited.
@@ -132,19 +132,19 @@ pub async fn retry_dispute(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    let (told, _) = DisputeEvent::of(DisputeChanged::decode(dispute.told.as_slice())?)?;
-    take_in(&mut tx, &mut dispute, &told).await?;
+    let (dispute_event, _) = DisputeEvent::of(DisputeChanged::decode(dispute.told.as_slice())?)?;
+    take_in(&mut tx, &mut dispute, &dispute_event).await?;
     tx.commit_rows().await
 }
 
-async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -> Result<(), AppError> {
+async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, dispute_event: &DisputeEvent) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let before = dispute.applied;
     if dispute.applied != Applied::Ended {
-        let is_known = if told.dispute.payment.is_empty() {
-            Box::pin(top_up::take_in(tx, dispute, told)).await?
+        let is_known = if dispute_event.dispute.payment.is_empty() {
+            Box::pin(top_up::take_in(tx, dispute, dispute_event)).await?
         } else {
-            Box::pin(payment::take_in(tx, dispute, told)).await?
+            Box::pin(payment::take_in(tx, dispute, dispute_event)).await?
         };
         if !is_known {
             return Ok(());
@@ -153,21 +153,21 @@ async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -
             schedule(tx, JOB, &dispute.id.to_string(), tx.now() + PAUSE).await?;
         }
     }
-    note(tx, (before, dispute), told).await?;
-    disputes::save(tx.conn(), &tenant, dispute, told.amount.currency()).await?;
+    note(tx, (before, dispute), dispute_event).await?;
+    disputes::save(tx.conn(), &tenant, dispute, dispute_event.amount.currency()).await?;
     kill::point("dispute.before_taken_in");
     Ok(())
 }
 
 /// What was taken back, or is there again, stands on the statement of its month.
-async fn note(tx: &WriteTx, (before, dispute): (Applied, &Dispute), told: &DisputeEvent) -> Result<(), AppError> {
+async fn note(tx: &WriteTx, (before, dispute): (Applied, &Dispute), dispute_event: &DisputeEvent) -> Result<(), AppError> {
     let whose = (dispute.id.uuid(), dispute.customer);
     if before == Applied::Nothing && dispute.applied != Applied::Nothing {
-        let why = if told.dispute.r#final { TakenFor::Return } else { TakenFor::Dispute };
-        note_taken_back(tx, whose, why, told.amount).await?;
+        let why = if dispute_event.dispute.r#final { TakenFor::Return } else { TakenFor::Dispute };
+        note_taken_back(tx, whose, why, dispute_event.amount).await?;
     }
-    if before != Applied::Ended && dispute.applied == Applied::Ended && told.dispute.state() == State::Won {
-        note_taken_back(tx, whose, TakenFor::DisputeWon, told.amount).await?;
+    if before != Applied::Ended && dispute.applied == Applied::Ended && dispute_event.dispute.state() == State::Won {
+        note_taken_back(tx, whose, TakenFor::DisputeWon, dispute_event.amount).await?;
     }
     Ok(())
 }

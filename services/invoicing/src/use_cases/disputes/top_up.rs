@@ -14,13 +14,13 @@ use payterms_invoicing_domain::{
 use payterms_proto::wallet::v1::dispute::State;
 
 /// Takes in as much of a dispute as can be.
-pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &DisputeEvent) -> Result<bool, AppError> {
-    let fault = || AppError::Fault(format!("the dispute of {:?}", told.dispute.top_up));
-    let part = (told.id.uuid(), told.credit, told.tax);
-    let charged = told.event.top_up.as_ref().and_then(|own| money_of(own.amount.as_ref()?)).unwrap_or(told.amount);
+pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, dispute_event: &DisputeEvent) -> Result<bool, AppError> {
+    let fault = || AppError::Fault(format!("the dispute of {:?}", dispute_event.dispute.top_up));
+    let part = (dispute_event.id.uuid(), dispute_event.credit, dispute_event.tax);
+    let charged = dispute_event.event.top_up.as_ref().and_then(|top_up| money_of(top_up.amount.as_ref()?)).unwrap_or(dispute_event.amount);
     let mut documents = Documents::default();
     if dispute.applied == Applied::Nothing {
-        let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
+        let top_up = dispute_event.event.top_up.as_ref().ok_or_else(fault)?;
         // The end of the dispute before is still to come: this one waits for it.
         let Some(notes) = credit_disputed_receipt(tx, top_up, part).await? else { return Ok(true) };
         documents = Documents {
@@ -29,14 +29,14 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
             usable_until: None,
         };
         dispute.applied = Applied::Opened;
-        if !told.dispute.r#final {
-            let notice = told.notice(Notice::Opened, charged, Vec::new());
+        if !dispute_event.dispute.r#final {
+            let notice = dispute_event.notice(Notice::Opened, charged, Vec::new());
             mail_dispute(tx, notice.with(std::mem::take(&mut documents))).await?;
         }
     }
-    let (notice, documents) = match told.dispute.state() {
+    let (notice, documents) = match dispute_event.dispute.state() {
         State::Won => {
-            let top_up = told.event.top_up.as_ref().ok_or_else(fault)?;
+            let top_up = dispute_event.event.top_up.as_ref().ok_or_else(fault)?;
             let receipt = issue_receipt_again(tx, top_up, part).await?;
             let usable_until = if let Subject::TopUp { expires_on, .. } = receipt.subject { expires_on } else { None };
             let attachments = vec![Attachment::Receipt(receipt.id.uuid())];
@@ -46,6 +46,6 @@ pub(super) async fn take_in(tx: &mut WriteTx, dispute: &mut Dispute, told: &Disp
         State::Open | State::Unspecified => return Ok(true),
     };
     dispute.applied = Applied::Ended;
-    mail_dispute(tx, told.notice(notice, charged, Vec::new()).with(documents)).await?;
+    mail_dispute(tx, dispute_event.notice(notice, charged, Vec::new()).with(documents)).await?;
     Ok(true)
 }

@@ -54,7 +54,9 @@ pub async fn download_documents(
             let (found, next) = read_page(&app, &download, at).await?;
             let printed: Vec<_> = found
                 .iter()
-                .map(|own| own.print(&download.tenant, language).map(|document| DownloadDocumentsResponse { document: Some(document) }))
+                .map(|printable| {
+                    printable.print(&download.tenant, language).map(|document| DownloadDocumentsResponse { document: Some(document) })
+                })
                 .collect();
             Ok::<_, AppError>(Some((stream::iter(printed), next)))
         }
@@ -69,48 +71,48 @@ async fn read_page(app: &App, download: &DownloadDocuments, at: Cursor) -> Resul
     Ok(match at {
         Cursor::Invoices(after) => {
             let found = invoice_lists::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            let printable = found.into_iter().map(|own| Printable::Invoice(Box::new(own))).collect();
+            let last = found.last().map(|invoice| invoice.id.uuid()).filter(|_| is_full(found.len()));
+            let printable = found.into_iter().map(|invoice| Printable::Invoice(Box::new(invoice))).collect();
             (printable, last.map_or(Cursor::Versions(Uuid::nil()), Cursor::Invoices))
         }
         Cursor::Versions(after) => {
             let found = versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            let ids: Vec<_> = found.iter().map(|own| own.invoice).collect();
-            let own = invoices::find_many(&conn, tenant, &ids).await?;
+            let last = found.last().map(|invoice_version| invoice_version.id.uuid()).filter(|_| is_full(found.len()));
+            let ids: Vec<_> = found.iter().map(|invoice_version| invoice_version.invoice).collect();
+            let invoices = invoices::find_many(&conn, tenant, &ids).await?;
             let with = |version: InvoiceVersion| {
-                let invoice = own.iter().find(|own| own.id == version.invoice)?.clone();
+                let invoice = invoices.iter().find(|invoice| invoice.id == version.invoice)?.clone();
                 Some(Printable::Version(Box::new((invoice, version))))
             };
             (found.into_iter().filter_map(with).collect(), last.map_or(Cursor::CreditNotes(Uuid::nil()), Cursor::Versions))
         }
         Cursor::CreditNotes(after) => {
             let notes = credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = notes.last().map(|own| own.id.uuid()).filter(|_| is_full(notes.len()));
+            let last = notes.last().map(|credit_note| credit_note.id.uuid()).filter(|_| is_full(notes.len()));
             let ids: Vec<_> = notes.iter().map(|note| note.invoice).collect();
-            let own = invoices::find_many(&conn, tenant, &ids).await?;
+            let invoices = invoices::find_many(&conn, tenant, &ids).await?;
             let with = |note: CreditNote| {
-                let invoice = own.iter().find(|own| own.id == note.invoice)?.clone();
+                let invoice = invoices.iter().find(|invoice| invoice.id == note.invoice)?.clone();
                 Some(Printable::CreditNote(Box::new(invoice), note))
             };
             (notes.into_iter().filter_map(with).collect(), last.map_or(Cursor::Receipts(Uuid::nil()), Cursor::CreditNotes))
         }
         Cursor::Receipts(after) => {
             let found = receipts::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            let first = |own: Receipt| {
-                let version = ReceiptVersion::first(&own);
-                Printable::Receipt(Box::new((own, version)))
+            let last = found.last().map(|receipt| receipt.id.uuid()).filter(|_| is_full(found.len()));
+            let first = |receipt: Receipt| {
+                let version = ReceiptVersion::first(&receipt);
+                Printable::Receipt(Box::new((receipt, version)))
             };
             (found.into_iter().map(first).collect(), last.map_or(Cursor::ReceiptVersions(Uuid::nil()), Cursor::Receipts))
         }
         Cursor::ReceiptVersions(after) => {
             let found = receipt_versions::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = found.last().map(|own| own.id.uuid()).filter(|_| is_full(found.len()));
-            let ids: Vec<_> = found.iter().map(|own| own.receipt).collect();
-            let own = receipts::find_many(&conn, tenant, &ids).await?;
+            let last = found.last().map(|receipt_version| receipt_version.id.uuid()).filter(|_| is_full(found.len()));
+            let ids: Vec<_> = found.iter().map(|receipt_version| receipt_version.receipt).collect();
+            let receipts = receipts::find_many(&conn, tenant, &ids).await?;
             let with = |version: ReceiptVersion| {
-                let receipt = own.iter().find(|own| own.id == version.receipt)?.clone();
+                let receipt = receipts.iter().find(|receipt| receipt.id == version.receipt)?.clone();
                 Some(Printable::Receipt(Box::new((receipt, version))))
             };
             (found.into_iter().filter_map(with).collect(), last.map_or(Cursor::ReceiptCreditNotes(Uuid::nil()), Cursor::ReceiptVersions))
@@ -118,11 +120,11 @@ async fn read_page(app: &App, download: &DownloadDocuments, at: Cursor) -> Resul
 
         Cursor::ReceiptCreditNotes(after) => {
             let notes = receipt_credit_notes::issued(&conn, tenant, *customer, (*from, *to, after), PAGE).await?;
-            let last = notes.last().map(|own| own.id.uuid()).filter(|_| is_full(notes.len()));
+            let last = notes.last().map(|receipt_credit_note| receipt_credit_note.id.uuid()).filter(|_| is_full(notes.len()));
             let ids: Vec<_> = notes.iter().map(|note| note.receipt).collect();
-            let own = receipts::find_many(&conn, tenant, &ids).await?;
+            let receipts = receipts::find_many(&conn, tenant, &ids).await?;
             let with = |note: ReceiptCreditNote| {
-                let receipt = own.iter().find(|own| own.id == note.receipt)?.clone();
+                let receipt = receipts.iter().find(|receipt| receipt.id == note.receipt)?.clone();
                 Some(Printable::ReceiptCreditNote(Box::new((receipt, note))))
             };
             (notes.into_iter().filter_map(with).collect(), last.map_or(Cursor::End, Cursor::ReceiptCreditNotes))

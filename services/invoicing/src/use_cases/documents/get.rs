@@ -31,7 +31,8 @@ pub async fn get_document(app: &App, named: &DocumentRef) -> Result<GetDocumentR
             if version.uuid() == invoice.id.uuid() {
                 Printable::Invoice(Box::new(invoice))
             } else {
-                let version = versions::find(&conn, tenant, *version).await?.filter(|own| own.invoice == invoice.id);
+                let version =
+                    versions::find(&conn, tenant, *version).await?.filter(|invoice_version| invoice_version.invoice == invoice.id);
                 Printable::Version(Box::new((invoice, version.ok_or_else(Refusal::not_found)?)))
             }
         }
@@ -47,21 +48,24 @@ pub async fn get_document(app: &App, named: &DocumentRef) -> Result<GetDocumentR
         DocumentRef::Receipt(named) => {
             let receipt = find_receipt(&conn, named).await?;
             let last = receipt_versions::last_of(&conn, tenant, &[receipt.id]).await?.pop();
-            let newest = last.filter(|own| !own.is_corrective(&receipt)).unwrap_or_else(|| ReceiptVersion::first(&receipt));
+            let newest =
+                last.filter(|receipt_version| !receipt_version.is_corrective(&receipt)).unwrap_or_else(|| ReceiptVersion::first(&receipt));
             Printable::Receipt(Box::new((receipt, newest)))
         }
         DocumentRef::ReceiptVersion(named, version) => {
             let receipt = find_receipt(&conn, named).await?;
-            let first = Some(ReceiptVersion::first(&receipt)).filter(|own| own.id == *version);
+            let first = Some(ReceiptVersion::first(&receipt)).filter(|receipt_version| receipt_version.id == *version);
             let found = match first {
                 Some(first) => Some(first),
-                None => receipt_versions::find(&conn, tenant, *version).await?.filter(|own| own.receipt == receipt.id),
+                None => {
+                    receipt_versions::find(&conn, tenant, *version).await?.filter(|receipt_version| receipt_version.receipt == receipt.id)
+                }
             };
             Printable::Receipt(Box::new((receipt, found.ok_or_else(Refusal::not_found)?)))
         }
         DocumentRef::ReceiptCreditNote(named, note) => {
             let note = receipt_credit_notes::find(&conn, tenant, *note).await?.ok_or_else(Refusal::not_found)?;
-            let of = |own: &Receipt| own.customer == customer && own.id == named.receipt && own.id == note.receipt;
+            let of = |receipt: &Receipt| receipt.customer == customer && receipt.id == named.receipt && receipt.id == note.receipt;
             let receipt = receipts::find(&conn, tenant, named.receipt).await?.filter(of).ok_or_else(Refusal::not_found)?;
             Printable::ReceiptCreditNote(Box::new((receipt, note)))
         }

@@ -27,10 +27,11 @@ pub async fn printable_statement<C: ConnectionTrait>(conn: &C, tenant: &TenantId
 
 /// Invoices as the newest version of their own number shows them.
 pub async fn newest_versions<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: Vec<Invoice>) -> Result<Vec<Printable>, AppError> {
-    let ids: Vec<_> = invoices.iter().map(|own| own.id).collect();
+    let ids: Vec<_> = invoices.iter().map(|invoice| invoice.id).collect();
     let mut last = versions::last_of(conn, tenant, &ids).await?;
     let printable = |invoice: Invoice| {
-        let place = last.iter().position(|own| own.invoice == invoice.id && !own.is_corrective(&invoice));
+        let place =
+            last.iter().position(|invoice_version| invoice_version.invoice == invoice.id && !invoice_version.is_corrective(&invoice));
         match place.map(|place| last.swap_remove(place)) {
             Some(version) => Printable::Version(Box::new((invoice, version))),
             None => Printable::Invoice(Box::new(invoice)),

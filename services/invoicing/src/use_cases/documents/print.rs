@@ -34,11 +34,11 @@ impl Printable {
     /// Who it is for.
     fn buyer(&self) -> Option<&Party> {
         match self {
-            Self::Invoice(own) | Self::CreditNote(own, _) => own.issue.as_ref().map(|issue| &issue.buyer),
+            Self::Invoice(invoice) | Self::CreditNote(invoice, _) => invoice.issue.as_ref().map(|issue| &issue.buyer),
             Self::Version(both) => Some(&both.1.buyer),
             Self::Receipt(both) => Some(&both.1.buyer),
             Self::ReceiptCreditNote(both) => Some(&both.0.buyer),
-            Self::Statement(own) => Some(&own.buyer),
+            Self::Statement(statement_page) => Some(&statement_page.buyer),
         }
     }
 
@@ -47,36 +47,36 @@ impl Printable {
     /// # Errors
     /// `RESOURCE_NOT_FOUND` for a draft.
     pub fn print(&self, tenant: &TenantId, present: Language) -> Result<Document, AppError> {
-        let kept = self.buyer().map(|own| own.language.as_str()).filter(|own| !own.is_empty());
+        let kept = self.buyer().map(|party| party.language.as_str()).filter(|text| !text.is_empty());
         let language = kept.map_or(present, Language::of);
         let issue = |invoice: &Invoice| invoice.issue.clone().ok_or_else(Refusal::not_found);
         let (name, number, sheet) = match self {
-            Self::Invoice(own) => {
-                let issue = issue(own)?;
-                let name = format!("{}/versions/{}", invoice_name(tenant, own), own.id);
-                (name, issue.number.clone(), sheets::invoice(language, own, &issue)?)
+            Self::Invoice(this_invoice) => {
+                let issue = issue(this_invoice)?;
+                let name = format!("{}/versions/{}", invoice_name(tenant, this_invoice), this_invoice.id);
+                (name, issue.number.clone(), sheets::invoice(language, this_invoice, &issue)?)
             }
             Self::Version(both) => {
-                let (own, version) = both.as_ref();
-                let name = format!("{}/versions/{}", invoice_name(tenant, own), version.id);
+                let (invoice, version) = both.as_ref();
+                let name = format!("{}/versions/{}", invoice_name(tenant, invoice), version.id);
                 let number = format!(
                     "{}{}",
                     version.number,
-                    if version.is_corrective(own) { String::new() } else { format!("-v{}", version.version) }
+                    if version.is_corrective(invoice) { String::new() } else { format!("-v{}", version.version) }
                 );
-                (name, number, sheets::version(language, own, (&issue(own)?, version))?)
+                (name, number, sheets::version(language, invoice, (&issue(invoice)?, version))?)
             }
-            Self::CreditNote(own, note) => {
-                let name = format!("{}/creditNotes/{}", invoice_name(tenant, own), note.id);
-                (name, note.number.clone(), sheets::credit_note(language, (&issue(own)?, note))?)
+            Self::CreditNote(invoice, note) => {
+                let name = format!("{}/creditNotes/{}", invoice_name(tenant, invoice), note.id);
+                (name, note.number.clone(), sheets::credit_note(language, (&issue(invoice)?, note))?)
             }
-            Self::Statement(own) => {
-                let statement = &own.statement;
+            Self::Statement(statement_page) => {
+                let statement = &statement_page.statement;
                 let number = format!("{}-{}", statement.month.format("%Y-%m"), statement.currency());
-                (statement_name(tenant, statement), number, statements::statement(language, own)?)
+                (statement_name(tenant, statement), number, statements::statement(language, statement_page)?)
             }
-            Self::Receipt(own) => {
-                let (receipt, version) = own.as_ref();
+            Self::Receipt(pair) => {
+                let (receipt, version) = pair.as_ref();
                 let name = receipt_version_name(tenant, receipt, version);
                 let later = version.version > 1 && !version.is_corrective(receipt);
                 let number = if later { format!("{}-v{}", version.number, version.version) } else { version.number.clone() };

@@ -29,7 +29,7 @@ pub async fn list_ageing(app: &App, list: &ListAgeing) -> Result<pb::ListAgeingR
     }
     let aged = Aged { customer: list.customer, day, then: list.as_of.is_some() };
     let mut found = ageing::page(&conn, &list.tenant, aged, (after, list.page.reads())).await?;
-    let next_page_token = app.pages.cut(&list.page, &mut found, |own| ageing::position(own).to_string());
-    let rows = found.iter().map(|own| messages::ageing::ageing(&list.tenant, own)).collect::<Result<_, _>>()?;
+    let next_page_token = app.pages.cut(&list.page, &mut found, |ageing| ageing::position(ageing).to_string());
+    let rows = found.iter().map(|each| messages::ageing::ageing(&list.tenant, each)).collect::<Result<_, _>>()?;
     Ok(pb::ListAgeingResponse { ageing: rows, as_of: Some(payterms_chassis::render::date(day)), next_page_token })
 }

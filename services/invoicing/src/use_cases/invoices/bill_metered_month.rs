@@ -36,7 +36,7 @@ pub async fn bill_metered_month(tx: &mut WriteTx, event: &MeteredUsageClosed) ->
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, service.customer).await?.ok_or_else(fault)?;
     let lines = lines(&service, &Language::of(&buyer.locale).month(month), &event.lines)?;
-    let billable = lines.iter().map(Line::amount).try_fold(Money::zero(service.terms.currency), |sum, own| sum.plus(own?))?;
+    let billable = lines.iter().map(Line::amount).try_fold(Money::zero(service.terms.currency), |sum, amount| sum.plus(amount?))?;
     if !billable.is_positive() {
         return Ok(());
     }
@@ -69,9 +69,9 @@ fn lines(service: &MeteredService, month: &str, used: &[metered_usage_closed::Li
     let description = format!("{}, {month}", service.terms.display_name);
     let mut lines = Vec::with_capacity(used.len());
     let mut rest = Money::zero(service.terms.currency);
-    for own in used {
-        let unit_price = own.unit_price.as_ref().and_then(money_of).ok_or_else(fault)?;
-        let quantity = parse_decimal(&own.quantity.as_ref().ok_or_else(fault)?.value, 6)?;
+    for line in used {
+        let unit_price = line.unit_price.as_ref().and_then(money_of).ok_or_else(fault)?;
+        let quantity = parse_decimal(&line.quantity.as_ref().ok_or_else(fault)?.value, 6)?;
         if lines.len() < MOST_PRICES {
             lines.push(Line::plain(description.clone(), quantity, unit_price, service.terms.tax_category.clone()));
         } else {

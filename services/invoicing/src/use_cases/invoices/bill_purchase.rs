@@ -50,7 +50,7 @@ pub async fn bill_purchase(tx: &mut WriteTx, event: &PurchaseCaptured) -> Result
 }
 
 fn decimal(event: Option<&DecimalMessage>) -> Result<Decimal, AppError> {
-    Ok(event.map(|own| parse_decimal(&own.value, 6)).transpose()?.unwrap_or_default())
+    Ok(event.map(|number| parse_decimal(&number.value, 6)).transpose()?.unwrap_or_default())
 }
 
 /// What was captured of the purchase.
@@ -59,14 +59,14 @@ fn sale(tx: &WriteTx, event: &PurchaseCaptured, id: Id<Invoice>) -> Result<Sale,
     let fault = || AppError::Fault(format!("the purchase {:?}", draw.name));
     let name = names::parse(&draw.name, &["customers", "creditLines", "draws"]).ok_or_else(fault)?;
     let (mut lines, mut rates) = (Vec::with_capacity(draw.lines.len()), Vec::with_capacity(draw.lines.len()));
-    for own in &draw.lines {
-        let (line, quantity) = (own.line.clone().unwrap_or_default(), decimal(own.captured_quantity.as_ref())?);
+    for draw_line in &draw.lines {
+        let (line, quantity) = (draw_line.line.clone().unwrap_or_default(), decimal(draw_line.captured_quantity.as_ref())?);
         if quantity.is_zero() {
             continue;
         }
         let unit_price = line.unit_price.as_ref().and_then(money_of).ok_or_else(fault)?;
         lines.push(Line::plain(line.description, quantity, unit_price, line.tax_category));
-        rates.push(Rate { percent: decimal(own.rate_percent.as_ref())?, sentence: own.tax_sentence.clone() });
+        rates.push(Rate { percent: decimal(draw_line.rate_percent.as_ref())?, sentence: draw_line.tax_sentence.clone() });
     }
     let amount = draw.captured.as_ref().and_then(money_of).ok_or_else(fault)?;
     let purchased_on = draw.purchase_date.as_ref().and_then(date_of).ok_or_else(fault)?;

@@ -56,7 +56,7 @@ pub async fn bill_usage_month(tx: &mut WriteTx, event: &UsageMonthClosed) -> Res
             mail_issued_invoice(tx, invoice).await?;
         }
     }
-    let agreement = names::parse(&event.postpaid_agreement, &["customers", "wallets", "postpaidAgreements"]).map(|own| own.id(2));
+    let agreement = names::parse(&event.postpaid_agreement, &["customers", "wallets", "postpaidAgreements"]).map(|name| name.id(2));
     let due = postpaid_lines(event, &rest, language)?;
     if let Some(currency) = due.first().map(|line| line.unit_price.currency()) {
         let postpaid = UsageMonth { agreement: Some(agreement.ok_or_else(fault)?), ..prepaid };
@@ -88,10 +88,10 @@ fn amount(event: Option<&MoneyMessage>) -> Result<Money, AppError> {
 }
 
 fn used(event: &[UsageMonthLine]) -> Result<Vec<Used>, AppError> {
-    let line = |own: &UsageMonthLine| {
-        let quantity = own.quantity.as_ref().map(|own| parse_decimal(&own.value, 6)).transpose()?;
-        let priced = quantity.zip(own.unit_price.as_ref().and_then(money_of));
-        Ok(Used { label: own.label.clone(), amount: amount(own.amount.as_ref())?, priced })
+    let line = |usage_month_line: &UsageMonthLine| {
+        let quantity = usage_month_line.quantity.as_ref().map(|number| parse_decimal(&number.value, 6)).transpose()?;
+        let priced = quantity.zip(usage_month_line.unit_price.as_ref().and_then(money_of));
+        Ok(Used { label: usage_month_line.label.clone(), amount: amount(usage_month_line.amount.as_ref())?, priced })
     };
     event.iter().map(line).collect()
 }

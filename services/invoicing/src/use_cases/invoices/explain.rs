@@ -52,7 +52,7 @@ async fn context<C: ConnectionTrait>(
     let failure = Language::English.failure(&invoice.collection.reason);
     let mut context = Context { failure, as_customer: named.as_customer, ..Context::default() };
     if !named.as_customer {
-        context.proposed = approvals::waiting_for(conn, tenant, invoice.id).await?.iter().map(|own| own.proposal).collect();
+        context.proposed = approvals::waiting_for(conn, tenant, invoice.id).await?.iter().map(|approval| approval.proposal).collect();
     }
     if invoice.state != InvoiceState::Open {
         return Ok(context);
@@ -60,12 +60,12 @@ async fn context<C: ConnectionTrait>(
     context.plan = outlook_of(conn, tenant, invoice).await?;
     let instalment = context.plan.as_ref().and_then(|plan| plan.next).map(|next| next.due);
     let collected_on: NaiveDate = instalment.or(invoice.collection.next_at.map(|at| day_in(zone, at))).unwrap_or(today).max(today);
-    let told = method_copies::of_customer(conn, tenant, invoice.customer).await?;
-    context.waits = told.is_some_and(|told| !told.collection_waits_for.is_empty());
+    let payment_methods_changed = method_copies::of_customer(conn, tenant, invoice.customer).await?;
+    context.waits = payment_methods_changed.is_some_and(|payment_methods_changed| !payment_methods_changed.collection_waits_for.is_empty());
     context.has_method = collection_methods::is_usable(conn, tenant, invoice.customer, collected_on).await?;
     if invoice.pending.is_positive() {
         let announced = payments::announced(conn, tenant, invoice.id).await?;
-        let reserving = announced.iter().flat_map(|own| own.allocations.iter().map(move |part| (own.created_at, part)));
+        let reserving = announced.iter().flat_map(|payment| payment.allocations.iter().map(move |part| (payment.created_at, part)));
         let own = reserving.filter(|(_, part)| part.invoice == invoice.id).find(|(_, part)| part.amount.is_positive());
         context.transfer = own.map(|(at, part)| (part.amount, at + TimeDelta::days(announced::DAYS)));
     }

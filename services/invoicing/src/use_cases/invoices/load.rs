@@ -47,7 +47,8 @@ pub fn must_show(tx: &WriteTx, invoice: &mut Invoice, sides: (&Tenant, &Customer
 
 /// Brings the drafts among invoices up to date: what they show is what they would be now.
 pub async fn bring_up_to_date<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &mut [Invoice]) -> Result<(), AppError> {
-    let mut buyers: Vec<_> = invoices.iter().filter(|own| own.state == InvoiceState::Draft).map(|own| own.customer).collect();
+    let mut buyers: Vec<_> =
+        invoices.iter().filter(|invoice| invoice.state == InvoiceState::Draft).map(|invoice| invoice.customer).collect();
     if buyers.is_empty() {
         return Ok(());
     }
@@ -55,9 +56,9 @@ pub async fn bring_up_to_date<C: ConnectionTrait>(conn: &C, tenant: &TenantId, i
     buyers.dedup();
     let buyers = customers::find_many(conn, tenant, &buyers).await?;
     let seller = tenants::find(conn, tenant).await?.ok_or_else(Refusal::not_found)?;
-    for own in invoices {
-        if let Some(buyer) = buyers.iter().find(|buyer| buyer.id == own.customer) {
-            own.bring_up_to_date((&seller, buyer));
+    for invoice in invoices {
+        if let Some(buyer) = buyers.iter().find(|buyer| buyer.id == invoice.customer) {
+            invoice.bring_up_to_date((&seller, buyer));
         }
     }
     Ok(())

@@ -38,13 +38,13 @@ pub async fn batch_get_invoices(app: &App, batch: &BatchGetInvoices) -> Result<p
     let conn = app.db.read(&batch.tenant).await?;
     let mut found = invoices::find_many(&conn, &batch.tenant, &batch.invoices).await?;
     // Another customer's are not there for the caller.
-    found.retain(|own| own.customer == batch.customer);
+    found.retain(|invoice| invoice.customer == batch.customer);
     bring_up_to_date(&conn, &batch.tenant, &mut found).await?;
     let unseen = batch.as_customer && are_invoices_hidden(&conn, &batch.tenant).await?;
-    let shown = |own: &&Invoice| !unseen && (!batch.as_customer || own.state != InvoiceState::Draft);
+    let shown = |invoice: &&Invoice| !unseen && (!batch.as_customer || invoice.state != InvoiceState::Draft);
     let one = |id: &Id<Invoice>| {
-        let own = found.iter().find(|own| own.id == *id).filter(shown).ok_or_else(Refusal::not_found)?;
-        messages::invoices::invoice(&batch.tenant, own, today)
+        let this_invoice = found.iter().find(|invoice| invoice.id == *id).filter(shown).ok_or_else(Refusal::not_found)?;
+        messages::invoices::invoice(&batch.tenant, this_invoice, today)
     };
     let invoices = batch.invoices.iter().map(one).collect::<Result<_, AppError>>()?;
     Ok(pb::BatchGetInvoicesResponse { invoices })
@@ -113,7 +113,7 @@ pub async fn list_invoice_versions(app: &App, named: &InvoiceRef, page: &Page) -
         found.splice(..0, InvoiceVersion::first(&invoice));
         found.truncate(usize::try_from(page.reads()).unwrap_or(usize::MAX));
     }
-    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    let invoice_versions = found.iter().map(|own| messages::invoice_versions::invoice_version(&named.tenant, &invoice, own)).collect();
+    let next_page_token = app.pages.cut(page, &mut found, |invoice_version| invoice_version.id.to_string());
+    let invoice_versions = found.iter().map(|each| messages::invoice_versions::invoice_version(&named.tenant, &invoice, each)).collect();
     Ok(ListInvoiceVersionsResponse { invoice_versions, next_page_token })
 }

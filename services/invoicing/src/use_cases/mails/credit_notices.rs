@@ -45,11 +45,12 @@ pub async fn mail_credit_line(tx: &mut WriteTx, event: &CreditLineChanged) -> Re
         let activate_by = line.expire_time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
         // The words of a person of the tenant are for the customer; why a line was offered is not.
         let said = if edge.side() == Side::Tenant && kind != MailKind::LineOffered { edge.explanation.clone() } else { String::new() };
-        let past_due = line.suspensions().any(|own| own == Suspension::PastDue);
+        let past_due = line.suspensions().any(|suspension| suspension == Suspension::PastDue);
         let letter = Letter {
             kind,
             variables: |language: Language| {
-                let amount = |own: &Option<Money>| own.as_ref().and_then(money_of).map(|own| language.money(own)).unwrap_or_default();
+                let amount =
+                    |amount: &Option<Money>| amount.as_ref().and_then(money_of).map(|amount| language.money(amount)).unwrap_or_default();
                 let due = line.next_due_date.as_ref().and_then(date_of);
                 vec![
                     ("limit", amount(&line.limit).into()),
@@ -76,23 +77,24 @@ pub async fn mail_credit_line(tx: &mut WriteTx, event: &CreditLineChanged) -> Re
 /// # Errors
 /// `Fault` for a name that is none.
 pub async fn mail_advised_limit(tx: &mut WriteTx, event: &AdvisedLimitChanged) -> Result<(), AppError> {
-    let Some(own) = &event.advised_limit else { return Ok(()) };
-    let kind = match own.state() {
+    let Some(advised_limit) = &event.advised_limit else { return Ok(()) };
+    let kind = match advised_limit.state() {
         AdvisedState::Granted => MailKind::IncreaseGranted,
         AdvisedState::Refused => MailKind::IncreaseRefused,
         AdvisedState::Open | AdvisedState::Lapsed | AdvisedState::Unspecified => return Ok(()),
     };
-    let name = names::parse(&own.name, &["customers", "creditLines", "advisedLimits"]);
-    let name = name.ok_or_else(|| AppError::Fault(format!("advised limit {:?}", own.name)))?;
+    let name = names::parse(&advised_limit.name, &["customers", "creditLines", "advisedLimits"]);
+    let name = name.ok_or_else(|| AppError::Fault(format!("advised limit {:?}", advised_limit.name)))?;
     let letter = Letter {
         kind,
         variables: |language: Language| {
-            let amount = |own: &Option<Money>| own.as_ref().and_then(money_of).map(|own| language.money(own)).unwrap_or_default();
+            let amount =
+                |amount: &Option<Money>| amount.as_ref().and_then(money_of).map(|amount| language.money(amount)).unwrap_or_default();
             vec![
                 ("limit", amount(&event.line_limit).into()),
-                ("advised", amount(&own.advised_limit).into()),
-                ("explanation", own.explanation.clone().into()),
-                ("reasons", own.reasons.clone().into()),
+                ("advised", amount(&advised_limit.advised_limit).into()),
+                ("explanation", advised_limit.explanation.clone().into()),
+                ("reasons", advised_limit.reasons.clone().into()),
             ]
         },
         page: format!("/credit-lines/{}", name.id(1)),
@@ -106,21 +108,21 @@ pub async fn mail_advised_limit(tx: &mut WriteTx, event: &AdvisedLimitChanged) -
 /// # Errors
 /// `Fault` for a name that is none.
 pub async fn mail_credit_application(tx: &mut WriteTx, event: &ApplicationChanged) -> Result<(), AppError> {
-    let Some(own) = &event.credit_application else { return Ok(()) };
-    let kind = match own.state() {
+    let Some(credit_application) = &event.credit_application else { return Ok(()) };
+    let kind = match credit_application.state() {
         ApplicationState::Declined => MailKind::CreditDeclined,
         ApplicationState::MoreInformation if event.information_requested => MailKind::CreditInformation,
         _ => return Ok(()),
     };
-    let name = names::parse(&own.name, &["customers", "creditApplications"]);
-    let name = name.ok_or_else(|| AppError::Fault(format!("application {:?}", own.name)))?;
-    let reapply_on = own.reapply_time.as_ref().and_then(instant_of).map(|at| day_in(tx.time().zone, at));
-    let reasons: Vec<String> = own.reasons.iter().map(|reason| reason.text.clone()).collect();
+    let name = names::parse(&credit_application.name, &["customers", "creditApplications"]);
+    let name = name.ok_or_else(|| AppError::Fault(format!("application {:?}", credit_application.name)))?;
+    let reapply_on = credit_application.reapply_time.as_ref().and_then(instant_of).map(|at| day_in(tx.time().zone, at));
+    let reasons: Vec<String> = credit_application.reasons.iter().map(|reason| reason.text.clone()).collect();
     let letter = Letter {
         kind,
         variables: |language: Language| {
             vec![
-                ("explanation", own.explanation.clone().into()),
+                ("explanation", credit_application.explanation.clone().into()),
                 ("reasons", reasons.clone().into()),
                 ("reapply_on", reapply_on.map(|day| language.date(day)).unwrap_or_default().into()),
             ]

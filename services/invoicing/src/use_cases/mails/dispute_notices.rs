@@ -48,7 +48,7 @@ pub struct Item {
 impl Item {
     /// Whether nobody is to pay anything: it is collected from a method that can be charged then.
     fn is_collected_from(&self, method: Option<&PaymentMethod>) -> bool {
-        self.collected_on.is_some_and(|day| method.is_some_and(|own| day <= last_day(own)))
+        self.collected_on.is_some_and(|day| method.is_some_and(|payment_method| day <= last_day(payment_method)))
     }
 
     /// Whether a customer who reads only this has something to do for it, now that it is lost.
@@ -126,39 +126,39 @@ impl DisputeNotice {
 
     /// The next instalment of an item's plan, with the day that is true: none while the dispute is open, since nobody knows it, and none
     /// that is over.
-    fn next_day(&self, own: &Item, today: NaiveDate) -> Option<NaiveDate> {
-        let due = own.plan.as_ref().and_then(|plan| plan.next).map(|next| next.due);
+    fn next_day(&self, item: &Item, today: NaiveDate) -> Option<NaiveDate> {
+        let due = item.plan.as_ref().and_then(|plan| plan.next).map(|next| next.due);
         let day = match self.notice {
             Notice::Opened | Notice::Contradicted => None,
             Notice::Won => due,
-            Notice::Lost => own.collected_on.or(own.pay_by),
+            Notice::Lost => item.collected_on.or(item.pay_by),
         };
         day.filter(|day| *day >= today)
     }
 
     fn items(&self, language: Language, today: NaiveDate) -> Value {
-        let shown = |own: &Item| {
+        let shown = |item: &Item| {
             let money = |amount: Option<Money>| amount.map(|amount| language.money(amount)).unwrap_or_default();
             let date = |day: Option<NaiveDate>| day.map(|day| language.date(day)).unwrap_or_default();
             match self.notice {
                 Notice::Opened => {
-                    json!({ "number": own.number, "open": money(own.open.and(Some(own.again))), "in_plan": flag(own.plan.is_some()) })
+                    json!({ "number": item.number, "open": money(item.open.and(Some(item.again))), "in_plan": flag(item.plan.is_some()) })
                 }
                 Notice::Lost => json!({
-                    "number": own.number,
-                    "open": money(own.open),
-                    "again": money(Some(own.again).filter(|_| own.plan.is_some())),
-                    "date": date(own.collected_on),
-                    "no_method": flag(!own.is_collected_from(self.collection_method.as_ref())),
-                    "pay_by": date(own.pay_by),
+                    "number": item.number,
+                    "open": money(item.open),
+                    "again": money(Some(item.again).filter(|_| item.plan.is_some())),
+                    "date": date(item.collected_on),
+                    "no_method": flag(!item.is_collected_from(self.collection_method.as_ref())),
+                    "pay_by": date(item.pay_by),
                 }),
                 Notice::Won | Notice::Contradicted => {
-                    let next = own.plan.as_ref().and_then(|plan| plan.next);
+                    let next = item.plan.as_ref().and_then(|plan| plan.next);
                     json!({
-                        "number": own.number,
-                        "open": money(own.open),
+                        "number": item.number,
+                        "open": money(item.open),
                         "next_amount": money(next.map(|next| next.unpaid)),
-                        "next_date": date(self.next_day(own, today)),
+                        "next_date": date(self.next_day(item, today)),
                     })
                 }
             }
@@ -168,16 +168,17 @@ impl DisputeNotice {
 
     /// The same as the tenant reads them: of an instalment what of it is open again, and its plan.
     fn reported_items(&self, language: Language, today: NaiveDate) -> Value {
-        let shown = |own: &Item| {
-            let plan = own.plan.as_ref().map(|plan| plan.name.clone()).unwrap_or_default();
-            let open =
-                own.open.map(|open| if plan.is_empty() || self.notice == Notice::Won { open } else { own.again.min(open).unwrap_or(open) });
+        let shown = |item: &Item| {
+            let plan = item.plan.as_ref().map(|plan| plan.name.clone()).unwrap_or_default();
+            let open = item
+                .open
+                .map(|open| if plan.is_empty() || self.notice == Notice::Won { open } else { item.again.min(open).unwrap_or(open) });
             json!({
-                "number": own.number,
+                "number": item.number,
                 "open": open.map(|open| language.money(open)).unwrap_or_default(),
                 "again": flag(self.notice != Notice::Won),
                 "plan": plan,
-                "next_date": self.next_day(own, today).filter(|_| own.plan.is_some()).map(|day| language.date(day)).unwrap_or_default(),
+                "next_date": self.next_day(item, today).filter(|_| item.plan.is_some()).map(|day| language.date(day)).unwrap_or_default(),
             })
         };
         self.items.iter().map(shown).collect::<Vec<_>>().into()
@@ -186,7 +187,7 @@ impl DisputeNotice {
     /// Which words say what is charged without a person present now that it is won. `is_disputed_otherwise`: another payment by the method
     /// is disputed still.
     fn charging_when_won(&self, is_disputed_otherwise: bool) -> &'static str {
-        let is_charged_back = self.method.as_ref().is_none_or(|own| own.charged_back);
+        let is_charged_back = self.method.as_ref().is_none_or(|payment_method| payment_method.charged_back);
         match &self.collection_method {
             Some(_) if self.is_charged_again() => "again",
             Some(_) if !is_charged_back => "choose",
@@ -200,9 +201,9 @@ impl DisputeNotice {
     /// paid by hand, and a missing method once.
     fn charging_when_lost(&self) -> &'static str {
         let method = self.collection_method.as_ref();
-        let is_to_pay = self.items.iter().any(|own| own.is_to_pay(method));
-        let is_collected = self.items.iter().any(|own| own.open.is_some() && own.is_collected_from(method));
-        let says_no_method = self.items.iter().any(|own| own.is_to_pay(method) && own.collected_on.is_some());
+        let is_to_pay = self.items.iter().any(|item| item.is_to_pay(method));
+        let is_collected = self.items.iter().any(|item| item.open.is_some() && item.is_collected_from(method));
+        let says_no_method = self.items.iter().any(|item| item.is_to_pay(method) && item.collected_on.is_some());
         match method {
             Some(_) if is_to_pay && !is_collected => "else",
             Some(_) => "new",
@@ -213,7 +214,7 @@ impl DisputeNotice {
 
     /// Whether the method that was charged is the one that is charged without a person present.
     fn is_charged_again(&self) -> bool {
-        let name = |own: &Option<PaymentMethod>| own.as_ref().map(|own| own.name.clone());
+        let name = |payment_method: &Option<PaymentMethod>| payment_method.as_ref().map(|payment_method| payment_method.name.clone());
         self.collection_method.is_some() && name(&self.collection_method) == name(&self.method)
     }
 
@@ -236,72 +237,85 @@ impl DisputeNotice {
 /// The other disputes of a customer that are open, as the wallet told of them when it did last.
 async fn others_open(tx: &WriteTx, customer: Id<Customer>, but: Option<Uuid>) -> Result<Vec<pb::DisputeChanged>, AppError> {
     let open = disputes::open_of(tx.conn(), &tx.call().tenant, customer).await?;
-    let told = open.iter().filter(|own| Some(own.id.uuid()) != but).map(|own| pb::DisputeChanged::decode(own.told.as_slice()));
+    let told =
+        open.iter().filter(|dispute| Some(dispute.id.uuid()) != but).map(|dispute| pb::DisputeChanged::decode(dispute.told.as_slice()));
     Ok(told.collect::<Result<_, _>>()?)
 }
 
 /// Whether an open dispute has told a customer already that nothing is charged without a person present until it is decided.
 pub(super) async fn waits_for_a_dispute(tx: &WriteTx, customer: Id<Customer>) -> Result<bool, AppError> {
-    Ok(others_open(tx, customer, None).await?.iter().any(|told| told.payment_method.is_some() && told.collection_method.is_none()))
+    Ok(others_open(tx, customer, None)
+        .await?
+        .iter()
+        .any(|dispute_changed| dispute_changed.payment_method.is_some() && dispute_changed.collection_method.is_none()))
 }
 
 /// Tells the customer and the tenant.
-pub async fn mail_dispute(tx: &mut WriteTx, own: DisputeNotice) -> Result<(), AppError> {
-    report_to_tenant(tx, &own).await?;
+pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Result<(), AppError> {
+    report_to_tenant(tx, &dispute_notice).await?;
     let zone = tx.time().zone;
-    let takes_credit = own.credit.is_positive() && (own.notice == Notice::Opened || own.by_bank);
+    let takes_credit = dispute_notice.credit.is_positive() && (dispute_notice.notice == Notice::Opened || dispute_notice.by_bank);
     // Without a method nothing is charged on that day either.
-    let recharge_from = own.recharge_from.filter(|_| takes_credit && own.collection_method.is_some()).map(|at| day_in(zone, at));
-    let owed = own.owed.filter(|_| own.credit.is_positive());
-    let kind = match own.notice {
+    let recharge_from =
+        dispute_notice.recharge_from.filter(|_| takes_credit && dispute_notice.collection_method.is_some()).map(|at| day_in(zone, at));
+    let owed = dispute_notice.owed.filter(|_| dispute_notice.credit.is_positive());
+    let kind = match dispute_notice.notice {
         Notice::Opened => MailKind::DisputeOpened,
         Notice::Won => MailKind::DisputeWon,
         Notice::Lost => MailKind::DisputeLost,
         Notice::Contradicted => return Ok(()),
     };
-    let (customer, attachments, today) = (own.customer, own.attachments.clone(), tx.today());
+    let (customer, attachments, today) = (dispute_notice.customer, dispute_notice.attachments.clone(), tx.today());
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
-    let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
-    let name = |own: &Option<PaymentMethod>| own.as_ref().map(|own| own.name.clone());
-    let others = if own.notice == Notice::Won { others_open(tx, customer, Some(own.dispute)).await? } else { Vec::new() };
-    let is_disputed_otherwise = others.iter().any(|told| told.payment_method.is_some() && name(&told.payment_method) == name(&own.method));
-    let own = if own.notice == Notice::Won { DisputeNotice { credit: own.credit_left()?, ..own } } else { own };
+    let bank_details = seller.map(|tenant| tenant.business.bank_details).unwrap_or_default();
+    let name = |payment_method: &Option<PaymentMethod>| payment_method.as_ref().map(|payment_method| payment_method.name.clone());
+    let others =
+        if dispute_notice.notice == Notice::Won { others_open(tx, customer, Some(dispute_notice.dispute)).await? } else { Vec::new() };
+    let is_disputed_otherwise = others.iter().any(|dispute_changed| {
+        dispute_changed.payment_method.is_some() && name(&dispute_changed.payment_method) == name(&dispute_notice.method)
+    });
+    let dispute_notice = if dispute_notice.notice == Notice::Won {
+        DisputeNotice { credit: dispute_notice.credit_left()?, ..dispute_notice }
+    } else {
+        dispute_notice
+    };
     let letter = Letter {
         kind,
-        page: format!("/disputes/{}", own.dispute),
+        page: format!("/disputes/{}", dispute_notice.dispute),
         variables: |language: Language| {
             let mut variables = vec![
-                ("amount", language.money(own.amount).into()),
-                ("part_of", own.part_of(language).into()),
-                ("method", method(language, own.method.as_ref()).into()),
-                ("items", own.items(language, today)),
-                ("credit", own.credit(language).into()),
-                ("tax", language.money_or_nothing(own.tax).into()),
-                ("documents", own.numbers.clone().into()),
+                ("amount", language.money(dispute_notice.amount).into()),
+                ("part_of", dispute_notice.part_of(language).into()),
+                ("method", method(language, dispute_notice.method.as_ref()).into()),
+                ("items", dispute_notice.items(language, today)),
+                ("credit", dispute_notice.credit(language).into()),
+                ("tax", language.money_or_nothing(dispute_notice.tax).into()),
+                ("documents", dispute_notice.numbers.clone().into()),
             ];
-            if own.notice == Notice::Won {
-                let until = own.usable_until.map(|day| language.date(day)).unwrap_or_default();
+            if dispute_notice.notice == Notice::Won {
+                let until = dispute_notice.usable_until.map(|day| language.date(day)).unwrap_or_default();
                 variables.push(("credit_until", until.into()));
-                variables.push(("paid_owed", own.paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()));
-                variables.push(("paid_otherwise", own.paid_otherwise.map(|paid| language.money(paid)).unwrap_or_default().into()));
+                variables.push(("paid_owed", dispute_notice.paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()));
+                variables
+                    .push(("paid_otherwise", dispute_notice.paid_otherwise.map(|paid| language.money(paid)).unwrap_or_default().into()));
             }
-            let collected_by = own.collection_method.as_ref().map(|new| method(language, Some(new))).unwrap_or_default();
+            let collected_by = dispute_notice.collection_method.as_ref().map(|new| method(language, Some(new))).unwrap_or_default();
             variables.push(("new_method", collected_by.into()));
-            if own.notice == Notice::Won {
-                variables.push(("charging", own.charging_when_won(is_disputed_otherwise).into()));
+            if dispute_notice.notice == Notice::Won {
+                variables.push(("charging", dispute_notice.charging_when_won(is_disputed_otherwise).into()));
                 return variables;
             }
             variables.push(("owed", owed.map(|owed| language.money(owed)).unwrap_or_default().into()));
             variables.push(("recharge_from", recharge_from.map(|day| language.date(day)).unwrap_or_default().into()));
-            if own.notice == Notice::Opened {
-                variables.push(("reason", language.dispute_reason(&own.reason).into()));
+            if dispute_notice.notice == Notice::Opened {
+                variables.push(("reason", language.dispute_reason(&dispute_notice.reason).into()));
                 return variables;
             }
-            let is_open = own.items.iter().any(|item| item.open.is_some());
-            let is_to_pay = own.items.iter().any(|item| item.is_to_pay(own.collection_method.as_ref()));
-            variables.push(("charging", own.charging_when_lost().into()));
+            let is_open = dispute_notice.items.iter().any(|item| item.open.is_some());
+            let is_to_pay = dispute_notice.items.iter().any(|item| item.is_to_pay(dispute_notice.collection_method.as_ref()));
+            variables.push(("charging", dispute_notice.charging_when_lost().into()));
             variables.push(("bank_details", if is_to_pay { bank_details.into() } else { "".into() }));
-            variables.push(("by_bank", flag(own.by_bank).into()));
+            variables.push(("by_bank", flag(dispute_notice.by_bank).into()));
             variables.push(("is_open", flag(is_open).into()));
             variables
         },
@@ -319,37 +333,49 @@ fn outcome_name(state: State) -> &'static str {
     }
 }
 
-async fn report_to_tenant(tx: &mut WriteTx, own: &DisputeNotice) -> Result<(), AppError> {
+async fn report_to_tenant(tx: &mut WriteTx, dispute_notice: &DisputeNotice) -> Result<(), AppError> {
     let language = Language::English;
-    let buyer = customers::find(tx.conn(), &tx.call().tenant, own.customer).await?.map(|buyer| buyer.legal_name).unwrap_or_default();
-    let outcome = match own.notice {
+    let buyer =
+        customers::find(tx.conn(), &tx.call().tenant, dispute_notice.customer).await?.map(|buyer| buyer.legal_name).unwrap_or_default();
+    let outcome = match dispute_notice.notice {
         Notice::Opened => "opened",
         Notice::Won => "won",
-        Notice::Lost if own.by_bank => "returned",
+        Notice::Lost if dispute_notice.by_bank => "returned",
         Notice::Lost => "lost",
         Notice::Contradicted => "contradicted",
     };
-    let items = own.reported_items(language, tx.today());
+    let items = dispute_notice.reported_items(language, tx.today());
     let variables = vec![
         ("buyer", buyer.into()),
-        ("amount", language.money(own.amount).into()),
-        ("part_of", own.part_of(language).into()),
-        ("owed", own.owed.filter(|_| own.credit.is_positive()).map(|owed| language.money(owed)).unwrap_or_default().into()),
+        ("amount", language.money(dispute_notice.amount).into()),
+        ("part_of", dispute_notice.part_of(language).into()),
+        (
+            "owed",
+            dispute_notice.owed.filter(|_| dispute_notice.credit.is_positive()).map(|owed| language.money(owed)).unwrap_or_default().into(),
+        ),
         ("outcome", outcome.into()),
-        ("dispute", own.told.name.clone().into()),
-        ("of", if own.told.payment.is_empty() { &own.told.top_up } else { &own.told.payment }.clone().into()),
-        ("charge", own.provider_charge_id.clone().into()),
-        ("state", outcome_name(own.told.state()).into()),
-        ("provider_outcome", outcome_name(own.told.provider_outcome()).into()),
-        ("explanation", own.told.explanation.clone().into()),
-        ("reason", language.dispute_reason(&own.reason).into()),
+        ("dispute", dispute_notice.told.name.clone().into()),
+        (
+            "of",
+            if dispute_notice.told.payment.is_empty() { &dispute_notice.told.top_up } else { &dispute_notice.told.payment }.clone().into(),
+        ),
+        ("charge", dispute_notice.provider_charge_id.clone().into()),
+        ("state", outcome_name(dispute_notice.told.state()).into()),
+        ("provider_outcome", outcome_name(dispute_notice.told.provider_outcome()).into()),
+        ("explanation", dispute_notice.told.explanation.clone().into()),
+        ("reason", language.dispute_reason(&dispute_notice.reason).into()),
         ("items", items),
-        ("credit", own.credit(language).into()),
-        ("tax", language.money_or_nothing(own.tax).into()),
-        ("documents", own.numbers.clone().into()),
+        ("credit", dispute_notice.credit(language).into()),
+        ("tax", language.money_or_nothing(dispute_notice.tax).into()),
+        ("documents", dispute_notice.numbers.clone().into()),
         (
             "evidence_due",
-            own.evidence_due.filter(|_| own.notice == Notice::Opened).map(|day| language.date(day)).unwrap_or_default().into(),
+            dispute_notice
+                .evidence_due
+                .filter(|_| dispute_notice.notice == Notice::Opened)
+                .map(|day| language.date(day))
+                .unwrap_or_default()
+                .into(),
         ),
     ];
     write_to_tenant(tx, MailKind::DisputeReported, variables).await

@@ -36,7 +36,7 @@ pub const WAITS_FOR_THE_MONTH: TimeDelta = TimeDelta::hours(2);
 
 /// Whether the tenant's customers see their invoices.
 async fn are_shown(tx: &WriteTx) -> Result<bool, AppError> {
-    Ok(tenants::find(tx.conn(), &tx.call().tenant).await?.is_some_and(|own| !own.invoices_hidden))
+    Ok(tenants::find(tx.conn(), &tx.call().tenant).await?.is_some_and(|tenant| !tenant.invoices_hidden))
 }
 
 /// Mails an invoice that was just issued. One of the turn of a month goes in the mail of that month, if there is one.
@@ -148,9 +148,9 @@ pub async fn mail_credit_note(tx: &mut WriteTx, invoice: &Invoice, note: &Credit
                 ("explanation", language.note_reason(&why).into()),
                 ("open_lowered", shown(language, Some(lowered)).into()),
                 ("open", shown(language, Some(open)).into()),
-                ("to_method", shown(language, back.map(|own| own.to_method)).into()),
-                ("to_credit", shown(language, back.map(|own| own.to_credit)).into()),
-                ("outside", shown(language, back.map(|own| own.outside)).into()),
+                ("to_method", shown(language, back.map(|ways| ways.to_method)).into()),
+                ("to_credit", shown(language, back.map(|ways| ways.to_credit)).into()),
+                ("outside", shown(language, back.map(|ways| ways.outside)).into()),
                 ("not_to_transfer", not_to_transfer.into()),
             ]
         },
@@ -180,19 +180,20 @@ pub struct PaymentReceived {
 pub async fn mail_payment_received(tx: &mut WriteTx, payment: &Payment, notice: PaymentReceived) -> Result<(), AppError> {
     let PaymentReceived { paid, purchases, credited, receipt } = notice;
     let zero = Money::zero(payment.currency);
-    let surplus = credited.surplus.map_or(zero, |own| own.amount);
-    let amount = paid.iter().chain(&purchases).try_fold(surplus, |sum, own| sum.plus(own.paid))?;
+    let surplus = credited.surplus.map_or(zero, |new_credit| new_credit.amount);
+    let amount = paid.iter().chain(&purchases).try_fold(surplus, |sum, paid| sum.plus(paid.paid))?;
     let zone = tx.time().zone;
     let paid_on = payment.effective_on.unwrap_or_else(|| tx.today());
-    let number = receipt.as_ref().map(|own| own.number.clone()).unwrap_or_default();
+    let number = receipt.as_ref().map(|receipt| receipt.number.clone()).unwrap_or_default();
     let letter = Letter {
         kind: MailKind::PaymentReceived,
         variables: |language: Language| {
-            let shown =
-                |own: &Paid| json!({ "number": own.number, "paid": language.money(own.paid), "open": language.money_or_nothing(own.open) });
-            let credit = |own: Option<NewCredit>| Value::from(own.map(|own| language.money(own.amount)).unwrap_or_default());
-            let until = |own: Option<NewCredit>| {
-                let expiry = own.and_then(|own| own.expires_at);
+            let shown = |paid: &Paid| json!({ "number": paid.number, "paid": language.money(paid.paid), "open": language.money_or_nothing(paid.open) });
+            let credit = |new_credit: Option<NewCredit>| {
+                Value::from(new_credit.map(|new_credit| language.money(new_credit.amount)).unwrap_or_default())
+            };
+            let until = |new_credit: Option<NewCredit>| {
+                let expiry = new_credit.and_then(|new_credit| new_credit.expires_at);
                 Value::from(expiry.map(|expiry| language.date(last_whole_day_before(zone, expiry))).unwrap_or_default())
             };
             vec![
@@ -206,13 +207,13 @@ pub async fn mail_payment_received(tx: &mut WriteTx, payment: &Payment, notice: 
                 ("surplus_until", until(credited.surplus)),
                 (
                     "not_to_transfer",
-                    paid.iter().filter(|own| own.needs_no_transfer).map(|own| own.number.clone()).collect::<Vec<_>>().into(),
+                    paid.iter().filter(|paid| paid.needs_no_transfer).map(|paid| paid.number.clone()).collect::<Vec<_>>().into(),
                 ),
                 ("receipt", number.into()),
             ]
         },
         page: format!("/payments/{}", payment.id),
-        attachments: receipt.iter().map(|own| Attachment::Receipt(own.id.uuid())).collect(),
+        attachments: receipt.iter().map(|receipt| Attachment::Receipt(receipt.id.uuid())).collect(),
     };
     write_to_customer(tx, payment.customer, letter).await
 }

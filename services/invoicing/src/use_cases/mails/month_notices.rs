@@ -82,11 +82,11 @@ pub async fn mail_statements(
     let (customer, month, id) = (first.customer, first.month, first.id);
     let owes = now.open.iter().any(OpenNow::is_to_pay);
     let seller = if owes { tenants::find(tx.conn(), &tx.call().tenant).await? } else { None };
-    let bank_details = seller.map(|own| own.business.bank_details).unwrap_or_default();
-    let mut attachments: Vec<_> = pages.iter().map(|own| Attachment::Statement(own.statement.id.uuid())).collect();
-    attachments.extend(invoices.iter().take(MOST_ATTACHED).map(|own| Attachment::Invoice(own.id.uuid())));
+    let bank_details = seller.map(|tenant| tenant.business.bank_details).unwrap_or_default();
+    let mut attachments: Vec<_> = pages.iter().map(|statement_page| Attachment::Statement(statement_page.statement.id.uuid())).collect();
+    attachments.extend(invoices.iter().take(MOST_ATTACHED).map(|invoice| Attachment::Invoice(invoice.id.uuid())));
     let apart = |language, is: fn(&Standing) -> bool| -> Value {
-        now.open.iter().filter(|own| is(&own.standing)).map(|own| open_apart(language, own)).collect::<Vec<_>>().into()
+        now.open.iter().filter(|open_now| is(&open_now.standing)).map(|open_now| open_apart(language, open_now)).collect::<Vec<_>>().into()
     };
     let letter = Letter {
         kind: MailKind::Statement,
@@ -97,12 +97,17 @@ pub async fn mail_statements(
                 ("totals", pages.iter().map(|page| total(language, page, &now.sums)).collect::<Vec<_>>().into()),
                 (
                     "invoices",
-                    invoices.iter().chain(sent_before).filter_map(|own| line(language, own, (pages, now))).collect::<Vec<_>>().into(),
+                    invoices
+                        .iter()
+                        .chain(sent_before)
+                        .filter_map(|invoice| line(language, invoice, (pages, now)))
+                        .collect::<Vec<_>>()
+                        .into(),
                 ),
                 ("unattached", invoices.len().saturating_sub(MOST_ATTACHED).into()),
-                ("past_due", now.open.iter().filter_map(|own| late(language, own)).collect::<Vec<_>>().into()),
-                ("disputed", apart(language, |own| matches!(own, Standing::Disputed))),
-                ("in_plans", apart(language, |own| matches!(own, Standing::InPlan))),
+                ("past_due", now.open.iter().filter_map(|open_now| late(language, open_now)).collect::<Vec<_>>().into()),
+                ("disputed", apart(language, |standing| matches!(standing, Standing::Disputed))),
+                ("in_plans", apart(language, |standing| matches!(standing, Standing::InPlan))),
                 ("given_back", pages.iter().flat_map(|page| back(language, page)).collect::<Vec<_>>().into()),
                 ("taken_back", pages.iter().flat_map(|page| taken(language, page)).collect::<Vec<_>>().into()),
                 ("bank_details", bank_details.into()),
@@ -115,11 +120,11 @@ pub async fn mail_statements(
 }
 
 fn total(language: Language, page: &StatementPage, sums: &[Outstanding]) -> Value {
-    let own = &page.statement;
-    let now = sums.iter().find(|now| now.open.currency() == own.currency());
+    let statement = &page.statement;
+    let now = sums.iter().find(|now| now.open.currency() == statement.currency());
     json!({
-        "issued": language.money(own.moved.issued),
-        "open": language.money(now.map_or_else(|| Money::zero(own.currency()), |now| now.open)),
+        "issued": language.money(statement.moved.issued),
+        "open": language.money(now.map_or_else(|| Money::zero(statement.currency()), |now| now.open)),
         "next_due": now.and_then(|now| now.next_due).map(|day| language.date(day)).unwrap_or_default(),
     })
 }
@@ -128,15 +133,15 @@ fn line(language: Language, invoice: &Invoice, (pages, now): (&[StatementPage], 
     let issue = invoice.issue.as_ref()?;
     // What is open of a purchase of credit is not owed: it stands here for what came of it.
     let came = pages.iter().find_map(|page| page.billed_by(invoice)).filter(|_| invoice.top_up.is_some());
-    let open = now.open.iter().find(|own| own.invoice.id == invoice.id);
-    let standing = open.map(|own| &own.standing);
+    let open = now.open.iter().find(|open_now| open_now.invoice.id == invoice.id);
+    let standing = open.map(|open_now| &open_now.standing);
     let mut line = json!({
         "number": issue.number,
         "reference": grouped(&creditor_reference(&issue.number)),
         "total": language.money(came.unwrap_or(invoice.amounts.total)),
         "state": invoice.state.name(),
         "due_date": if invoice.is_over_nothing() { String::new() } else { language.date(issue.due_date) },
-        "open": open.map(|own| own.left(language)).unwrap_or_default(),
+        "open": open.map(|open_now| open_now.left(language)).unwrap_or_default(),
         "disputed": flag(matches!(standing, Some(Standing::Disputed))),
         "in_plan": flag(matches!(standing, Some(Standing::InPlan))),
     });
@@ -153,32 +158,32 @@ fn add_outlook(line: &mut Value, language: Language, standing: Option<&Standing>
     }
 }
 
-fn late(language: Language, own: &OpenNow) -> Option<Value> {
-    if own.days <= 0 || !matches!(own.standing, Standing::Owed(_)) {
+fn late(language: Language, open_now: &OpenNow) -> Option<Value> {
+    if open_now.days <= 0 || !matches!(open_now.standing, Standing::Owed(_)) {
         return None;
     }
-    let mut line = json!({ "number": own.number(), "due_date": language.date(own.due), "days": own.days, "open": own.left(language) });
-    add_outlook(&mut line, language, Some(&own.standing));
+    let mut line = json!({ "number": open_now.number(), "due_date": language.date(open_now.due), "days": open_now.days, "open": open_now.left(language) });
+    add_outlook(&mut line, language, Some(&open_now.standing));
     Some(line)
 }
 
-fn open_apart(language: Language, own: &OpenNow) -> Value {
-    json!({ "number": own.number(), "due_date": language.date(own.due), "open": own.left(language) })
+fn open_apart(language: Language, open_now: &OpenNow) -> Value {
+    json!({ "number": open_now.number(), "due_date": language.date(open_now.due), "open": open_now.left(language) })
 }
 
 fn back(language: Language, page: &StatementPage) -> Vec<Value> {
-    let shown = page.given_back.iter().map(|own| {
-        let date = language.date(own.on);
-        let what = if own.note.is_empty() { language.given_back(own) } else { String::new() };
-        json!({ "note": own.note, "invoice": own.invoice, "date": date, "amount": language.money(own.amount), "what": what })
+    let shown = page.given_back.iter().map(|given_back| {
+        let date = language.date(given_back.on);
+        let what = if given_back.note.is_empty() { language.given_back(given_back) } else { String::new() };
+        json!({ "note": given_back.note, "invoice": given_back.invoice, "date": date, "amount": language.money(given_back.amount), "what": what })
     });
     shown.collect()
 }
 
 fn taken(language: Language, page: &StatementPage) -> Vec<Value> {
-    let shown = page.taken_back.iter().map(|own| {
-        let date = language.date(own.on);
-        json!({ "what": language.taken_for(own.why), "date": date, "amount": language.money(own.amount), "invoices": own.invoices })
+    let shown = page.taken_back.iter().map(|taken_back| {
+        let date = language.date(taken_back.on);
+        json!({ "what": language.taken_for(taken_back.why), "date": date, "amount": language.money(taken_back.amount), "invoices": taken_back.invoices })
     });
     shown.collect()
 }

@@ -26,9 +26,9 @@ use uuid::Uuid;
 pub(super) async fn where_to_pay(tx: &WriteTx, invoice: &Invoice) -> Result<[(&'static str, Value); 2], AppError> {
     let newest = versions::last_of(tx.conn(), &tx.call().tenant, &[invoice.id]).await?.pop();
     let issue = invoice.issue.as_ref();
-    let seller = newest.as_ref().map(|own| &own.seller).or(issue.map(|own| &own.seller));
-    let bank_details = seller.map(|own| own.bank_details.clone()).unwrap_or_default();
-    let reference = issue.map(|own| grouped(&creditor_reference(&own.number))).unwrap_or_default();
+    let seller = newest.as_ref().map(|invoice_version| &invoice_version.seller).or(issue.map(|issue| &issue.seller));
+    let bank_details = seller.map(|party| party.bank_details.clone()).unwrap_or_default();
+    let reference = issue.map(|issue| grouped(&creditor_reference(&issue.number))).unwrap_or_default();
     Ok([("bank_details", bank_details.into()), ("reference", reference.into())])
 }
 
@@ -80,11 +80,11 @@ pub async fn mail_receipt(tx: &mut WriteTx, receipt: &Receipt, owed: Owed) -> Re
 pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCreditNote)]) -> Result<(), AppError> {
     let Some((receipt, note)) = notes.first() else { return Ok(()) };
     let zero = Money::zero(note.amount.currency());
-    let amount = notes.iter().try_fold(zero, |sum, (_, own)| sum.plus(own.amount))?;
-    let tax = notes.iter().try_fold(zero, |sum, (_, own)| sum.plus(own.tax.tax))?;
+    let amount = notes.iter().try_fold(zero, |sum, (_, receipt_credit_note)| sum.plus(receipt_credit_note.amount))?;
+    let tax = notes.iter().try_fold(zero, |sum, (_, receipt_credit_note)| sum.plus(receipt_credit_note.tax.tax))?;
     let credit = amount.minus(tax)?;
     let explanation = note.explanation.clone();
-    let (receipts, numbers): (Vec<_>, Vec<_>) = notes.iter().map(|(own, note)| (own.number.as_str(), note.number.as_str())).unzip();
+    let (receipts, numbers): (Vec<_>, Vec<_>) = notes.iter().map(|(receipt, note)| (receipt.number.as_str(), note.number.as_str())).unzip();
     // Of one note there is nothing to list.
     let listed = if notes.len() > 1 { notes } else { &[] };
     let letter = Letter {
@@ -97,7 +97,7 @@ pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCr
                     "notes",
                     listed
                         .iter()
-                        .map(|(own, note)| json!({ "note": note.number, "receipt": own.number, "amount": language.money(note.amount) }))
+                        .map(|(receipt, note)| json!({ "note": note.number, "receipt": receipt.number, "amount": language.money(note.amount) }))
                         .collect::<Vec<_>>()
                         .into(),
                 ),
@@ -108,7 +108,7 @@ pub async fn mail_top_up_refunded(tx: &mut WriteTx, notes: &[(Receipt, ReceiptCr
             ]
         },
         page: if notes.len() > 1 { "/receipts".to_owned() } else { format!("/receipts/{}", receipt.id) },
-        attachments: notes.iter().map(|(own, note)| Attachment::ReceiptCreditNote(own.id.uuid(), note.id.uuid())).collect(),
+        attachments: notes.iter().map(|(receipt, note)| Attachment::ReceiptCreditNote(receipt.id.uuid(), note.id.uuid())).collect(),
     };
     write_to_customer(tx, receipt.customer, letter).await
 }
@@ -166,12 +166,12 @@ pub enum PlannedBecause {
 impl PlannedBecause {
     /// What the mail says of it.
     pub(super) fn variables(&self, language: Language) -> [(&'static str, Value); 3] {
-        let (waited, none, own) = match self {
+        let (waited, none, payment_method) = match self {
             Self::NewMethod => (false, false, None),
             Self::WaitedInVain => (true, true, None),
-            Self::Waited(own) => (true, false, own.as_ref()),
+            Self::Waited(payment_method) => (true, false, payment_method.as_ref()),
         };
-        [("waited", flag(waited).into()), ("no_method", flag(none).into()), ("method", tried_method(language, own).into())]
+        [("waited", flag(waited).into()), ("no_method", flag(none).into()), ("method", tried_method(language, payment_method).into())]
     }
 }
 
@@ -222,7 +222,7 @@ pub async fn mail_prepayment_turned_off(tx: &mut WriteTx, condition: &str) -> Re
 /// How a metered service stands now.
 pub async fn mail_service_standing(tx: &mut WriteTx, kind: MailKind, service: &MeteredService) -> Result<(), AppError> {
     let zone = tx.time().zone;
-    let after_days = tenants::find(tx.conn(), &tx.call().tenant).await?.and_then(|own| own.dunning.suspend_after_days);
+    let after_days = tenants::find(tx.conn(), &tx.call().tenant).await?.and_then(|tenant| tenant.dunning.suspend_after_days);
     let (name, suspended_at) = (service.terms.display_name.clone(), service.suspended_at(after_days));
     let letter = Letter {
         kind,
@@ -289,7 +289,7 @@ pub async fn mail_payment_taken_back(tx: &mut WriteTx, customer: Id<Customer>, n
             open.push((issue.number.clone(), left, issue.due_date));
         }
     }
-    let from = invoices.iter().filter_map(|own| own.no_consequence_before).max();
+    let from = invoices.iter().filter_map(|invoice| invoice.no_consequence_before).max();
     // What is owed otherwise is no consequence of this.
     let owed = owed.filter(|_| credit.is_positive());
     let letter = Letter {
@@ -343,12 +343,13 @@ pub async fn mail_announced_transfer(
     invoices: &[Invoice],
     last_day: NaiveDate,
 ) -> Result<(), AppError> {
-    let amount = payment.tenders.iter().try_fold(Money::zero(payment.currency), |sum, own| sum.plus(own.amount))?;
-    let issued = |id: Id<Invoice>| invoices.iter().find(|own| own.id == id).and_then(|own| own.issue.as_ref());
-    let numbers: Vec<_> = payment.allocations.iter().filter_map(|own| Some(issued(own.invoice)?.number.clone())).collect();
-    let goes_on =
-        |own: &&Invoice| own.announcements == Announcements::Again && payment.allocations.iter().any(|part| part.invoice == own.id);
-    let not_put_off: Vec<_> = invoices.iter().filter(goes_on).filter_map(|own| Some(own.issue.as_ref()?.number.clone())).collect();
+    let amount = payment.tenders.iter().try_fold(Money::zero(payment.currency), |sum, tender| sum.plus(tender.amount))?;
+    let issued = |id: Id<Invoice>| invoices.iter().find(|invoice| invoice.id == id).and_then(|invoice| invoice.issue.as_ref());
+    let numbers: Vec<_> = payment.allocations.iter().filter_map(|allocation| Some(issued(allocation.invoice)?.number.clone())).collect();
+    let goes_on = |invoice: &&Invoice| {
+        invoice.announcements == Announcements::Again && payment.allocations.iter().any(|part| part.invoice == invoice.id)
+    };
+    let not_put_off: Vec<_> = invoices.iter().filter(goes_on).filter_map(|invoice| Some(invoice.issue.as_ref()?.number.clone())).collect();
     let (bank_details, reference) = (payment.bank_details.clone(), grouped(&payment.reference));
     let letter = Letter {
         kind: MailKind::TransferAnnounced,

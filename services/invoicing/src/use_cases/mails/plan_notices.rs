@@ -63,8 +63,8 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
     // What was late for a moment only, because it ended or was paid at once, is not told as late.
     let is_over = |verb: &str| verb == "MISS" && event.edges.iter().any(|edge| matches!(edge.verb.as_str(), "BREACH" | "CATCH_UP"));
     for edge in event.edges.iter().filter(|edge| !is_over(&edge.verb)) {
-        for own in notices_of_verb(&edge.verb) {
-            match own {
+        for notice in notices_of_verb(&edge.verb) {
+            match notice {
                 Notice::Customer(kind) => notify_customer(tx, (customer, &page), *kind, plan, None).await?,
                 Notice::Tenant(kind) => notify_tenant(tx, customer, *kind, plan, edge).await?,
             }
@@ -73,13 +73,13 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
     if let Some(announced) = event.announced.clone() {
         notify_customer(tx, (customer, &page), MailKind::InstalmentDue, plan, Some(announced)).await?;
     }
-    let next = plan.collection.as_ref().and_then(|own| own.next_attempt_time.as_ref()).and_then(instant_of);
+    let next = plan.collection.as_ref().and_then(|plan_collection| plan_collection.next_attempt_time.as_ref()).and_then(instant_of);
     if let Some(day) = next.map(|at| day_in(tx.time().zone, at)).filter(|_| event.tries_new_method) {
         notify_of_collection(tx, (customer, &page), (plan, day), PlannedBecause::NewMethod).await?;
     }
     if let Some(day) = event.collection_goes_on_date.as_ref().and_then(date_of) {
-        let told = method_copies::of_customer(tx.conn(), &tx.call().tenant, customer).await?.unwrap_or_default();
-        let method = collection_method(&told).cloned();
+        let payment_methods_changed = method_copies::of_customer(tx.conn(), &tx.call().tenant, customer).await?.unwrap_or_default();
+        let method = collection_method(&payment_methods_changed).cloned();
         let because = if event.collection_has_method { PlannedBecause::Waited(method) } else { PlannedBecause::WaitedInVain };
         notify_of_collection(tx, (customer, &page), (plan, day), because).await?;
     }
@@ -98,11 +98,12 @@ async fn notify_customer(
 ) -> Result<(), AppError> {
     let zone = tx.time().zone;
     let day = |time: Option<Timestamp>| time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
-    let (answer_by, next_try) = (day(plan.answer_before_time), day(plan.collection.as_ref().and_then(|own| own.next_attempt_time)));
+    let (answer_by, next_try) =
+        (day(plan.answer_before_time), day(plan.collection.as_ref().and_then(|plan_collection| plan_collection.next_attempt_time)));
     let next = announced.or_else(|| plan.next_instalment.clone());
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
-    let due = next.as_ref().and_then(|own| own.due_date.as_ref()).and_then(date_of);
-    let failure = plan.collection.as_ref().map(|own| own.failure_reason.clone()).unwrap_or_default();
+    let due = next.as_ref().and_then(|instalment| instalment.due_date.as_ref()).and_then(date_of);
+    let failure = plan.collection.as_ref().map(|plan_collection| plan_collection.failure_reason.clone()).unwrap_or_default();
     // Before an instalment is collected it is known whether there is anything to charge; afterwards its failure says so.
     let no_method = match (kind, due) {
         (MailKind::PlanApproved | MailKind::InstalmentDue, Some(due)) => {
@@ -110,15 +111,17 @@ async fn notify_customer(
         }
         _ => is_without_method(&failure),
     };
-    let told = method_copies::of_customer(tx.conn(), &tx.call().tenant, customer).await?.unwrap_or_default();
-    let planned = collection_method(&told).filter(|own| next_try.is_some_and(|day| day <= last_day(own))).cloned();
+    let payment_methods_changed = method_copies::of_customer(tx.conn(), &tx.call().tenant, customer).await?.unwrap_or_default();
+    let planned = collection_method(&payment_methods_changed)
+        .filter(|payment_method| next_try.is_some_and(|day| day <= last_day(payment_method)))
+        .cloned();
     // Who is told that it is taken by itself is not told where to transfer it.
     let is_taken = match kind {
         MailKind::InstalmentDue => plan.collect_automatically && !no_method,
         MailKind::InstalmentFailed | MailKind::PlanLate => planned.is_some(),
         _ => false,
     };
-    let bank_details = seller.filter(|_| !is_taken).map(|own| own.business.bank_details).unwrap_or_default();
+    let bank_details = seller.filter(|_| !is_taken).map(|tenant| tenant.business.bank_details).unwrap_or_default();
     let disputed = kind == MailKind::PlanReopened && is_disputed(tx, plan).await?;
     let declined = if kind == MailKind::InstalmentFailed { declined_method(tx, customer, plan).await? } else { None };
     let pay_by = plan.breach_after_date.as_ref().and_then(date_of);
@@ -140,7 +143,10 @@ async fn notify_customer(
                 ("bank_details", bank_details.into()),
                 ("grace_end", shown(plan.grace_end_date.as_ref().and_then(date_of))),
                 ("next_try", shown(next_try)),
-                ("planned_method", planned.as_ref().map(|own| method(language, Some(own))).unwrap_or_default().into()),
+                (
+                    "planned_method",
+                    planned.as_ref().map(|payment_method| method(language, Some(payment_method))).unwrap_or_default().into(),
+                ),
                 ("pay_by", shown(pay_by)),
                 ("tries_new_method", flag(tries_new_method).into()),
                 ("reason", language.failure(&failure).into()),
@@ -160,15 +166,20 @@ async fn notify_customer(
 async fn declined_method(tx: &WriteTx, customer: Id<Customer>, plan: &Plan) -> Result<Option<PaymentMethod>, AppError> {
     let tenant = &tx.call().tenant;
     let last = payment_lists::last_of_owner(tx.conn(), tenant, (customer, &plan.name)).await?;
-    let Some(method) = last.and_then(|own| own.tenders.iter().find_map(Tender::declined)) else { return Ok(None) };
+    let Some(method) = last.and_then(|payment| payment.tenders.iter().find_map(Tender::declined)) else { return Ok(None) };
     method_copies::find(tx.conn(), tenant, (customer, method)).await
 }
 
 /// Whether a charge that had paid one of its invoices is disputed.
 async fn is_disputed(tx: &WriteTx, plan: &Plan) -> Result<bool, AppError> {
-    let ids: Vec<_> = plan.invoices.iter().filter_map(|own| names::uuid(own.invoice.rsplit('/').next()?)).map(Id::from_uuid).collect();
+    let ids: Vec<_> = plan
+        .invoices
+        .iter()
+        .filter_map(|covered_invoice| names::uuid(covered_invoice.invoice.rsplit('/').next()?))
+        .map(Id::from_uuid)
+        .collect();
     let covered = invoices::find_many(tx.conn(), &tx.call().tenant, &ids).await?;
-    Ok(covered.iter().any(|own| !own.disputed_by.is_empty()))
+    Ok(covered.iter().any(|invoice| !invoice.disputed_by.is_empty()))
 }
 
 /// Instalments are collected on a day that could not be collected, or waited.
@@ -178,12 +189,12 @@ async fn notify_of_collection(
     (plan, day): (&Plan, NaiveDate),
     because: PlannedBecause,
 ) -> Result<(), AppError> {
-    let due = plan.instalments.iter().filter(|own| own.due_date.as_ref().and_then(date_of).is_some_and(|due| due <= day));
+    let due = plan.instalments.iter().filter(|instalment| instalment.due_date.as_ref().and_then(date_of).is_some_and(|due| due <= day));
     let mut sum: Option<payterms_kernel::Money> = None;
     for left in due.filter_map(unpaid) {
         sum = Some(sum.map_or(Ok(left), |sum| sum.plus(left))?);
     }
-    let numbers = plan.invoices.iter().map(|own| own.number.as_str()).collect::<Vec<_>>().join(", ");
+    let numbers = plan.invoices.iter().map(|covered_invoice| covered_invoice.number.as_str()).collect::<Vec<_>>().join(", ");
     let letter = Letter {
         kind: MailKind::CollectionPlanned,
         variables: |language| {
@@ -208,7 +219,7 @@ async fn notify_tenant(
 ) -> Result<(), AppError> {
     let language = Language::English;
     let tenant = tx.call().tenant.clone();
-    let buyer = customers::find(tx.conn(), &tenant, customer).await?.map(|own| own.legal_name).unwrap_or_default();
+    let buyer = customers::find(tx.conn(), &tenant, customer).await?.map(|customer| customer.legal_name).unwrap_or_default();
     let answer_by =
         plan.answer_before_time.as_ref().and_then(instant_of).map(|at| language.date(day_in(tx.time().zone, at))).unwrap_or_default();
     let mut variables = common(plan, language);
@@ -222,7 +233,7 @@ async fn notify_tenant(
 }
 
 fn common(plan: &Plan, language: Language) -> Vec<(&'static str, Value)> {
-    let numbers = plan.invoices.iter().map(|own| own.number.as_str()).collect::<Vec<_>>().join(", ");
+    let numbers = plan.invoices.iter().map(|covered_invoice| covered_invoice.number.as_str()).collect::<Vec<_>>().join(", ");
     let open = plan.open.as_ref().and_then(money_of).map(|open| language.money(open)).unwrap_or_default();
     let flag = |holds: bool| Value::from(flag(holds));
     vec![
@@ -237,14 +248,14 @@ fn common(plan: &Plan, language: Language) -> Vec<(&'static str, Value)> {
 }
 
 fn parts(instalments: &[Instalment], language: Language) -> Value {
-    let part = |own: &Instalment| {
-        let amount = own.amount.as_ref().and_then(money_of).map(|amount| language.money(amount)).unwrap_or_default();
-        json!({ "date": own.due_date.as_ref().and_then(date_of).map(|day| language.date(day)).unwrap_or_default(), "amount": amount })
+    let part = |instalment: &Instalment| {
+        let amount = instalment.amount.as_ref().and_then(money_of).map(|amount| language.money(amount)).unwrap_or_default();
+        json!({ "date": instalment.due_date.as_ref().and_then(date_of).map(|day| language.date(day)).unwrap_or_default(), "amount": amount })
     };
     instalments.iter().map(part).collect::<Vec<_>>().into()
 }
 
-fn unpaid(own: &Instalment) -> Option<payterms_kernel::Money> {
+fn unpaid(instalment: &Instalment) -> Option<payterms_kernel::Money> {
     let part = |money: &Option<Money>| money.as_ref().and_then(money_of);
-    part(&own.amount)?.minus(part(&own.paid)?).ok()
+    part(&instalment.amount)?.minus(part(&instalment.paid)?).ok()
 }

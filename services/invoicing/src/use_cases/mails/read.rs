@@ -30,6 +30,6 @@ pub async fn list_mails(
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
     let mut found = mails::list(&conn, tenant, (customer, before), page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    Ok(pb::ListMailsResponse { mails: found.iter().map(|own| messages::mails::listed_mail(tenant, own)).collect(), next_page_token })
+    let next_page_token = app.pages.cut(page, &mut found, |mail| mail.id.to_string());
+    Ok(pb::ListMailsResponse { mails: found.iter().map(|mail| messages::mails::listed_mail(tenant, mail)).collect(), next_page_token })
 }

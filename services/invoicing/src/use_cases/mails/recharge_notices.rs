@@ -46,7 +46,7 @@ pub async fn mail_recharge_failed(tx: &mut WriteTx, recharge: &AutoRecharge, cha
             let month = recharge.month.as_ref().and_then(date_of).map(|month| language.month(month));
             vec![
                 ("reason", reason.into()),
-                ("method", charged.map(|own| method(language, Some(own))).unwrap_or_default().into()),
+                ("method", charged.map(|payment_method| method(language, Some(payment_method))).unwrap_or_default().into()),
                 ("next_try", next.map(|at| language.date(day_in(zone, at))).unwrap_or_default().into()),
                 ("ceiling", shown(&recharge.ceiling_in_force).unwrap_or_default().into()),
                 ("ceiling_left", shown(&recharge.ceiling_left).unwrap_or_default().into()),

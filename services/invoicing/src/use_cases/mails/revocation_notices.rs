@@ -12,15 +12,15 @@ use payterms_proto::wallet::v1::{CreditRevocationChanged, revocation::State};
 /// # Errors
 /// `Fault` for a name that is none.
 pub async fn mail_revocation(tx: &mut WriteTx, event: &CreditRevocationChanged) -> Result<(), AppError> {
-    let Some(own) = event.revocation.as_ref().filter(|_| event.decided) else { return Ok(()) };
-    let (kind, explanation) = match own.state() {
-        State::Revoked => (MailKind::CreditRevoked, own.explanation.clone()),
-        State::Restored => (MailKind::CreditRestored, own.answer.clone()),
+    let Some(revocation) = event.revocation.as_ref().filter(|_| event.decided) else { return Ok(()) };
+    let (kind, explanation) = match revocation.state() {
+        State::Revoked => (MailKind::CreditRevoked, revocation.explanation.clone()),
+        State::Restored => (MailKind::CreditRestored, revocation.answer.clone()),
         State::Proposed | State::Refused | State::Unspecified => return Ok(()),
     };
-    let fault = || AppError::Fault(format!("revocation {:?}", own.name));
-    let name = names::parse(&own.name, &["customers", "wallets", "revocations"]).ok_or_else(fault)?;
-    let amount = own.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
+    let fault = || AppError::Fault(format!("revocation {:?}", revocation.name));
+    let name = names::parse(&revocation.name, &["customers", "wallets", "revocations"]).ok_or_else(fault)?;
+    let amount = revocation.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
     let paid_owed = event.paid_owed.as_ref().and_then(money_of);
     let letter = Letter {
         kind,

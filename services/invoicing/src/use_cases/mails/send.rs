@@ -41,9 +41,9 @@ pub async fn drive_mail(app: &App, lease: &Lease) -> Result<(), AppError> {
         telemetry::adopt_trace_parent(&span, &mails::trace_parent(&conn, &lease.tenant, id).await?);
         drop(conn);
         let tenant = lease.tenant.clone();
-        let print = move || printables.iter().map(|own| own.print(&tenant, language)).collect::<Result<Vec<_>, _>>();
+        let print = move || printables.iter().map(|printable| printable.print(&tenant, language)).collect::<Result<Vec<_>, _>>();
         let printed = tokio::task::spawn_blocking(print).await.map_err(|error| AppError::Fault(format!("printing: {error}")))??;
-        outgoing.documents = printed.into_iter().map(|own| (own.file_name, own.content.to_vec())).collect();
+        outgoing.documents = printed.into_iter().map(|document| (document.file_name, document.content.to_vec())).collect();
         must_hold(app, lease).await?;
         Some(match app.mailer.send(&outgoing).instrument(span).await {
             Ok(()) => Tried::Sent,
@@ -104,9 +104,9 @@ async fn outgoing<C: ConnectionTrait>(conn: &C, tenant: &TenantId, mail: &Mail) 
                 let note = credit_notes::find(conn, tenant, Id::from_uuid(*note)).await?;
                 invoice.zip(note).map(|(invoice, note)| Printable::CreditNote(Box::new(invoice), note))
             }
-            Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|own| {
-                let version = ReceiptVersion::first(&own);
-                Printable::Receipt(Box::new((own, version)))
+            Attachment::Receipt(id) => receipts::find(conn, tenant, Id::from_uuid(*id)).await?.map(|receipt| {
+                let version = ReceiptVersion::first(&receipt);
+                Printable::Receipt(Box::new((receipt, version)))
             }),
         };
         printables.extend(found);

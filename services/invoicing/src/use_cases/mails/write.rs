@@ -32,18 +32,21 @@ pub(super) fn flag(holds: bool) -> &'static str {
 
 /// What a method is called: `card ending in 4242`.
 pub(super) fn method(language: Language, method: Option<&PaymentMethod>) -> String {
-    let Some(own) = method else { return language.say("payment method", "moyen de paiement").to_owned() };
-    let words = if own.kind() == Kind::BankDebit {
+    let Some(payment_method) = method else { return language.say("payment method", "moyen de paiement").to_owned() };
+    let words = if payment_method.kind() == Kind::BankDebit {
         language.say("bank account ending in", "compte bancaire se terminant par")
     } else {
         language.say("card ending in", "carte se terminant par")
     };
-    format!("{words} {}", own.last_four)
+    format!("{words} {}", payment_method.last_four)
 }
 
 /// The method that a try was made with, or the words for a saved one where it is not known any more.
-pub fn tried_method(language: Language, own: Option<&PaymentMethod>) -> String {
-    own.map_or_else(|| language.say("saved payment method", "moyen de paiement enregistré").to_owned(), |own| method(language, Some(own)))
+pub fn tried_method(language: Language, payment_method: Option<&PaymentMethod>) -> String {
+    payment_method.map_or_else(
+        || language.say("saved payment method", "moyen de paiement enregistré").to_owned(),
+        |payment_method| method(language, Some(payment_method)),
+    )
 }
 
 /// Writes to a customer.
@@ -95,11 +98,11 @@ async fn write_about<V: FnOnce(Language) -> Vec<(&'static str, Value)>>(
 /// Writes to the tenant itself, in English.
 pub async fn write_to_tenant(tx: &mut WriteTx, kind: MailKind, variables: Vec<(&'static str, Value)>) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let own = tenants::find(tx.conn(), &tenant).await?.ok_or_else(|| AppError::Fault("a mail to no tenant".to_owned()))?;
-    let mut all = common(&own, "");
+    let this_tenant = tenants::find(tx.conn(), &tenant).await?.ok_or_else(|| AppError::Fault("a mail to no tenant".to_owned()))?;
+    let mut all = common(&this_tenant, "");
     all.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let words = words(tx, &tenant, (kind, Language::English), &all).await?;
-    let to = Some(own.business.contact_email).filter(|address| !address.is_empty());
+    let to = Some(this_tenant.business.contact_email).filter(|address| !address.is_empty());
     let (id, now) = (tx.id(), tx.now());
     let mail = Mail::write(id, (kind, None), to.into_iter().collect(), words, Vec::new(), now);
     enqueue_mail(tx, &mail).await

@@ -16,7 +16,7 @@ use payterms_proto::invoicing::v1 as pb;
 pub async fn publish_metered_service(tx: &mut WriteTx, service: &MeteredService) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     metered::save(tx.conn(), &tenant, service).await?;
-    let after_days = tenants::find(tx.conn(), &tenant).await?.and_then(|own| own.dunning.suspend_after_days);
+    let after_days = tenants::find(tx.conn(), &tenant).await?.and_then(|tenant| tenant.dunning.suspend_after_days);
     match service.suspended_at(after_days) {
         Some(at) => schedule(tx, suspend::JOB, &service.id.to_string(), at).await?,
         None => cancel(tx, suspend::JOB, &service.id.to_string()).await?,

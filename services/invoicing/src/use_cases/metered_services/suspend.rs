@@ -29,7 +29,7 @@ pub async fn suspend_metered_service(app: &App, row: &DueRow) -> Result<(), AppE
         return Ok(());
     }
     let now = tx.now();
-    let after_days = tenants::find(tx.conn(), &row.tenant).await?.and_then(|own| own.dunning.suspend_after_days);
+    let after_days = tenants::find(tx.conn(), &row.tenant).await?.and_then(|tenant| tenant.dunning.suspend_after_days);
     match service.suspended_at(after_days) {
         None => return tx.commit_rows().await,
         // The tenant gives more days than when this was planned.

@@ -76,7 +76,7 @@ async fn apply_charge_back(tx: &mut WriteTx, id: Id<Payment>, taken: Taken) -> R
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("payment {id}"));
     let found = payments::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
-    let ids: Vec<_> = found.allocations.iter().map(|own| own.invoice).collect();
+    let ids: Vec<_> = found.allocations.iter().map(|allocation| allocation.invoice).collect();
     let mut owned = invoices::lock_many(tx.conn(), &tenant, &ids).await?;
     // As it is under the locks of its invoices.
     let mut payment = payments::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;

@@ -49,9 +49,9 @@ pub async fn confirm_payment(tx: &mut WriteTx, payment: &Payment, owned: &[Invoi
         return Ok(());
     }
     let (mut paid, mut purchases) = (Vec::new(), Vec::new());
-    for allocation in payment.allocations.iter().filter(|own| own.paid.is_positive()) {
-        let invoice = owned.iter().find(|own| own.id == allocation.invoice);
-        if let Some((invoice, issue)) = invoice.and_then(|own| Some((own, own.issue.as_ref()?))) {
+    for allocation in payment.allocations.iter().filter(|allocation| allocation.paid.is_positive()) {
+        let invoice = owned.iter().find(|invoice| invoice.id == allocation.invoice);
+        if let Some((invoice, issue)) = invoice.and_then(|invoice| Some((invoice, invoice.issue.as_ref()?))) {
             let needs_no_transfer = invoice.top_up.is_none() && invoice.needs_no_transfer()?;
             let list = if invoice.top_up.is_some() { &mut purchases } else { &mut paid };
             list.push(Paid { number: issue.number.clone(), paid: allocation.paid, open: invoice.open()?, needs_no_transfer });
@@ -64,7 +64,7 @@ pub async fn confirm_payment(tx: &mut WriteTx, payment: &Payment, owned: &[Invoi
     }
     // Who has announced a transfer must know that it is not needed, else it is paid twice. Credit is the customer's money.
     let makes_credit = credited.bought.is_some() || credited.surplus.is_some();
-    let is_wanted = sides.0.payment_notice != PaymentNotice::None || paid.iter().any(|own| own.needs_no_transfer);
+    let is_wanted = sides.0.payment_notice != PaymentNotice::None || paid.iter().any(|paid| paid.needs_no_transfer);
     if !makes_credit && (paid.is_empty() || !is_wanted) {
         return Ok(());
     }
@@ -86,8 +86,8 @@ async fn is_transfer_back(tx: &WriteTx, payment: &Payment) -> Result<bool, AppEr
         let Source::Transfer(line) = tender.source else { continue };
         let line = Id::from_uuid(line);
         let refund = bank_lines::find(tx.conn(), tenant, line).await?.and_then(|line| line.refund);
-        let Some(own) = refund else { continue };
-        let refund = transfer_refunds::find(tx.conn(), tenant, own.refund).await?;
+        let Some(refund_of_customer) = refund else { continue };
+        let refund = transfer_refunds::find(tx.conn(), tenant, refund_of_customer.refund).await?;
         if refund.and_then(|refund| refund.returned).is_some_and(|(by, _)| by == line) {
             return Ok(true);
         }
@@ -103,8 +103,8 @@ async fn issue_payment_receipt(
 ) -> Result<Receipt, AppError> {
     let tenant = tx.call().tenant.clone();
     let (now, today) = (tx.now(), tx.today());
-    let amount = paid.iter().try_fold(Money::zero(payment.currency), |sum, own| sum.plus(own.paid))?;
-    let invoices = paid.iter().map(|own| (own.number.clone(), own.paid)).collect();
+    let amount = paid.iter().try_fold(Money::zero(payment.currency), |sum, paid| sum.plus(paid.paid))?;
+    let invoices = paid.iter().map(|paid| (paid.number.clone(), paid.paid)).collect();
     let subject = Subject::Payment { payment: payment.id, paid_on: payment.effective_on.unwrap_or(today), invoices };
     let mut series = series::lock(tx.conn(), &tenant, RECEIPTS).await?;
     let receipt = Receipt::of_payment(tx.id(), sides, (subject, amount), (&mut series, today), now);

@@ -140,7 +140,7 @@ fn mark_credit(payment: &mut Payment, state: &TenderState) {
 async fn record_payment(app: &App, lease: &Lease, driven: &Payment, steps: Steps) -> Result<(), AppError> {
     let call = Call::internal("invoicing", &lease.tenant, "payment_ended", lease.intent, None);
     let mut tx = app.db.begin_forward(&call).await?;
-    let ids: Vec<_> = driven.allocations.iter().map(|own| own.invoice).collect();
+    let ids: Vec<_> = driven.allocations.iter().map(|allocation| allocation.invoice).collect();
     let mut owned = invoices::lock_many(tx.conn(), &lease.tenant, &ids).await?;
     flow::hold(&tx, lease).await?;
     let found = payments::find(tx.conn(), &lease.tenant, driven.id).await?;

@@ -9,7 +9,7 @@ use payterms_kernel::Id;
 pub async fn lock_payment(tx: &WriteTx, id: Id<Payment>) -> Result<Option<(Payment, Vec<Invoice>)>, AppError> {
     let tenant = &tx.call().tenant;
     let Some(found) = payments::find(tx.conn(), tenant, id).await? else { return Ok(None) };
-    let ids: Vec<_> = found.allocations.iter().map(|own| own.invoice).collect();
+    let ids: Vec<_> = found.allocations.iter().map(|allocation| allocation.invoice).collect();
     let owned = invoices::lock_many(tx.conn(), tenant, &ids).await?;
     Ok(payments::find(tx.conn(), tenant, id).await?.map(|payment| (payment, owned)))
 }

@@ -38,9 +38,9 @@ async fn currency_of(app: &App, to_pay: &ToPay) -> Result<Currency, AppError> {
 /// # Errors
 /// `RESOURCE_NOT_FOUND`, `COLLECTION_METHOD_REQUIRED`, `LINE_NOT_DEFAULT`.
 pub fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source, AppError> {
-    let source = |own: &PaymentMethod| {
-        let id = method_id(own)?;
-        Some(match own.kind() {
+    let source = |payment_method: &PaymentMethod| {
+        let id = method_id(payment_method)?;
+        Some(match payment_method.kind() {
             MethodKind::BankDebit => Source::BankDebit(id),
             MethodKind::CreditLine => Source::Line(id),
             _ => Source::Card(id),
@@ -51,18 +51,22 @@ pub fn source_of(means: Means, known: &GetPaymentMeansResponse) -> Result<Source
         Means::Transfer => return Ok(Source::Announced),
         Means::Card(method) => method,
         Means::Line => {
-            let default = known.payment_methods.iter().find(|own| own.purchase_default).filter(|own| own.kind() == MethodKind::CreditLine);
+            let default = known
+                .payment_methods
+                .iter()
+                .find(|payment_method| payment_method.purchase_default)
+                .filter(|payment_method| payment_method.kind() == MethodKind::CreditLine);
             let message = "The purchase default is no credit line. An admin or billing manager makes it that first.";
             return default.and_then(source).ok_or_else(|| Refusal::precondition("LINE_NOT_DEFAULT", message).into());
         }
     };
     let Some(method) = method else {
-        return known.payment_methods.iter().find(|own| own.purchase_default).and_then(source).ok_or_else(|| {
+        return known.payment_methods.iter().find(|payment_method| payment_method.purchase_default).and_then(source).ok_or_else(|| {
             let message = "The customer has saved no payment method. Save one, or name one.";
             Refusal::precondition("COLLECTION_METHOD_REQUIRED", message).into()
         });
     };
-    let same = |own: &Source| matches!(own, Source::Card(id) | Source::BankDebit(id) | Source::Line(id) if *id == method);
+    let same = |source: &Source| matches!(source, Source::Card(id) | Source::BankDebit(id) | Source::Line(id) if *id == method);
     let found = known.payment_methods.iter().filter_map(source).find(same);
     found.ok_or_else(|| Refusal::not_found().into())
 }
@@ -80,7 +84,8 @@ impl FreeCredit {
     /// What the wallet said.
     #[must_use]
     pub fn of(means: &GetPaymentMeansResponse, currency: Currency) -> Self {
-        let amount = |own: Option<&payterms_proto::google::r#type::Money>| own.and_then(money_of).unwrap_or_else(|| Money::zero(currency));
+        let amount =
+            |amount: Option<&payterms_proto::google::r#type::Money>| amount.and_then(money_of).unwrap_or_else(|| Money::zero(currency));
         Self { all: amount(means.available.as_ref()), for_taxed: amount(means.available_for_taxed.as_ref()) }
     }
 

@@ -31,16 +31,16 @@ pub async fn name_pending_of<T, C: ConnectionTrait>(
         Ok(value) => return Ok(value),
         Err(refusal) => refusal,
     };
-    let told = refusal.metadata.iter().find(|(name, _)| *name == "invoice").map(|(_, id)| id.clone());
-    let about: Vec<_> = invoices.iter().filter(|own| told.as_ref().is_none_or(|id| *id == own.id.to_string())).collect();
+    let text = refusal.metadata.iter().find(|(name, _)| *name == "invoice").map(|(_, id)| id.clone());
+    let about: Vec<_> = invoices.iter().filter(|invoice| text.as_ref().is_none_or(|id| *id == invoice.id.to_string())).collect();
     if refusal.reason == "PAYMENT_PENDING" {
-        let ids: Vec<_> = about.iter().map(|own| own.id).collect();
+        let ids: Vec<_> = about.iter().map(|invoice| invoice.id).collect();
         if let Some(payment) = payments::oldest_pending(conn, tenant, &ids).await? {
             refusal = refusal.with("payment", name_of_payment(tenant, payment.0, payment.1));
         }
     }
-    if let (Some(own), Some((_, id))) = (about.first(), refusal.metadata.iter_mut().find(|(name, _)| *name == "invoice")) {
-        *id = invoice_name(tenant, own);
+    if let (Some(invoice), Some((_, id))) = (about.first(), refusal.metadata.iter_mut().find(|(name, _)| *name == "invoice")) {
+        *id = invoice_name(tenant, invoice);
     }
     Err(refusal.into())
 }

@@ -44,7 +44,7 @@ pub async fn plan_payment(
         let goes = credit_that_goes(owned, to_pay, means);
         tenders = vec![(Source::Credit, name_pending(tx, owned, goes).await?)];
     }
-    let twice = |own: &(Source, Option<Money>)| tenders.iter().filter(|other| other.0 == own.0).count() > 1;
+    let twice = |pair: &(Source, Option<Money>)| tenders.iter().filter(|other| other.0 == pair.0).count() > 1;
     if tenders.iter().any(twice) {
         let description = "Name each source once; an empty method is the purchase default.".to_owned();
         return Err(Refusal::invalid(vec![Violation { field: "tenders".into(), reason: "DUPLICATE_ITEM", description }]).into());

@@ -31,7 +31,7 @@ pub async fn record_outside_payment(
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    let foreign = |own: &Invoice| own.customer != outside.customer || own.state == InvoiceState::Draft;
+    let foreign = |invoice: &Invoice| invoice.customer != outside.customer || invoice.state == InvoiceState::Draft;
     if owned.len() < ids.len() || owned.iter().any(foreign) {
         return Err(Refusal::not_found().into());
     }

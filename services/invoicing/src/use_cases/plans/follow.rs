@@ -20,6 +20,7 @@ pub async fn follow_plan(tx: &WriteTx, plan: &Plan) -> Result<(), AppError> {
         return plan_periods::end(tx, id, at).await;
     }
     let invoice = |name: &str| Some(Id::<Invoice>::from_uuid(name.rsplit('/').next().and_then(names::uuid)?));
-    let invoices = plan.invoices.iter().map(|own| invoice(&own.invoice).ok_or_else(fault)).collect::<Result<Vec<_>, _>>()?;
+    let invoices =
+        plan.invoices.iter().map(|covered_invoice| invoice(&covered_invoice.invoice).ok_or_else(fault)).collect::<Result<Vec<_>, _>>()?;
     plan_periods::begin(tx, (id, customer), &invoices, at).await
 }

@@ -28,13 +28,13 @@ pub fn plan_of(invoice: &Invoice) -> Option<Uuid> {
 pub async fn outlook_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: &Invoice) -> Result<Option<PlanOutlook>, AppError> {
     let Some(id) = plan_of(invoice) else { return Ok(None) };
     let Some(plan) = plan_copies::find(conn, tenant, id).await? else { return Ok(None) };
-    let told = outlook(&plan);
-    let next = if told.next.is_some() { next_as_of_now(conn, tenant, &plan, std::slice::from_ref(invoice)).await? } else { None };
-    if next.map(|next| next.due) == told.next.map(|next| next.due) {
-        return Ok(Some(PlanOutlook { next, ..told }));
+    let plan_outlook = outlook(&plan);
+    let next = if plan_outlook.next.is_some() { next_as_of_now(conn, tenant, &plan, std::slice::from_ref(invoice)).await? } else { None };
+    if next.map(|next| next.due) == plan_outlook.next.map(|next| next.due) {
+        return Ok(Some(PlanOutlook { next, ..plan_outlook }));
     }
     // What is open has changed since the plan told of itself: what it said of another instalment is not true of this one.
-    Ok(Some(PlanOutlook { next, automatic: told.automatic, answer_by: told.answer_by, ..PlanOutlook::default() }))
+    Ok(Some(PlanOutlook { next, automatic: plan_outlook.automatic, answer_by: plan_outlook.answer_by, ..PlanOutlook::default() }))
 }
 
 /// The next instalment as what is open of its invoices now says. `owned` are invoices as they are now, whatever is stored.
@@ -44,18 +44,20 @@ async fn next_as_of_now<C: ConnectionTrait>(
     plan: &Plan,
     owned: &[Invoice],
 ) -> Result<Option<NextInstalment>, AppError> {
-    let Some(currency) = owned.first().map(|own| own.currency) else { return Ok(None) };
+    let Some(currency) = owned.first().map(|invoice| invoice.currency) else { return Ok(None) };
     let mut open = Money::zero(currency);
     for covered in &plan.invoices {
         let id = covered.invoice.rsplit('/').next().and_then(names::uuid).map(Id::from_uuid);
         let Some(id) = id else { continue };
-        let stored = if owned.iter().any(|own| own.id == id) { None } else { invoices::find_many(conn, tenant, &[id]).await?.pop() };
-        let known = owned.iter().find(|own| own.id == id).or(stored.as_ref());
-        if let Some(own) = known.filter(|own| own.state == InvoiceState::Open) {
-            open = open.plus(own.open()?)?;
+        let stored =
+            if owned.iter().any(|invoice| invoice.id == id) { None } else { invoices::find_many(conn, tenant, &[id]).await?.pop() };
+        let known = owned.iter().find(|invoice| invoice.id == id).or(stored.as_ref());
+        if let Some(invoice) = known.filter(|invoice| invoice.state == InvoiceState::Open) {
+            open = open.plus(invoice.open()?)?;
         }
     }
-    let agreed = |own: &Instalment| Some((own.due_date.as_ref().and_then(date_of)?, own.amount.as_ref().and_then(money_of)?));
+    let agreed =
+        |instalment: &Instalment| Some((instalment.due_date.as_ref().and_then(date_of)?, instalment.amount.as_ref().and_then(money_of)?));
     let instalments: Vec<_> = plan.instalments.iter().filter_map(agreed).collect();
     Ok(next_of(&instalments, open)?)
 }
@@ -90,7 +92,7 @@ pub async fn plan_part_of<C: ConnectionTrait>(
         return Ok(None);
     };
     let mut known = owned.to_vec();
-    if known.iter().all(|own| own.id != invoice.id) {
+    if known.iter().all(|each| each.id != invoice.id) {
         known.push(invoice.clone());
     }
     let next = next_as_of_now(conn, tenant, &plan, &known).await?;
@@ -113,8 +115,8 @@ fn outlook(plan: &Plan) -> PlanOutlook {
     }
 }
 
-fn next(own: &Instalment) -> Option<NextInstalment> {
+fn next(instalment: &Instalment) -> Option<NextInstalment> {
     let money = |money: &Option<_>| money.as_ref().and_then(money_of);
-    let unpaid = money(&own.amount)?.minus(money(&own.paid)?).ok()?;
-    Some(NextInstalment { unpaid, due: own.due_date.as_ref().and_then(date_of)? })
+    let unpaid = money(&instalment.amount)?.minus(money(&instalment.paid)?).ok()?;
+    Some(NextInstalment { unpaid, due: instalment.due_date.as_ref().and_then(date_of)? })
 }

@@ -101,7 +101,7 @@ async fn credit_standing(tx: &mut WriteTx, top_up: &TopUp, given_back: &GivenBac
     // The event of the top-up is another stream, and may come later.
     issue_receipt(tx, top_up, Owed::default()).await?;
     let standing = receipts::of_top_up(tx.conn(), &tenant, name.id(2)).await?;
-    let ids: Vec<_> = standing.iter().map(|own| own.id).collect();
+    let ids: Vec<_> = standing.iter().map(|receipt| receipt.id).collect();
     let before = receipt_credit_notes::of_receipts(tx.conn(), &tenant, &ids).await?;
     let Some(parts) = split(&standing, &before, given_back)? else { return Ok(None) };
     let mut notes = Vec::with_capacity(parts.len());

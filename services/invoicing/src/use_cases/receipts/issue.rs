@@ -80,10 +80,10 @@ pub async fn issue_receipt_again(tx: &mut WriteTx, of: &TopUp, (dispute, credit,
     let issued = receipts::of_top_up(tx.conn(), &tenant, name.id(2)).await?;
     let first = issued.last().ok_or_else(fault)?;
     let Subject::TopUp { top_up, wallet, .. } = first.subject else { return Err(fault()) };
-    let ids: Vec<_> = issued.iter().map(|own| own.id).collect();
+    let ids: Vec<_> = issued.iter().map(|receipt| receipt.id).collect();
     let notes = receipt_credit_notes::of_receipts(tx.conn(), &tenant, &ids).await?;
-    let is_credited = |own: &&Receipt| notes.iter().any(|note| note.receipt == own.id && note.refund == dispute);
-    let numbers = issued.iter().rev().filter(is_credited).map(|own| own.number.clone()).collect();
+    let is_credited = |receipt: &&Receipt| notes.iter().any(|note| note.receipt == receipt.id && note.refund == dispute);
+    let numbers = issued.iter().rev().filter(is_credited).map(|receipt| receipt.number.clone()).collect();
     let replaces = Some(Replaced { dispute, numbers, paid_on: Some(first.paid_on()) });
     let seller = tenants::find(tx.conn(), &tenant).await?.ok_or_else(fault)?;
     let buyer = customers::find(tx.conn(), &tenant, first.customer).await?.ok_or_else(fault)?;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// # Errors
 /// `RESOURCE_NOT_FOUND`.
 pub async fn find_receipt<C: ConnectionTrait>(conn: &C, named: &ReceiptRef) -> Result<Receipt, AppError> {
-    let found = receipts::find(conn, &named.tenant, named.receipt).await?.filter(|own| own.customer == named.customer);
+    let found = receipts::find(conn, &named.tenant, named.receipt).await?.filter(|receipt| receipt.customer == named.customer);
     Ok(found.ok_or_else(Refusal::not_found)?)
 }
 
@@ -42,7 +42,7 @@ pub async fn list_receipts(app: &App, list: &ListOfCustomers) -> Result<ListRece
     let after = app.pages.cursor(&listing.page)?;
     let conn = app.db.read(tenant).await?;
     let mut found = receipts::list(&conn, tenant, list.customer, (listing, after)).await?;
-    let position = |own: &Receipt| receipts::position(own, listing.order).to_string();
+    let position = |receipt: &Receipt| receipts::position(receipt, listing.order).to_string();
     let next_page_token = app.pages.cut(&listing.page, &mut found, position);
     let ids: Vec<_> = found.iter().map(|receipt| receipt.id).collect();
     let notes = receipt_credit_notes::of_receipts(&conn, tenant, &ids).await?;
@@ -64,7 +64,7 @@ pub async fn list_receipt_versions(app: &App, named: &ReceiptRef, page: &Page) -
         found.insert(0, ReceiptVersion::first(&receipt));
         found.truncate(usize::try_from(page.reads()).unwrap_or(usize::MAX));
     }
-    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
-    let receipt_versions = found.iter().map(|own| messages::receipt_versions::receipt_version(&named.tenant, &receipt, own)).collect();
+    let next_page_token = app.pages.cut(page, &mut found, |receipt_version| receipt_version.id.to_string());
+    let receipt_versions = found.iter().map(|each| messages::receipt_versions::receipt_version(&named.tenant, &receipt, each)).collect();
     Ok(ListReceiptVersionsResponse { receipt_versions, next_page_token })
 }

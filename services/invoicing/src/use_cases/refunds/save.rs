@@ -18,10 +18,10 @@ pub async fn refund_of_note(
     invoice: &mut Invoice,
     (amount, note): (Money, Id<CreditNote>),
 ) -> Result<(Refund, Vec<Payment>), AppError> {
-    let mut own = payments::lock_of_invoice(tx.conn(), &tx.call().tenant, invoice.id).await?;
+    let mut payments = payments::lock_of_invoice(tx.conn(), &tx.call().tenant, invoice.id).await?;
     let now = tx.now();
-    let refund = Refund::of(tx.ids(), invoice, &mut own, (amount, Some(note)), now)?;
-    Ok((refund, own))
+    let refund = Refund::of(tx.ids(), invoice, &mut payments, (amount, Some(note)), now)?;
+    Ok((refund, payments))
 }
 
 /// Stores the intent with all that it changes, and drives it.
@@ -49,7 +49,7 @@ pub async fn enqueue_refund(tx: &mut WriteTx, stored: (&Refund, &Invoice, &[Paym
 
 async fn store_refund(tx: &mut WriteTx, (refund, invoice, lowered): (&Refund, &Invoice, &[Payment])) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    for payment in lowered.iter().filter(|own| refund.parts.iter().any(|part| part.payment == own.id)) {
+    for payment in lowered.iter().filter(|payment| refund.parts.iter().any(|part| part.payment == payment.id)) {
         payments::save(tx.conn(), &tenant, payment).await?;
         let event = PaymentChanged { payment: Some(messages::payments::payment(&tenant, payment)) };
         tx.emit("payment", &payment.id.to_string(), &event).await?;

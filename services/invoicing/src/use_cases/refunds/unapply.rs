@@ -28,15 +28,15 @@ pub async fn unapply_payment(
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    let mut own = payments::lock_of_invoice(tx.conn(), &call.tenant, invoice.id).await?;
-    own.retain(|own| own.id == *payment);
-    if own.is_empty() {
+    let mut payments = payments::lock_of_invoice(tx.conn(), &call.tenant, invoice.id).await?;
+    payments.retain(|each| each.id == *payment);
+    if payments.is_empty() {
         let found = payments::find(tx.conn(), &call.tenant, *payment).await?;
-        found.filter(|own| own.customer == named.customer).ok_or_else(Refusal::not_found)?;
+        found.filter(|payment| payment.customer == named.customer).ok_or_else(Refusal::not_found)?;
     }
     let zero = Money::zero(invoice.currency);
-    let amount = amount.unwrap_or_else(|| own.first().map_or(zero, |own| own.paid_of(invoice.id)));
-    let so_far = match own.first() {
+    let amount = amount.unwrap_or_else(|| payments.first().map_or(zero, |payment| payment.paid_of(invoice.id)));
+    let so_far = match payments.first() {
         Some(payment) => refunds::unapplied_of(tx.conn(), &call.tenant, payment).await?,
         None => zero,
     };
@@ -47,7 +47,7 @@ pub async fn unapply_payment(
     let from = now + TimeDelta::days(1);
     invoice.reopen(amount, from, now)?;
     invoice.collect_again(zone, from, now);
-    let refund = Refund::of(tx.ids(), &mut invoice, &mut own, (amount, None), now)?;
+    let refund = Refund::of(tx.ids(), &mut invoice, &mut payments, (amount, None), now)?;
     schedule_collections(&tx, std::slice::from_ref(&invoice)).await?;
-    begin_refund(app, tx, call, (&refund, &invoice, &own)).await
+    begin_refund(app, tx, call, (&refund, &invoice, &payments)).await
 }

@@ -75,9 +75,9 @@ async fn mail_customer(tx: &mut WriteTx, customer: Id<Customer>, month: NaiveDat
     let (sent_before, mut issued): (Vec<_>, Vec<_>) = issued.into_iter().partition(Invoice::is_of_month_turn);
     let mut of_turn = invoice_lists::issued(tx.conn(), &tenant, customer, (turn, turn, Uuid::nil()), MOST_LISTED).await?;
     // What was taken back within the hour was never sent.
-    of_turn.retain(|own| own.is_of_month_turn() && own.state != InvoiceState::Void);
+    of_turn.retain(|invoice| invoice.is_of_month_turn() && invoice.state != InvoiceState::Void);
     // First, as they go nowhere else; those for which the mail has no room keep their own.
-    let attached: Vec<_> = of_turn.iter().take(MOST_ATTACHED).map(|own| own.id.to_string()).collect();
+    let attached: Vec<_> = of_turn.iter().take(MOST_ATTACHED).map(|invoice| invoice.id.to_string()).collect();
     cancel_many(tx, invoice_notices::JOB, &attached).await?;
     of_turn.append(&mut issued);
     let issued = of_turn;

@@ -35,15 +35,15 @@ async fn note_on(tx: &WriteTx, whose: (Uuid, Id<Customer>), why: TakenFor, (on, 
 /// # Errors
 /// `Fault` for what no wallet can have told.
 pub async fn note_revocation(tx: &WriteTx, event: &CreditRevocationChanged) -> Result<(), AppError> {
-    let Some(own) = event.revocation.as_ref().filter(|_| event.decided) else { return Ok(()) };
-    let why = match own.state() {
+    let Some(revocation) = event.revocation.as_ref().filter(|_| event.decided) else { return Ok(()) };
+    let why = match revocation.state() {
         State::Revoked => TakenFor::Revocation,
         State::Restored => TakenFor::Restoration,
         State::Proposed | State::Refused | State::Unspecified => return Ok(()),
     };
-    let fault = || AppError::Fault(format!("revocation {:?}", own.name));
-    let name = names::parse(&own.name, &["customers", "wallets", "revocations"]).ok_or_else(fault)?;
-    let amount = own.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
+    let fault = || AppError::Fault(format!("revocation {:?}", revocation.name));
+    let name = names::parse(&revocation.name, &["customers", "wallets", "revocations"]).ok_or_else(fault)?;
+    let amount = revocation.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
     note_taken_back(tx, (name.id(2), Id::from_uuid(name.id(0))), why, amount).await
 }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 /// The statement that a request names, as far as the caller may see it.
 pub async fn find_visible_statement<C: ConnectionTrait>(conn: &C, named: &StatementRef) -> Result<Statement, AppError> {
     let found = statements::find(conn, &named.tenant, named.statement).await?;
-    let statement = found.filter(|own| own.customer == named.customer).ok_or_else(Refusal::not_found)?;
+    let statement = found.filter(|statement| statement.customer == named.customer).ok_or_else(Refusal::not_found)?;
     if named.as_customer && are_invoices_hidden(conn, &named.tenant).await? {
         return Err(Refusal::not_found().into());
     }
@@ -49,9 +49,9 @@ pub async fn list_statements(
         return Ok(ListStatementsResponse::default());
     }
     let mut found = statements::list(&conn, tenant, *customer, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
+    let next_page_token = app.pages.cut(page, &mut found, |statement| statement.id.to_string());
     Ok(ListStatementsResponse {
-        statements: found.iter().map(|own| messages::statements::statement(tenant, own)).collect(),
+        statements: found.iter().map(|each| messages::statements::statement(tenant, each)).collect(),
         next_page_token,
     })
 }

@@ -123,10 +123,10 @@ async fn draw_up_statements(
     }
     let earlier = statements::of_month(tx.conn(), &tenant, customer, before).await?;
     let moved = receivables::moved(tx.conn(), &tenant, customer, (month, next)).await?;
-    let owed = earlier.iter().filter(|own| !own.closing.is_zero()).map(Statement::currency);
+    let owed = earlier.iter().filter(|statement| !statement.closing.is_zero()).map(Statement::currency);
     let back = transfer_refunds::currencies_given_back(tx.conn(), &tenant, customer, (month, next)).await?;
-    let mut currencies: Vec<Currency> = moved.iter().map(|(own, _)| *own).chain(owed).chain(back).collect();
-    currencies.sort_unstable_by_key(|own| own.code());
+    let mut currencies: Vec<Currency> = moved.iter().map(|(currency, _)| *currency).chain(owed).chain(back).collect();
+    currencies.sort_unstable_by_key(|currency| currency.code());
     currencies.dedup();
     let (now, zone) = (tx.now(), tx.time().zone);
     let mut given_back = refunds::sum_given_back(tx.conn(), &tenant, customer, Month { days: (month, next), zone }).await?;
@@ -134,10 +134,13 @@ async fn draw_up_statements(
     let (seller, buyer) = find_sides(tx, &tenant, customer).await?;
     let mut drawn = Vec::with_capacity(currencies.len());
     for currency in currencies {
-        let opening = earlier.iter().find(|own| own.currency() == currency).map_or_else(|| Money::zero(currency), |own| own.closing);
-        let mut moved = moved.iter().find(|(own, _)| *own == currency).map_or_else(|| Moved::nothing(currency), |(_, moved)| *moved);
-        for own in given_back.iter().filter(|own| own.currency() == currency) {
-            moved.given_back = moved.given_back.plus(*own)?;
+        let opening = earlier
+            .iter()
+            .find(|statement| statement.currency() == currency)
+            .map_or_else(|| Money::zero(currency), |statement| statement.closing);
+        let mut moved = moved.iter().find(|(each, _)| *each == currency).map_or_else(|| Moved::nothing(currency), |(_, moved)| *moved);
+        for amount in given_back.iter().filter(|amount| amount.currency() == currency) {
+            moved.given_back = moved.given_back.plus(*amount)?;
         }
         drawn.push(Statement::draw_up(tx.id(), (customer, month), (opening, moved), (&seller, &buyer), now)?);
     }

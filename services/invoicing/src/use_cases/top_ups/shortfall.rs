@@ -8,7 +8,7 @@ use payterms_kernel::Money;
 /// What a transfer for an invoice may be short of.
 pub async fn transfer_tolerance(tx: &WriteTx, invoice: &Invoice) -> Result<Money, AppError> {
     let tenant = tenants::find(tx.conn(), &tx.call().tenant).await?;
-    Ok(tenant.map_or_else(|| Money::zero(invoice.currency), |own| own.transfer_tolerance(invoice.currency)))
+    Ok(tenant.map_or_else(|| Money::zero(invoice.currency), |tenant| tenant.transfer_tolerance(invoice.currency)))
 }
 
 /// Credit-notes what a transfer was short of.

@@ -23,7 +23,7 @@ fn fit(line: &ReadLine, amount: Money, key: &str, refund: &TransferRefund) -> Op
     if is_in_its_currency && line.refund_references.contains(&refund.reference) {
         return Some(true);
     }
-    (refund.amount().is_ok_and(|own| own == amount) && refund.account.key == key).then_some(false)
+    (refund.amount().is_ok_and(|each| each == amount) && refund.account.key == key).then_some(false)
 }
 
 /// Makes lines of the entries of a file that may be transfers back of ours that came back; others stay findings. A line that came in
@@ -35,8 +35,8 @@ pub async fn take_in_what_came_back<C: ConnectionTrait>(
     secret: &str,
 ) -> Result<(), AppError> {
     let entries = std::mem::take(&mut file.came_back);
-    let returned: Vec<&ReadLine> = entries.iter().flat_map(|own| &own.booking.lines).collect();
-    let plain = file.statements.iter().flat_map(|own| &own.bookings).flat_map(|own| &own.lines);
+    let returned: Vec<&ReadLine> = entries.iter().flat_map(|came_back| &came_back.booking.lines).collect();
+    let plain = file.statements.iter().flat_map(|read_statement| &read_statement.bookings).flat_map(|read_booking| &read_booking.lines);
     let references: BTreeSet<_> = plain.chain(returned.iter().copied()).flat_map(|line| line.refund_references.iter().cloned()).collect();
     let keys: BTreeSet<_> = returned.iter().map(|line| account_hmac(secret, &line.payer_account)).filter(|key| !key.is_empty()).collect();
     if references.is_empty() && keys.is_empty() {
@@ -46,20 +46,27 @@ pub async fn take_in_what_came_back<C: ConnectionTrait>(
     for CameBack { statement, mut booking, amount } in entries {
         let Some(line) = booking.lines.first_mut() else { continue };
         let key = account_hmac(secret, &line.payer_account);
-        let best = refunds.iter().enumerate().filter_map(|(at, own)| Some((fit(line, amount, &key, own)?, Reverse(at)))).max();
+        let best = refunds
+            .iter()
+            .enumerate()
+            .filter_map(|(at, transfer_refund)| Some((fit(line, amount, &key, transfer_refund)?, Reverse(at))))
+            .max();
         let Some((is_named, Reverse(at))) = best else { continue };
         // Each comes back once.
         line.came_back = Some(CameBackAs { own: refund_of_customer(&refunds.remove(at)), is_named });
         let place = booking.place.to_string();
-        file.findings.retain(|own| own.place != place || own.kind != RETURNED);
+        file.findings.retain(|bank_finding| bank_finding.place != place || bank_finding.kind != RETURNED);
         file.ignored = file.ignored.saturating_sub(1);
         if let Some(statement) = file.statements.get_mut(statement) {
             statement.bookings.push(booking);
-            statement.bookings.sort_by_key(|own| own.place);
+            statement.bookings.sort_by_key(|read_booking| read_booking.place);
         }
     }
-    for line in file.statements.iter_mut().flat_map(|own| &mut own.bookings).flat_map(|own| &mut own.lines) {
-        let named = refunds.iter().find(|own| line.came_back.is_none() && line.refund_references.contains(&own.reference));
+    for line in
+        file.statements.iter_mut().flat_map(|read_statement| &mut read_statement.bookings).flat_map(|read_booking| &mut read_booking.lines)
+    {
+        let named =
+            refunds.iter().find(|transfer_refund| line.came_back.is_none() && line.refund_references.contains(&transfer_refund.reference));
         if let Some(refund) = named.filter(|_| line.shown.amount.is_positive()) {
             line.came_back = Some(CameBackAs { own: refund_of_customer(refund), is_named: false });
         }
@@ -118,6 +125,6 @@ pub async fn did_not_come_back(tx: &mut WriteTx, line: &mut BankLine) -> Result<
 }
 
 async fn lock_of(tx: &WriteTx, line: &BankLine) -> Result<Option<TransferRefund>, AppError> {
-    let Some(own) = line.refund else { return Ok(None) };
-    transfer_refunds::lock(tx.conn(), &tx.call().tenant, own.refund).await
+    let Some(refund_of_customer) = line.refund else { return Ok(None) };
+    transfer_refunds::lock(tx.conn(), &tx.call().tenant, refund_of_customer.refund).await
 }

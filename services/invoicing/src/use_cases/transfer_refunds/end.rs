@@ -45,7 +45,7 @@ pub async fn mark_refund_sent(app: &App, call: &Call, sent: &MarkRefundSent) -> 
     let today = tx.today();
     let on = sent.sent_on.unwrap_or(today);
     let payment = payments::find(tx.conn(), &call.tenant, refund.payment).await?;
-    must_have_gone(on, (payment.and_then(|own| own.effective_on), today))?;
+    must_have_gone(on, (payment.and_then(|payment| payment.effective_on), today))?;
     let (now, ending) = (tx.now(), tx.id::<TransferRefund>().uuid());
     refund.send(ending, (on, sent.bank_reference.clone()), now)?;
     begin_ending(app, tx, call, (&refund, ending)).await
@@ -69,7 +69,7 @@ pub async fn cancel_refund(app: &App, call: &Call, named: &TransferRefundRef) ->
 
 pub(super) async fn lock_named(tx: &WriteTx, named: &TransferRefundRef) -> Result<TransferRefund, AppError> {
     let found = transfer_refunds::lock(tx.conn(), &named.tenant, named.refund).await?;
-    Ok(found.filter(|own| own.customer == named.customer).ok_or_else(Refusal::not_found)?)
+    Ok(found.filter(|transfer_refund| transfer_refund.customer == named.customer).ok_or_else(Refusal::not_found)?)
 }
 
 /// Refuses a day that is still to come, or on which the money had not come yet.

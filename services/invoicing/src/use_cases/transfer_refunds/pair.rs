@@ -28,32 +28,34 @@ const UNEXPECTED: &str = "TRANSFER_REFUND_UNEXPECTED";
 /// should is named with what to do; without a reference the finding says which transfer to make it may be.
 pub async fn confirm_what_went_out(tx: &mut WriteTx, file: &mut ReadFile, secret: &str) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
-    let keyed: Vec<_> = file.went_out.iter().map(|own| account_hmac(secret, &own.party_account)).collect();
+    let keyed: Vec<_> = file.went_out.iter().map(|went_out| account_hmac(secret, &went_out.party_account)).collect();
     let keys: BTreeSet<_> = keyed.iter().filter(|key| !key.is_empty()).cloned().collect();
-    let references: BTreeSet<_> = file.went_out.iter().flat_map(|own| own.refund_references.iter().cloned()).collect();
+    let references: BTreeSet<_> = file.went_out.iter().flat_map(|went_out| went_out.refund_references.iter().cloned()).collect();
     if keys.is_empty() && references.is_empty() {
         return Ok(());
     }
     let mut refunds = transfer_refunds::lock_sent(tx.conn(), &tenant, &references, &keys).await?;
     let mut paired = BTreeSet::new();
-    for (own, key) in file.went_out.iter().zip(&keyed) {
+    for (went_out, key) in file.went_out.iter().zip(&keyed) {
         let is_named = |refund: &&mut TransferRefund| {
-            own.refund_references.contains(&refund.reference) && refund.credit.currency() == own.amount.currency()
+            went_out.refund_references.contains(&refund.reference) && refund.credit.currency() == went_out.amount.currency()
         };
         let may_be = |refund: &&TransferRefund| {
-            refund.state == RefundState::Pending && refund.account.key == *key && refund.amount().is_ok_and(|amount| amount == own.amount)
+            refund.state == RefundState::Pending
+                && refund.account.key == *key
+                && refund.amount().is_ok_and(|amount| amount == went_out.amount)
         };
         let (kind, message) = if let Some(refund) = refunds.iter_mut().find(is_named) {
-            take_in(tx, (own, key), refund, &mut paired).await?
+            take_in(tx, (went_out, key), refund, &mut paired).await?
         } else if let Some(refund) = refunds.iter().find(may_be) {
             let (name, reference) = (name(&tenant, refund), &refund.reference);
             (KIND, format!("It may be {name}, but does not say its reference {reference}. If it is, mark it with MarkRefundSent."))
         } else {
             continue;
         };
-        let place = own.place.to_string();
+        let place = went_out.place.to_string();
         if let Some(finding) = file.findings.iter_mut().find(|finding| finding.place == place && finding.kind == OUTGOING) {
-            *finding = bank_finding(&own.place, kind, &message);
+            *finding = bank_finding(&went_out.place, kind, &message);
         }
     }
     Ok(())
@@ -63,33 +65,34 @@ pub async fn confirm_what_went_out(tx: &mut WriteTx, file: &mut ReadFile, secret
 /// finding.
 async fn take_in(
     tx: &mut WriteTx,
-    (own, key): (&WentOut, &str),
+    (went_out, key): (&WentOut, &str),
     refund: &mut TransferRefund,
     paired: &mut BTreeSet<uuid::Uuid>,
 ) -> Result<(&'static str, String), AppError> {
     let tenant = tx.call().tenant.clone();
     let payment = payments::find(tx.conn(), &tenant, refund.payment).await?;
-    let from = goes_from(payment.and_then(|own| own.effective_on), tx.today());
-    let shown = went_out::WentOut { amount: own.amount, account_key: key, booked_on: own.booked_on, bank_reference: &own.reference };
+    let from = goes_from(payment.and_then(|payment| payment.effective_on), tx.today());
+    let shown =
+        went_out::WentOut { amount: went_out.amount, account_key: key, booked_on: went_out.booked_on, bank_reference: &went_out.reference };
     let sent_as = refund.sent_as(shown, from)?;
     let is_like_it = !matches!(sent_as, SentAs::OtherAmount | SentAs::OtherAccount);
     if is_like_it && !paired.insert(refund.id.uuid()) {
-        let message = format!("{} went out once more with the reference of {}. Ask the bank why.", own.amount, name(&tenant, refund));
+        let message = format!("{} went out once more with the reference of {}. Ask the bank why.", went_out.amount, name(&tenant, refund));
         return Ok((UNEXPECTED, message));
     }
     if sent_as == SentAs::Confirms {
         let (now, ending) = (tx.now(), tx.id::<TransferRefund>().uuid());
-        refund.send(ending, (own.booked_on, own.reference.clone()), now)?;
+        refund.send(ending, (went_out.booked_on, went_out.reference.clone()), now)?;
         publish_transfer_refund(tx, refund).await?;
         flow::enqueue(tx, end::FLOW, ending).await?;
     }
     let kind = if matches!(sent_as, SentAs::Confirms | SentAs::MarkedAsSent | SentAs::CameBack) { KIND } else { UNEXPECTED };
-    Ok((kind, sentence(sent_as, own, (refund, &name(&tenant, refund)))))
+    Ok((kind, sentence(sent_as, went_out, (refund, &name(&tenant, refund)))))
 }
 
 /// What is said of money that went out with the reference of a transfer back, and what to do.
-fn sentence(sent_as: SentAs, own: &WentOut, (refund, name): (&TransferRefund, &str)) -> String {
-    let WentOut { amount, booked_on, .. } = own;
+fn sentence(sent_as: SentAs, went_out: &WentOut, (refund, name): (&TransferRefund, &str)) -> String {
+    let WentOut { amount, booked_on, .. } = went_out;
     match sent_as {
         SentAs::Confirms => format!("It is {name}, and confirms that it was sent."),
         SentAs::MarkedAsSent => format!("It is {name}, which is marked as sent."),
@@ -98,7 +101,7 @@ fn sentence(sent_as: SentAs, own: &WentOut, (refund, name): (&TransferRefund, &s
             format!(
                 "It is {name}, which is marked as sent on {on} ({:?}); this was booked on {booked_on} ({:?}). If these are two transfers, it \
                  went out twice: ask the bank.",
-                refund.bank_reference, own.reference
+                refund.bank_reference, went_out.reference
             )
         }
         SentAs::CameBack => format!("It is {name}, which was sent and came back."),

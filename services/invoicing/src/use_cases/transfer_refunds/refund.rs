@@ -44,7 +44,7 @@ const LONG_ACCOUNT: usize = 8;
 pub async fn refund_transfer(app: &App, call: &Call, asked: &RefundTransfer) -> Result<Answer<RefundTransferResponse>, AppError> {
     let tenant = &call.tenant;
     let conn = app.db.read(tenant).await?;
-    let found = payments::find(&conn, tenant, asked.payment).await?.filter(|own| own.customer == asked.customer);
+    let found = payments::find(&conn, tenant, asked.payment).await?.filter(|payment| payment.customer == asked.customer);
     drop(conn);
     let payment = found.ok_or_else(Refusal::not_found)?;
     let line = line_of(&payment).ok_or_else(no_transfer_credit)?;
@@ -61,7 +61,7 @@ pub async fn refund_transfer(app: &App, call: &Call, asked: &RefundTransfer) -> 
         return app.flows.answer(call, true).await;
     }
     // The line may pay something else by now, or nothing.
-    let payment = held.payment.as_ref().filter(|own| own.id == asked.payment).ok_or_else(taken_back)?;
+    let payment = held.payment.as_ref().filter(|payment| payment.id == asked.payment).ok_or_else(taken_back)?;
     let secret = bank_imports::secret(tx.conn(), tenant).await?.unwrap_or_default();
     let account = payee(&secret, &asked.account.0);
     let goes = may_go_back((payment, &held.line), (asked.from, &account, &asked.account_evidence), &held.refunds);
@@ -100,8 +100,8 @@ fn payee(secret: &str, entered: &str) -> PayeeAccount {
 fn together(earlier: &[TransferRefund], refund: &TransferRefund) -> Result<Together, AppError> {
     let amount = refund.amount()?;
     let mut so_far = Money::zero(amount.currency());
-    for own in earlier.iter().filter(|own| own.state.counts()) {
-        so_far = so_far.plus(own.amount()?)?;
+    for transfer_refund in earlier.iter().filter(|transfer_refund| transfer_refund.state.counts()) {
+        so_far = so_far.plus(transfer_refund.amount()?)?;
     }
     Ok(Together { what: "all that is transferred back of one payment", so_far, amount, proposal: None })
 }

@@ -6,10 +6,10 @@ use payterms_invoicing_domain::TransferRefund;
 use payterms_proto::invoicing::v1::{TransferRefund as TransferRefundMessage, TransferRefundChanged};
 
 /// Saves a refund and emits its event.
-pub async fn publish_transfer_refund(tx: &mut WriteTx, own: &TransferRefund) -> Result<TransferRefundMessage, AppError> {
+pub async fn publish_transfer_refund(tx: &mut WriteTx, this_transfer_refund: &TransferRefund) -> Result<TransferRefundMessage, AppError> {
     let tenant = tx.call().tenant.clone();
-    transfer_refunds::save(tx.conn(), &tenant, own).await?;
-    let event = TransferRefundChanged { transfer_refund: Some(messages::anonymous_transfer_refund(&tenant, own)?) };
-    tx.emit("transfer_refund", &own.id.to_string(), &event).await?;
-    messages::transfer_refund(&tenant, own)
+    transfer_refunds::save(tx.conn(), &tenant, this_transfer_refund).await?;
+    let event = TransferRefundChanged { transfer_refund: Some(messages::anonymous_transfer_refund(&tenant, this_transfer_refund)?) };
+    tx.emit("transfer_refund", &this_transfer_refund.id.to_string(), &event).await?;
+    messages::transfer_refund(&tenant, this_transfer_refund)
 }

@@ -27,11 +27,11 @@ pub async fn update_webhook_endpoint(
     UpdateEndpoint { endpoint, fields: new, paths, etag }: &UpdateEndpoint,
 ) -> Result<Answer<UpdateWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let mut own = webhook_endpoints::lock(tx.conn(), &call.tenant, *endpoint).await?.ok_or_else(Refusal::not_found)?;
+    let mut this_webhook_endpoint = webhook_endpoints::lock(tx.conn(), &call.tenant, *endpoint).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    etag::check(etag, own.version)?;
+    etag::check(etag, this_webhook_endpoint.version)?;
     let change = |fields: &mut payterms_invoicing_domain::webhook_endpoint::EndpointFields| {
         for path in paths {
             match path.as_str() {
@@ -41,9 +41,9 @@ pub async fn update_webhook_endpoint(
             }
         }
     };
-    own.update(change, tx.now());
-    publish_webhook_endpoint(&mut tx, &own).await?;
-    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &own, tx.time().real));
+    this_webhook_endpoint.update(change, tx.now());
+    publish_webhook_endpoint(&mut tx, &this_webhook_endpoint).await?;
+    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &this_webhook_endpoint, tx.time().real));
     tx.commit(UpdateWebhookEndpointResponse { webhook_endpoint }).await
 }
 
@@ -57,14 +57,14 @@ pub async fn delete_webhook_endpoint(
     named: &EndpointRef,
 ) -> Result<Answer<DeleteWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let own = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
+    let webhook_endpoint = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    webhook_endpoints::delete(tx.conn(), &named.tenant, own.id).await?;
-    let endpoint = targets::name(&named.tenant, own.id.uuid());
+    webhook_endpoints::delete(tx.conn(), &named.tenant, webhook_endpoint.id).await?;
+    let endpoint = targets::name(&named.tenant, webhook_endpoint.id.uuid());
     let gone = WebhookTargetChanged { endpoint, deleted: true, ..WebhookTargetChanged::default() };
     targets::store(&tx, &gone).await?;
-    tx.emit(ENDPOINT, &own.id.to_string(), &gone).await?;
+    tx.emit(ENDPOINT, &webhook_endpoint.id.to_string(), &gone).await?;
     tx.commit(DeleteWebhookEndpointResponse {}).await
 }

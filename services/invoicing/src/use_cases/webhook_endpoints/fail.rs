@@ -14,19 +14,19 @@ pub fn disable_failed<'a>(tx: &'a mut WriteTx, failed: &'a WebhookFailed) -> Box
     Box::pin(async move {
         let tenant = tx.call().tenant.clone();
         let id = Id::from_uuid(targets::id_of(&tenant, &failed.endpoint)?);
-        let Some(mut own) = webhook_endpoints::lock(tx.conn(), &tenant, id).await? else { return Ok(()) };
+        let Some(mut webhook_endpoint) = webhook_endpoints::lock(tx.conn(), &tenant, id).await? else { return Ok(()) };
         let is_gone = failed.outcome() == Outcome::Gone;
         let reason = if is_gone { DisabledReason::Gone } else { DisabledReason::Failing };
-        if !own.fail(failed.generation, reason, tx.now()) {
+        if !webhook_endpoint.fail(failed.generation, reason, tx.now()) {
             return Ok(());
         }
-        publish_webhook_endpoint(tx, &own).await?;
+        publish_webhook_endpoint(tx, &webhook_endpoint).await?;
         let since = failed.failing_since.and_then(|since| chrono::DateTime::from_timestamp(since.seconds, 0));
         let since = since.map(|since| Language::English.date(day_in(tx.time().zone, since))).unwrap_or_default();
         let variables = vec![
             ("endpoint", failed.endpoint.clone().into()),
-            ("url", own.fields.url.clone().into()),
-            ("description", own.fields.description.clone().into()),
+            ("url", webhook_endpoint.fields.url.clone().into()),
+            ("description", webhook_endpoint.fields.description.clone().into()),
             ("gone", if is_gone { "true" } else { "" }.into()),
             ("outcome", words(failed).into()),
             ("since", since.into()),

@@ -12,8 +12,8 @@ use uuid::Uuid;
 /// `RESOURCE_NOT_FOUND`.
 pub async fn get_webhook_endpoint(app: &App, named: &EndpointRef) -> Result<GetWebhookEndpointResponse, AppError> {
     let conn = app.db.read(&named.tenant).await?;
-    let own = webhook_endpoints::find(&conn, &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
-    let shown = messages::webhook_endpoints::webhook_endpoint(&named.tenant, &own, app.db.clock().now());
+    let this_webhook_endpoint = webhook_endpoints::find(&conn, &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
+    let shown = messages::webhook_endpoints::webhook_endpoint(&named.tenant, &this_webhook_endpoint, app.db.clock().now());
     Ok(GetWebhookEndpointResponse { webhook_endpoint: Some(shown) })
 }
 
@@ -25,8 +25,8 @@ pub async fn list_webhook_endpoints(app: &App, tenant: &TenantId, page: &Page) -
     let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
     let conn = app.db.read(tenant).await?;
     let mut found = webhook_endpoints::list(&conn, tenant, after, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut found, |own| own.id.to_string());
+    let next_page_token = app.pages.cut(page, &mut found, |webhook_endpoint| webhook_endpoint.id.to_string());
     let real = app.db.clock().now();
-    let webhook_endpoints = found.iter().map(|own| messages::webhook_endpoints::webhook_endpoint(tenant, own, real)).collect();
+    let webhook_endpoints = found.iter().map(|each| messages::webhook_endpoints::webhook_endpoint(tenant, each, real)).collect();
     Ok(ListWebhookEndpointsResponse { webhook_endpoints, next_page_token })
 }

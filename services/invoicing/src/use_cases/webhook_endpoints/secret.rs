@@ -38,9 +38,11 @@ pub fn make(seal: &Seal, endpoint: Id<WebhookEndpoint>) -> Result<Vec<u8>, AppEr
 /// # Errors
 /// `Fault` if it does not open.
 pub async fn reveal(app: &App, call: &Call, of: Option<&pb::WebhookEndpoint>) -> Result<String, AppError> {
-    let id = Id::from_uuid(targets::id_of(&call.tenant, of.map(|own| own.name.as_str()).unwrap_or_default())?);
+    let id = Id::from_uuid(targets::id_of(&call.tenant, of.map(|webhook_endpoint| webhook_endpoint.name.as_str()).unwrap_or_default())?);
     let found = webhook_endpoints::find(&app.db.read(&call.tenant).await?, &call.tenant, id).await?;
-    let Some(secret) = found.as_ref().and_then(|own| own.secret_of(call.request_id)) else { return Ok(String::new()) };
+    let Some(secret) = found.as_ref().and_then(|webhook_endpoint| webhook_endpoint.secret_of(call.request_id)) else {
+        return Ok(String::new());
+    };
     key(app)?.open(id.uuid(), &secret.sealed).map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))
 }
 
@@ -59,9 +61,9 @@ fn list_sealed<'a>(
     Box::pin(async move {
         let after: Uuid = after.parse().unwrap_or_default();
         let found = webhook_endpoints::list(conn, tenant, after, limit.unsigned_abs()).await?;
-        let row = |own: WebhookEndpoint| SealedRow {
-            key: own.id.to_string(),
-            values: own.secrets.into_iter().map(|secret| secret.sealed).collect(),
+        let row = |webhook_endpoint: WebhookEndpoint| SealedRow {
+            key: webhook_endpoint.id.to_string(),
+            values: webhook_endpoint.secrets.into_iter().map(|secret| secret.sealed).collect(),
         };
         Ok(found.into_iter().map(row).collect())
     })
@@ -72,13 +74,13 @@ fn reseal<'a>(tx: &'a mut WriteTx, seal: &'a Seal, key: &'a str) -> BoxFuture<'a
     Box::pin(async move {
         let tenant = tx.call().tenant.clone();
         let id = Id::from_uuid(key.parse().unwrap_or_default());
-        let Some(mut own) = webhook_endpoints::lock(tx.conn(), &tenant, id).await? else { return Ok(Ok(())) };
-        for secret in &mut own.secrets {
+        let Some(mut webhook_endpoint) = webhook_endpoints::lock(tx.conn(), &tenant, id).await? else { return Ok(Ok(())) };
+        for secret in &mut webhook_endpoint.secrets {
             match seal.reseal(id.uuid().as_bytes(), &secret.sealed) {
                 Ok(sealed) => secret.sealed = sealed,
                 Err(why) => return Ok(Err(why)),
             }
         }
-        publish_webhook_endpoint(tx, &own).await.map(Ok)
+        publish_webhook_endpoint(tx, &webhook_endpoint).await.map(Ok)
     })
 }

@@ -17,14 +17,15 @@ pub async fn enable_webhook_endpoint(
     named: &EndpointRef,
 ) -> Result<Answer<EnableWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let mut own = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
+    let mut this_webhook_endpoint =
+        webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    if own.enable(tx.now()) {
-        publish_webhook_endpoint(&mut tx, &own).await?;
+    if this_webhook_endpoint.enable(tx.now()) {
+        publish_webhook_endpoint(&mut tx, &this_webhook_endpoint).await?;
     }
-    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &own, tx.time().real));
+    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &this_webhook_endpoint, tx.time().real));
     tx.commit(EnableWebhookEndpointResponse { webhook_endpoint }).await
 }
 
@@ -38,13 +39,14 @@ pub async fn disable_webhook_endpoint(
     named: &EndpointRef,
 ) -> Result<Answer<DisableWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let mut own = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
+    let mut this_webhook_endpoint =
+        webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    if own.disable(DisabledReason::ByPerson, tx.now()) {
-        publish_webhook_endpoint(&mut tx, &own).await?;
+    if this_webhook_endpoint.disable(DisabledReason::ByPerson, tx.now()) {
+        publish_webhook_endpoint(&mut tx, &this_webhook_endpoint).await?;
     }
-    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &own, tx.time().real));
+    let webhook_endpoint = Some(messages::webhook_endpoints::webhook_endpoint(&call.tenant, &this_webhook_endpoint, tx.time().real));
     tx.commit(DisableWebhookEndpointResponse { webhook_endpoint }).await
 }

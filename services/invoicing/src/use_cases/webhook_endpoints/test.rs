@@ -14,12 +14,12 @@ use payterms_proto::invoicing::v1::{TestWebhookEndpointResponse, WebhookEndpoint
 /// `RESOURCE_NOT_FOUND`, `WEBHOOK_ENDPOINT_DISABLED`.
 pub async fn test_webhook_endpoint(app: &App, call: &Call, named: &EndpointRef) -> Result<Answer<TestWebhookEndpointResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
-    let own = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
+    let webhook_endpoint = webhook_endpoints::lock(tx.conn(), &named.tenant, named.endpoint).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
-    own.must_be_enabled()?;
-    let name = targets::name(&named.tenant, own.id.uuid());
-    tx.emit(ENDPOINT, &own.id.to_string(), &WebhookEndpointTested { name }).await?;
+    webhook_endpoint.must_be_enabled()?;
+    let name = targets::name(&named.tenant, webhook_endpoint.id.uuid());
+    tx.emit(ENDPOINT, &webhook_endpoint.id.to_string(), &WebhookEndpointTested { name }).await?;
     tx.commit(TestWebhookEndpointResponse {}).await
 }

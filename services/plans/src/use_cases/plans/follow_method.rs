@@ -34,7 +34,7 @@ pub async fn follow_waits(tx: &mut WriteTx, customer: Id<Customer>, changed: &Pa
     if waits == waited {
         return Ok(());
     }
-    let has_method = changed.payment_methods.iter().any(|own| own.collection_method);
+    let has_method = changed.payment_methods.iter().any(|payment_method| payment_method.collection_method);
     let notice = if has_method { 1 } else { NOTICE_OF_LOSS };
     let day = if waits { undecided() } else { today.checked_add_days(Days::new(notice)).unwrap_or(today) };
     collection_waits::save(tx, customer, day).await?;

@@ -54,7 +54,7 @@ impl Stripe {
         };
         // A tenant may charge by the same account elsewhere.
         let conn = self.db.read(tenant).await.map_err(|error| Unread::Unknown(stored(error)))?;
-        let own = store::intent_at_stripe(&conn, tenant, intent).await.map_err(|error| Unread::Unknown(stored(error)))?;
-        Ok(own.map(|own| news(own.stripe_id)))
+        let stripe_intent = store::intent_at_stripe(&conn, tenant, intent).await.map_err(|error| Unread::Unknown(stored(error)))?;
+        Ok(stripe_intent.map(|stripe_intent| news(stripe_intent.stripe_id)))
     }
 }

@@ -50,7 +50,7 @@ impl Stripe {
             let path = format!("/v1/refunds?payment_intent={intent}&limit=100{after}");
             let page: List<RefundMessage> = self.client.get(access, &path).await?.must()?;
             let last = page.data.last().map(|refund| refund.id.clone());
-            if let Some(found) = page.data.into_iter().find(|refund| refund.metadata.get(STEP).is_some_and(|own| own == step)) {
+            if let Some(found) = page.data.into_iter().find(|refund| refund.metadata.get(STEP).is_some_and(|text| text == step)) {
                 return Ok(Some(found));
             }
             match last.filter(|_| page.has_more) {

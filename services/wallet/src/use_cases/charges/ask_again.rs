@@ -17,11 +17,11 @@ use uuid::Uuid;
 /// Those of the database.
 pub async fn ask_for_charge(app: &App, tenant: &TenantId, charge_id: &str) -> Result<(), AppError> {
     let conn = app.db.read(tenant).await?;
-    let top_up = top_ups::at_provider(&conn, tenant, charge_id).await?.filter(|own| own.state == TopUpState::Processing);
-    let charge = charges::at_provider(&conn, tenant, charge_id).await?.filter(|own| own.state == ChargeState::Processing);
+    let top_up = top_ups::at_provider(&conn, tenant, charge_id).await?.filter(|top_up| top_up.state == TopUpState::Processing);
+    let charge = charges::at_provider(&conn, tenant, charge_id).await?.filter(|charge| charge.state == ChargeState::Processing);
     drop(conn);
-    let due = top_up.map(|own| (SETTLE_TOP_UP, own.id.uuid()));
-    let Some((job, id)): Option<(&str, Uuid)> = due.or_else(|| charge.map(|own| (settle::JOB, own.id.uuid()))) else { return Ok(()) };
+    let due = top_up.map(|top_up| (SETTLE_TOP_UP, top_up.id.uuid()));
+    let Some((job, id)): Option<(&str, Uuid)> = due.or_else(|| charge.map(|charge| (settle::JOB, charge.id.uuid()))) else { return Ok(()) };
     let tx = app.db.begin_apart(&Call::internal("wallet", tenant, "charge_told", id, None)).await?;
     schedule(&tx, job, &id.to_string(), tx.now()).await?;
     tx.commit_rows().await

@@ -107,9 +107,9 @@ async fn lock_wallets(tx: &WriteTx, dispute: &Dispute) -> Result<Option<(Locked,
     if !ids.contains(&dispute.wallet) {
         ids.push(dispute.wallet);
     }
-    let (mut own, others): (Vec<_>, Vec<_>) =
+    let (mut lockeds, others): (Vec<_>, Vec<_>) =
         wallets::lock_many(tx, &ids).await?.into_iter().partition(|locked| locked.wallet.id == dispute.wallet);
-    Ok(own.pop().map(|locked| (locked, others)))
+    Ok(lockeds.pop().map(|locked| (locked, others)))
 }
 
 /// Books a decision, and publishes all that it changes.
@@ -182,15 +182,15 @@ async fn give_top_up_back(
     let tenant = tx.call().tenant.clone();
     let fault = || AppError::Fault(format!("dispute {} without its top-up", dispute.id));
     let mut top_up = top_ups::find(tx.conn(), &tenant, id).await?.ok_or_else(fault)?;
-    let own = match top_up.lot {
+    let this_lot = match top_up.lot {
         Some(lot) => lots::find(tx.conn(), &tenant, locked.wallet.id, lot).await?,
         None => None,
     };
-    locked.recall(own.clone());
+    locked.recall(this_lot.clone());
     let now = tx.now();
     let expires_at = settings::find(tx.conn(), &tenant).await?.purchased_expiry(tx.time().zone, now);
     let given = GivenBack { taken: dispute.taken, lots };
-    let restored = dispute::won_top_up(&mut top_up, &mut locked.wallet, tx.ids(), given, (own.as_ref(), expires_at), now)?;
+    let restored = dispute::won_top_up(&mut top_up, &mut locked.wallet, tx.ids(), given, (this_lot.as_ref(), expires_at), now)?;
     top_ups::save(tx, &top_up).await?;
     Ok(restored)
 }

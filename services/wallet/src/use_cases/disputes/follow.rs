@@ -31,27 +31,27 @@ pub enum Followed {
 pub async fn follow_dispute(app: &App, tenant: &TenantId, provider: &str, charge_id: &str) -> Result<Followed, AppError> {
     // Read before the provider is asked: its answer is no older than what is known, so that a dispute which is not among those is newer.
     let known = known(app, tenant, charge_id).await?;
-    let Some(told) = app.provider(provider)?.find_dispute(tenant, charge_id).await.map_err(unanswered)? else {
+    let Some(provider_dispute) = app.provider(provider)?.find_dispute(tenant, charge_id).await.map_err(unanswered)? else {
         tracing::warn!(charge = charge_id, "the provider told of a chargeback that it does not know");
         return Ok(Followed::TakenIn);
     };
-    if let Some(before) = known.won_unnoticed(&told) {
+    if let Some(before) = known.won_unnoticed(&provider_dispute) {
         Box::pin(decide_by_provider(app, tenant, before, Outcome::Won)).await?;
     }
     let conn = app.db.read(tenant).await?;
     let top_up = top_ups::at_provider(&conn, tenant, charge_id).await?;
     let charge = charges::at_provider(&conn, tenant, charge_id).await?;
     drop(conn);
-    let told = ProviderAnswer { provider, dispute: &told, last: known.0.last().map(|last| last.id) };
+    let provider_answer = ProviderAnswer { provider, dispute: &provider_dispute, last: known.0.last().map(|last| last.id) };
     let followed = match (top_up, charge) {
-        (Some(top_up), _) => Box::pin(open::open_of_top_up(app, tenant, top_up, told)).await?,
-        (None, Some(charge)) => Box::pin(open::open_of_charge(app, tenant, charge, told)).await?,
+        (Some(top_up), _) => Box::pin(open::open_of_top_up(app, tenant, top_up, provider_answer)).await?,
+        (None, Some(charge)) => Box::pin(open::open_of_charge(app, tenant, charge, provider_answer)).await?,
         // Either the charge is not recorded yet, and the next notification will find it, or it is not ours, and the provider
         // gives up at some time.
         (None, None) => return Err(unrecorded()),
     };
     if followed == Followed::TakenIn {
-        decide(app, tenant, (charge_id, told.dispute)).await?;
+        decide(app, tenant, (charge_id, provider_answer.dispute)).await?;
     }
     Ok(followed)
 }
@@ -62,17 +62,17 @@ async fn known(app: &App, tenant: &TenantId, charge_id: &str) -> Result<Disputes
 }
 
 /// Decides the dispute that the provider tells of, where it is decided.
-async fn decide(app: &App, tenant: &TenantId, (charge_id, told): (&str, &ProviderDispute)) -> Result<(), AppError> {
+async fn decide(app: &App, tenant: &TenantId, (charge_id, provider_dispute): (&str, &ProviderDispute)) -> Result<(), AppError> {
     let known = known(app, tenant, charge_id).await?;
-    let Some(own) = known.find(told) else {
-        tracing::info!(charge = charge_id, dispute = told.id, "nothing was taken of a dispute of which the provider tells");
+    let Some(this_dispute) = known.find(provider_dispute) else {
+        tracing::info!(charge = charge_id, dispute = provider_dispute.id, "nothing was taken of a dispute of which the provider tells");
         return Ok(());
     };
-    if let Some(outcome) = told.outcome {
-        return Box::pin(decide_by_provider(app, tenant, own, outcome)).await;
+    if let Some(outcome) = provider_dispute.outcome {
+        return Box::pin(decide_by_provider(app, tenant, this_dispute, outcome)).await;
     }
     // It was opened before, or just now: otherwise a person has decided it before the provider, whose own decision is still to come.
-    if own.state != DisputeState::Open {
+    if this_dispute.state != DisputeState::Open {
         tracing::info!(charge = charge_id, "a person decided a dispute that is still open at the provider");
     }
     Ok(())

@@ -40,17 +40,17 @@ pub async fn announce_expiry(app: &App, row: &DueRow) -> Result<(), AppError> {
         return Ok(());
     }
     let (zone, today, now) = (tx.time().zone, tx.today(), tx.now());
-    let mut told = expiry_notices::of_lots(tx.conn(), &row.tenant, &wallet.lots).await?;
-    let mut notices = due(&wallet.lots, &told, (zone, today), now);
+    let mut this_notices = expiry_notices::of_lots(tx.conn(), &row.tenant, &wallet.lots).await?;
+    let mut notices = due(&wallet.lots, &this_notices, (zone, today), now);
     if !notices.is_empty() {
         notices.sort_by_key(|(lot, _)| (lot.expires_at, lot.sequence));
         expiry_notices::insert(tx.conn(), &row.tenant, &notices, now).await?;
         let lots = notices.iter().map(|(lot, _)| *lot);
         let event = expiring_credit_changed(&name_of(&row.tenant, &wallet), lots, zone, true);
-        told.extend(notices.iter().map(|(lot, notice)| (lot.id, *notice)));
+        this_notices.extend(notices.iter().map(|(lot, notice)| (lot.id, *notice)));
         tx.emit("expiring_credit", &row.subject, &event).await?;
     }
-    if let Some(day) = next_day(&wallet.lots, &told, zone, now) {
+    if let Some(day) = next_day(&wallet.lots, &this_notices, zone, now) {
         schedule(&tx, JOB, &row.subject, start_of_day(zone, day)).await?;
     }
     kill::point("expiry_notice.before_commit");

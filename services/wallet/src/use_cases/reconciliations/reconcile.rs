@@ -62,7 +62,7 @@ pub async fn reconcile_provider(
 
 /// Stores a reconciliation with its lease, under the lock of the tenant's settings.
 pub(super) async fn begin_reconciliation(app: &App, tx: &mut WriteTx, period: Period, nightly: bool) -> Result<Lease, AppError> {
-    let own = ProviderReconciliation {
+    let provider_reconciliation = ProviderReconciliation {
         id: tx.id::<ProviderReconciliation>().uuid(),
         provider: NAME.to_owned(),
         state: ReconciliationState::Running,
@@ -73,8 +73,8 @@ pub(super) async fn begin_reconciliation(app: &App, tx: &mut WriteTx, period: Pe
         created_at: tx.time().real,
         ended_at: None,
     };
-    store::save(tx, &own).await?;
-    app.flows.open(tx, FLOW, own.id).await
+    store::save(tx, &provider_reconciliation).await?;
+    app.flows.open(tx, FLOW, provider_reconciliation.id).await
 }
 
 /// Drives the flow to its close. Nothing is written before all was read, so that whoever takes it over begins anew.
@@ -84,26 +84,26 @@ pub(super) async fn begin_reconciliation(app: &App, tx: &mut WriteTx, period: Pe
 pub async fn drive_reconciliation(app: &App, lease: &Lease) -> Result<(), AppError> {
     let (tenant, id) = (&lease.tenant, lease.intent);
     let conn = app.db.read(tenant).await?;
-    let Some(mut own) = store::find(&conn, tenant, id).await? else { return Ok(()) };
+    let Some(mut this_provider_reconciliation) = store::find(&conn, tenant, id).await? else { return Ok(()) };
     let open = provider_differences::list(&conn, tenant, Some(DifferenceState::Open), Uuid::nil(), MOST_STORED.into()).await?;
     drop(conn);
-    let examined = examine(app, tenant, own.period, &open).await?;
+    let examined = examine(app, tenant, this_provider_reconciliation.period, &open).await?;
     kill::point("provider_reconciliation.before_record");
     let mut tx = app.db.begin_apart(&Call::internal("wallet", tenant, "provider_reconciled", id, None)).await?;
     settings::lock(tx.conn(), tenant).await?;
     flow::hold(&tx, lease).await?;
     match examined {
         Ok(examined) => {
-            own.state = ReconciliationState::Completed;
-            own.listed = examined.listed;
-            own.differences = i64::try_from(examined.found.len()).unwrap_or(i64::MAX);
+            this_provider_reconciliation.state = ReconciliationState::Completed;
+            this_provider_reconciliation.listed = examined.listed;
+            this_provider_reconciliation.differences = i64::try_from(examined.found.len()).unwrap_or(i64::MAX);
             record(&mut tx, &examined, &open).await?;
         }
-        Err(failed) => own.state = failed,
+        Err(failed) => this_provider_reconciliation.state = failed,
     }
-    own.ended_at = Some(tx.time().real);
-    publish_reconciliation(&mut tx, &own).await?;
-    let provider_reconciliation = Some(messages::provider_reconciliation(tenant, &own));
+    this_provider_reconciliation.ended_at = Some(tx.time().real);
+    publish_reconciliation(&mut tx, &this_provider_reconciliation).await?;
+    let provider_reconciliation = Some(messages::provider_reconciliation(tenant, &this_provider_reconciliation));
     tx.answer_intent(id, &ReconcileProviderResponse { provider_reconciliation }).await?;
     flow::close(&tx, lease).await?;
     tx.commit_rows().await?;
@@ -120,13 +120,13 @@ async fn record(tx: &mut WriteTx, examined: &Examined, open: &[ProviderDifferenc
             ask_now(tx, NAME, &found.finding.place.charge).await?;
         }
     }
-    for before in open.iter().filter(|own| examined.is_equal(&own.finding.place)) {
+    for before in open.iter().filter(|provider_difference| examined.is_equal(&provider_difference.finding.place)) {
         let tenant = tx.call().tenant.clone();
         // A person may have settled it meanwhile.
         let again = provider_differences::find(tx.conn(), &tenant, before.id).await?;
-        if let Some(mut own) = again.filter(|own| own.state == DifferenceState::Open) {
-            own.gone(now);
-            publish_difference(tx, &own).await?;
+        if let Some(mut provider_difference) = again.filter(|provider_difference| provider_difference.state == DifferenceState::Open) {
+            provider_difference.gone(now);
+            publish_difference(tx, &provider_difference).await?;
         }
     }
     Ok(())
@@ -135,12 +135,12 @@ async fn record(tx: &mut WriteTx, examined: &Examined, open: &[ProviderDifferenc
 async fn record_found(tx: &mut WriteTx, found: &Found, now: DateTime<Utc>) -> Result<(), AppError> {
     let id = difference_id(NAME, &found.finding.place);
     let tenant = tx.call().tenant.clone();
-    let own = match provider_differences::find(tx.conn(), &tenant, id).await? {
-        Some(mut own) => {
-            if !own.found_again(&found.finding, found.settles_itself, now) {
+    let provider_difference = match provider_differences::find(tx.conn(), &tenant, id).await? {
+        Some(mut provider_difference) => {
+            if !provider_difference.found_again(&found.finding, found.settles_itself, now) {
                 return Ok(());
             }
-            own
+            provider_difference
         }
         None => ProviderDifference {
             id,
@@ -155,9 +155,9 @@ async fn record_found(tx: &mut WriteTx, found: &Found, now: DateTime<Utc>) -> Re
             updated_at: now,
         },
     };
-    if own.state == DifferenceState::Open && !own.settles_itself {
-        tracing::warn!(%tenant, difference = %own.id, "a difference between the provider and the ledger waits for a person");
+    if provider_difference.state == DifferenceState::Open && !provider_difference.settles_itself {
+        tracing::warn!(%tenant, difference = %provider_difference.id, "a difference between the provider and the ledger waits for a person");
     }
-    publish_difference(tx, &own).await?;
+    publish_difference(tx, &provider_difference).await?;
     Ok(())
 }

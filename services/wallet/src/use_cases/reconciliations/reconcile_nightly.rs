@@ -40,12 +40,12 @@ pub async fn schedule_nights(tx: &WriteTx) -> Result<(), AppError> {
 /// Begins the reconciliation of a night. While another one runs it waits for the next night, whose period begins where the last one ended.
 pub async fn reconcile_nightly(app: &App, row: &DueRow) -> Result<(), AppError> {
     let mut tx = app.db.begin_forward(&row.call("wallet", Uuid::nil())).await?;
-    let own = settings::lock(tx.conn(), &row.tenant).await?;
+    let wallet_settings = settings::lock(tx.conn(), &row.tenant).await?;
     if !take(&tx, row).await? {
         return Ok(());
     }
     // Who has connected no account has no nights, until one is connected.
-    let Some(connection) = own.stripe else { return tx.commit_rows().await };
+    let Some(connection) = wallet_settings.stripe else { return tx.commit_rows().await };
     schedule(&tx, JOB, "", next_night(&tx)).await?;
     let last = store::last_of_night(tx.conn(), &row.tenant).await?.map_or(connection.connected_at, |last| last.period.to);
     let is_running = store::running(tx.conn(), &row.tenant).await?.is_some();

@@ -19,17 +19,25 @@ pub(super) fn difference_id(provider: &str, place: &Place) -> Uuid {
 }
 
 /// Saves a difference and publishes how it stands.
-pub(super) async fn publish_difference(tx: &mut WriteTx, own: &ProviderDifference) -> Result<pb::ProviderDifference, AppError> {
-    provider_differences::save(tx, own).await?;
-    let rendered = messages::provider_difference(&tx.call().tenant, own);
+pub(super) async fn publish_difference(
+    tx: &mut WriteTx,
+    this_provider_difference: &ProviderDifference,
+) -> Result<pb::ProviderDifference, AppError> {
+    provider_differences::save(tx, this_provider_difference).await?;
+    let rendered = messages::provider_difference(&tx.call().tenant, this_provider_difference);
     let event = ProviderDifferenceChanged { provider_difference: Some(rendered.clone()) };
-    tx.emit("provider_difference", &own.id.to_string(), &event).await?;
+    tx.emit("provider_difference", &this_provider_difference.id.to_string(), &event).await?;
     Ok(rendered)
 }
 
 /// Saves a reconciliation that has ended, and publishes it.
-pub(super) async fn publish_reconciliation(tx: &mut WriteTx, own: &ProviderReconciliation) -> Result<(), AppError> {
-    provider_reconciliations::save(tx, own).await?;
-    let event = ProviderReconciled { provider_reconciliation: Some(messages::provider_reconciliation(&tx.call().tenant, own)) };
-    tx.emit("provider_reconciliation", &own.id.to_string(), &event).await
+pub(super) async fn publish_reconciliation(
+    tx: &mut WriteTx,
+    this_provider_reconciliation: &ProviderReconciliation,
+) -> Result<(), AppError> {
+    provider_reconciliations::save(tx, this_provider_reconciliation).await?;
+    let event = ProviderReconciled {
+        provider_reconciliation: Some(messages::provider_reconciliation(&tx.call().tenant, this_provider_reconciliation)),
+    };
+    tx.emit("provider_reconciliation", &this_provider_reconciliation.id.to_string(), &event).await
 }

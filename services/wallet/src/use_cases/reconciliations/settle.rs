@@ -25,8 +25,8 @@ pub async fn settle_provider_difference(
         return Ok(answer);
     }
     let found = provider_differences::find(tx.conn(), &call.tenant, command.difference).await?;
-    let mut own = found.ok_or_else(Refusal::not_found)?;
-    own.settle(&call.caller.subject, &command.explanation, tx.time().real)?;
-    let provider_difference = Some(publish_difference(&mut tx, &own).await?);
+    let mut this_provider_difference = found.ok_or_else(Refusal::not_found)?;
+    this_provider_difference.settle(&call.caller.subject, &command.explanation, tx.time().real)?;
+    let provider_difference = Some(publish_difference(&mut tx, &this_provider_difference).await?);
     tx.commit(SettleProviderDifferenceResponse { provider_difference }).await
 }

@@ -101,8 +101,10 @@ async fn mark_billed(tx: &WriteTx, wallet: Id<Wallet>, funding: Funding, taken: 
         for month in months_of(tx, taken.recorded_at) {
             let key = Key { month, funding, label: taken.label.clone() };
             let closings = match found.entry(key.clone()) {
-                Entry::Occupied(own) => own.into_mut(),
-                Entry::Vacant(own) => own.insert(accruals::closings_of(tx.conn(), &tx.call().tenant, wallet, &key).await?),
+                Entry::Occupied(occupied_entry) => occupied_entry.into_mut(),
+                Entry::Vacant(vacant_entry) => {
+                    vacant_entry.insert(accruals::closings_of(tx.conn(), &tx.call().tenant, wallet, &key).await?)
+                }
             };
             if let Some(closing) = accruals::closing_over(closings, taken.sequence, taken.recorded_at) {
                 taken.billed = true;
@@ -124,7 +126,7 @@ async fn not_a_transfer(tx: &WriteTx, locked: &Locked, id: Id<Transfer>) -> Resu
         return Ok(reversed_otherwise(&record).into());
     }
     let top_up = top_ups::find(conn, tenant, Id::from_uuid(id.uuid())).await?;
-    Ok(if top_up.is_some_and(|own| own.wallet == wallet) { not_reversible("RefundTopUp") } else { Refusal::not_found() }.into())
+    Ok(if top_up.is_some_and(|top_up| top_up.wallet == wallet) { not_reversible("RefundTopUp") } else { Refusal::not_found() }.into())
 }
 
 async fn use_of(tx: &WriteTx, locked: &Locked, (product, transfer): (&str, Id<Transfer>)) -> Result<Option<UseOf>, AppError> {

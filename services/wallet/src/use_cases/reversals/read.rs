@@ -36,5 +36,5 @@ pub async fn list_reversals(app: &App, list: &ListReversals) -> Result<pb::ListR
     let mut listed = reversals::list(&conn, &named.tenant, (named.wallet, list.reversed), before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut listed, |reversal| reversal.id.to_string());
     let name = named.name();
-    Ok(pb::ListReversalsResponse { reversals: listed.iter().map(|own| messages::reversal(&name, own)).collect(), next_page_token })
+    Ok(pb::ListReversalsResponse { reversals: listed.iter().map(|each| messages::reversal(&name, each)).collect(), next_page_token })
 }

@@ -34,10 +34,10 @@ pub async fn reverse_metered_use(
         return Ok(answer);
     }
     let record = usage::find(tx.conn(), tenant, named.wallet, command.record).await?.ok_or_else(Refusal::not_found)?;
-    let own = record.metered.ok_or_else(|| reversed_otherwise(&record))?;
-    let service = metered::lock(&tx, own.service).await?.ok_or_else(Refusal::not_found)?;
-    if own.month < service.open_month {
-        return Err(metered_refusal(&tx, &service, (own.month, record.unit_price)).await?);
+    let metered = record.metered.ok_or_else(|| reversed_otherwise(&record))?;
+    let service = metered::lock(&tx, metered.service).await?.ok_or_else(Refusal::not_found)?;
+    if metered.month < service.open_month {
+        return Err(metered_refusal(&tx, &service, (metered.month, record.unit_price)).await?);
     }
     let sum = reversals::sums(tx.conn(), tenant, &[], &[record.id.uuid()]).await?.remove(&record.id.uuid());
     let zero = Money::zero(locked.wallet.currency);

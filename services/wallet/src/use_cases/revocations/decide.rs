@@ -27,10 +27,10 @@ pub async fn decide_revocation(app: &App, call: &Call, command: &DecideRevocatio
         return Ok(answer);
     }
     let found = revocations::find(tx.conn(), &call.tenant, named.wallet, command.named.revocation).await?;
-    let mut own = found.ok_or_else(Refusal::not_found)?;
+    let mut this_revocation = found.ok_or_else(Refusal::not_found)?;
     let now = tx.now();
     let decision = Decision { by: call.caller.subject.clone(), approve: command.approve, answer: command.answer.clone() };
-    own.decide(&mut locked.wallet, tx.ids(), decision, now)?;
+    this_revocation.decide(&mut locked.wallet, tx.ids(), decision, now)?;
     if command.approve {
         // Auto-recharge would buy the credit again, by the method that may be the cause.
         let mut recharge = recharges::find(tx.conn(), &call.tenant, named.wallet).await?;
@@ -40,6 +40,6 @@ pub async fn decide_revocation(app: &App, call: &Call, command: &DecideRevocatio
         save_wallet(&tx, &mut locked).await?;
         schedule_recharges(&tx, [&locked.wallet]).await?;
     }
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &own, None).await?);
+    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, None).await?);
     tx.commit(DecideRevocationResponse { revocation }).await
 }

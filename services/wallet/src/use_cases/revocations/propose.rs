@@ -24,7 +24,7 @@ pub async fn propose_revocation(
     }
     lots::find(tx.conn(), &call.tenant, named.wallet, command.lot.lot).await?.ok_or_else(Refusal::not_found)?;
     let (id, now) = (tx.id(), tx.now());
-    let own = revocation::propose(&locked.wallet, command.lot.lot, (id, &call.caller.subject), command.proposal.clone(), now)?;
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &own, None).await?);
+    let this_revocation = revocation::propose(&locked.wallet, command.lot.lot, (id, &call.caller.subject), command.proposal.clone(), now)?;
+    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, None).await?);
     tx.commit(ProposeRevocationResponse { revocation }).await
 }

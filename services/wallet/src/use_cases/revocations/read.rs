@@ -23,8 +23,9 @@ pub async fn get_revocation(app: &App, named: &RevocationRef) -> Result<pb::GetR
     let wallet = &named.wallet;
     let conn = app.db.read(&wallet.tenant).await?;
     find_wallet(&conn, wallet).await?;
-    let own = revocations::find(&conn, &wallet.tenant, wallet.wallet, named.revocation).await?.ok_or_else(Refusal::not_found)?;
-    Ok(pb::GetRevocationResponse { revocation: Some(messages::revocation(&wallet.name(), &own)) })
+    let this_revocation =
+        revocations::find(&conn, &wallet.tenant, wallet.wallet, named.revocation).await?.ok_or_else(Refusal::not_found)?;
+    Ok(pb::GetRevocationResponse { revocation: Some(messages::revocation(&wallet.name(), &this_revocation)) })
 }
 
 /// A page of revocations: of a wallet, or of all.
@@ -39,14 +40,14 @@ pub async fn list_revocations(app: &App, list: &ListRevocations) -> Result<pb::L
         find_wallet(&conn, &WalletRef { tenant: tenant.clone(), customer, wallet }).await?;
     }
     let mut listed = revocations::list(&conn, tenant, (list.customer, list.wallet, list.state), before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |own| own.id.to_string());
-    let mut ids: Vec<_> = listed.iter().map(|own| own.wallet).collect();
+    let next_page_token = app.pages.cut(page, &mut listed, |revocation| revocation.id.to_string());
+    let mut ids: Vec<_> = listed.iter().map(|revocation| revocation.wallet).collect();
     ids.sort_unstable();
     ids.dedup();
     let owners = wallets::owners(&conn, tenant, &ids).await?;
-    let rendered = listed.iter().filter_map(|own| {
-        let customer = owners.get(&own.wallet)?;
-        Some(messages::revocation(&wallet_name(tenant, *customer, own.wallet), own))
+    let rendered = listed.iter().filter_map(|each| {
+        let customer = owners.get(&each.wallet)?;
+        Some(messages::revocation(&wallet_name(tenant, *customer, each.wallet), each))
     });
     Ok(pb::ListRevocationsResponse { revocations: rendered.collect(), next_page_token })
 }

@@ -27,11 +27,11 @@ pub async fn restore_credit(app: &App, call: &Call, command: &RestoreCredit) -> 
         return Ok(answer);
     }
     let found = revocations::find(tx.conn(), tenant, named.wallet, command.named.revocation).await?;
-    let mut own = found.ok_or_else(Refusal::not_found)?;
-    let lot = lots::find(tx.conn(), tenant, named.wallet, own.lot).await?.ok_or_else(Refusal::not_found)?;
+    let mut this_revocation = found.ok_or_else(Refusal::not_found)?;
+    let lot = lots::find(tx.conn(), tenant, named.wallet, this_revocation.lot).await?.ok_or_else(Refusal::not_found)?;
     locked.recall([lot.clone()]);
     let (now, owed) = (tx.now(), locked.wallet.owed);
-    let restored = own.restore(&mut locked.wallet, tx.ids(), (&lot, command.answer.clone()), now)?;
+    let restored = this_revocation.restore(&mut locked.wallet, tx.ids(), (&lot, command.answer.clone()), now)?;
     let paid_owed = owed.minus(locked.wallet.owed)?;
     for lot in locked.wallet.lots.iter().filter(|lot| restored.contains(&lot.id)) {
         if let Some(expiry) = lot.expires_at {
@@ -39,7 +39,7 @@ pub async fn restore_credit(app: &App, call: &Call, command: &RestoreCredit) -> 
         }
     }
     save_wallet(&tx, &mut locked).await?;
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &own, Some(paid_owed)).await?);
+    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, Some(paid_owed)).await?);
     let mut recharge = recharges::find(tx.conn(), tenant, named.wallet).await?;
     if !revocations::is_any_revoked(tx.conn(), tenant, named.wallet).await? && recharge.go_on_after_revocation() {
         publish_recharge(&mut tx, &locked.wallet, &recharge).await?;

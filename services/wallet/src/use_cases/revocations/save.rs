@@ -11,17 +11,17 @@ use payterms_wallet_domain::{Revocation, RevocationState};
 pub(super) async fn publish_revocation(
     tx: &mut WriteTx,
     wallet: &str,
-    own: &Revocation,
+    this_revocation: &Revocation,
     paid_owed: Option<Money>,
 ) -> Result<RevocationMessage, AppError> {
-    revocations::save(tx, own).await?;
-    let rendered = messages::revocations::revocation(wallet, own);
-    let decided = matches!(own.state, RevocationState::Revoked | RevocationState::Restored);
+    revocations::save(tx, this_revocation).await?;
+    let rendered = messages::revocations::revocation(wallet, this_revocation);
+    let decided = matches!(this_revocation.state, RevocationState::Revoked | RevocationState::Restored);
     let event = CreditRevocationChanged {
         revocation: Some(rendered.clone()),
         decided,
         paid_owed: paid_owed.filter(|paid| paid.is_positive()).map(money),
     };
-    tx.emit("credit_revocation", &own.id.to_string(), &event).await?;
+    tx.emit("credit_revocation", &this_revocation.id.to_string(), &event).await?;
     Ok(rendered)
 }

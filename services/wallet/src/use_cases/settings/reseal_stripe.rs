@@ -24,9 +24,9 @@ fn list<'a>(conn: &'a Transaction, tenant: &'a TenantId, after: &'a str, _: i64)
         if !after.is_empty() {
             return Ok(Vec::new());
         }
-        let row = |own: payterms_wallet_domain::StripeConnection| SealedRow {
+        let row = |stripe_connection: payterms_wallet_domain::StripeConnection| SealedRow {
             key: ROW.to_owned(),
-            values: vec![own.sealed_key, own.sealed_webhook_secret],
+            values: vec![stripe_connection.sealed_key, stripe_connection.sealed_webhook_secret],
         };
         Ok(store::find(conn, tenant).await?.stripe.map(row).into_iter().collect())
     })

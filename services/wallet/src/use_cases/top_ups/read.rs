@@ -74,7 +74,10 @@ pub async fn list_top_up_refunds(app: &App, named: &TopUpRef, page: &Page) -> Re
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
     find_wallet(&conn, &named.wallet).await?;
-    top_ups::find(&conn, tenant, named.top_up).await?.filter(|own| own.wallet == named.wallet.wallet).ok_or_else(Refusal::not_found)?;
+    top_ups::find(&conn, tenant, named.top_up)
+        .await?
+        .filter(|top_up| top_up.wallet == named.wallet.wallet)
+        .ok_or_else(Refusal::not_found)?;
     let mut listed = top_up_refunds::list(&conn, tenant, named.top_up, before, page.reads()).await?;
     let next_page_token = app.pages.cut(page, &mut listed, |refund| refund.id.to_string());
     let name = named.wallet.name();

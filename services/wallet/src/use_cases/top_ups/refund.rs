@@ -40,12 +40,12 @@ pub async fn refund_top_up(app: &App, call: &Call, command: &RefundTopUp) -> Res
         drop(tx);
         return app.flows.answer(call, true).await;
     }
-    let found = top_ups::find(tx.conn(), &call.tenant, named.top_up).await?.filter(|own| own.wallet == named.wallet.wallet);
+    let found = top_ups::find(tx.conn(), &call.tenant, named.top_up).await?.filter(|top_up| top_up.wallet == named.wallet.wallet);
     let mut top_up = found.ok_or_else(Refusal::not_found)?;
     must_reach_provider(&tx, &top_up).await?;
     let known = disputes::of_charge(tx.conn(), &call.tenant, &top_up.provider_charge_id).await?;
     // A top-up that is not charged yet has no charge.
-    let dispute = known.0.last().filter(|own| own.disputed == Disputed::TopUp(top_up.id));
+    let dispute = known.0.last().filter(|dispute| dispute.disputed == Disputed::TopUp(top_up.id));
     let recharge = rules_that_charge(tx.conn(), &call.tenant, &locked.wallet, tx.today()).await?;
     let now = tx.now();
     let before = locked.wallet.clone();

@@ -22,14 +22,14 @@ pub async fn list_usage_records(app: &App, list: &ListOfWallets) -> Result<ListU
     let conn = app.db.read(tenant).await?;
     let span = span_of(&conn, list, timed).await?;
     let mut listed = usage::list(&conn, tenant, &span, (&list.listing, after)).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |own| own.position(&span).to_string());
-    usage_ids::fill(&conn, tenant, listed.iter_mut().map(|own| &mut own.record)).await?;
-    let names = names_of(&conn, tenant, listed.iter().map(|own| own.wallet)).await?;
-    let transfers: Vec<_> = listed.iter().filter_map(|own| own.record.transfer).map(Id::uuid).collect();
-    let metered: Vec<_> = listed.iter().filter(|own| own.record.metered.is_some()).map(|own| own.record.id.uuid()).collect();
+    let next_page_token = app.pages.cut(page, &mut listed, |listed| listed.position(&span).to_string());
+    usage_ids::fill(&conn, tenant, listed.iter_mut().map(|listed| &mut listed.record)).await?;
+    let names = names_of(&conn, tenant, listed.iter().map(|listed| listed.wallet)).await?;
+    let transfers: Vec<_> = listed.iter().filter_map(|listed| listed.record.transfer).map(Id::uuid).collect();
+    let metered: Vec<_> = listed.iter().filter(|listed| listed.record.metered.is_some()).map(|listed| listed.record.id.uuid()).collect();
     let reversed = reversals::sums(&conn, tenant, &transfers, &metered).await?;
-    let rendered = listed.iter().filter_map(|own| {
-        let (name, record) = (names.get(&own.wallet)?, &own.record);
+    let rendered = listed.iter().filter_map(|listed| {
+        let (name, record) = (names.get(&listed.wallet)?, &listed.record);
         let original = record.transfer.map_or(record.id.uuid(), Id::uuid);
         Some(match reversed.get(&original) {
             Some(sum) => messages::reversed_record(name, record, sum),

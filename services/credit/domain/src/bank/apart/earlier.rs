@@ -48,14 +48,14 @@ impl Earlier {
         let opposite = item.amount.checked_neg()?;
         let all = self.parties.get_mut(&(item.account, opposite))?;
         if let Some(place) = of_party {
-            if let Some(index) = all.iter().rposition(|(_, own, _)| *own == place) {
+            if let Some(index) = all.iter().rposition(|(_, number, _)| *number == place) {
                 all.remove(index);
             }
             return Some(place);
         }
         let (day, place, party) = all.pop()?;
         if let Some(same) = self.by_party.get_mut(&(item.account, opposite, party)) {
-            same.retain(|(_, own)| *own != place);
+            same.retain(|(_, number)| *number != place);
         }
         (days_between(day, item.day) <= days).then_some(place)
     }
