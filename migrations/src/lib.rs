@@ -22,6 +22,7 @@ pub mod system;
 pub mod wallet;
 mod wallet_credit;
 mod wallet_lists;
+mod wallet_payouts;
 mod wallet_reconciliation;
 pub mod wallet_single_call;
 mod wallet_stripe;

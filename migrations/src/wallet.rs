@@ -55,6 +55,7 @@ impl Wallet {
             Box::new(crate::wallet_stripe::STEP),
             Box::new(crate::wallet_reconciliation::STEP),
             Box::new(crate::wallet_credit::CEILING_TOLD),
+            Box::new(crate::wallet_payouts::STEP),
         ]
     }
 }

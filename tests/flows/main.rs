@@ -107,6 +107,7 @@ mod paper;
 mod parsers;
 mod parsers_of_calls;
 mod payments;
+mod payouts;
 mod plain_http;
 mod plans;
 mod plans_answers;

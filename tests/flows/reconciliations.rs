@@ -37,7 +37,7 @@ fn second(shift: i64) -> Timestamp {
     Timestamp { seconds: SystemClock.now().timestamp() + shift, nanos: 0 }
 }
 
-fn last_hour() -> ReconcileProviderRequest {
+pub(crate) fn last_hour() -> ReconcileProviderRequest {
     ReconcileProviderRequest {
         request_id: request_id(),
         parent: "tenants/acme".to_owned(),
@@ -46,11 +46,11 @@ fn last_hour() -> ReconcileProviderRequest {
     }
 }
 
-async fn reconciled(owner: &Session, request: ReconcileProviderRequest) -> Result<ProviderReconciliation, Status> {
+pub(crate) async fn reconciled(owner: &Session, request: ReconcileProviderRequest) -> Result<ProviderReconciliation, Status> {
     Ok(owner.reconciliations().reconcile_provider(request).await?.into_inner().provider_reconciliation.unwrap())
 }
 
-async fn differences(owner: &Session, state: State) -> Vec<ProviderDifference> {
+pub(crate) async fn differences(owner: &Session, state: State) -> Vec<ProviderDifference> {
     let list = ListProviderDifferencesRequest { parent: "tenants/acme".to_owned(), state: state.into(), ..Default::default() };
     let mut all = owner.reconciliations().list_provider_differences(list).await.unwrap().into_inner().provider_differences;
     all.sort_by_key(|own| (own.record, own.provider_id.clone()));
@@ -68,12 +68,12 @@ fn named(differences: &[ProviderDifference]) -> Vec<(Record, Kind, &str)> {
 }
 
 /// The charges, refunds and disputes that a reconciliation saw, and its differences.
-fn counts(own: &ProviderReconciliation) -> [i32; 4] {
+pub(crate) fn counts(own: &ProviderReconciliation) -> [i32; 4] {
     assert_eq!((own.state(), own.problem()), (provider_reconciliation::State::Completed, Problem::Unspecified), "{own:?}");
     [own.charge_count, own.refund_count, own.dispute_count, own.difference_count]
 }
 
-async fn bought(admin: &Session, wallet: &str, units: i64) -> TopUp {
+pub(crate) async fn bought(admin: &Session, wallet: &str, units: i64) -> TopUp {
     admin.top_ups().create_top_up(buy(wallet, "", amount("USD", units, 0))).await.unwrap().into_inner().top_up.unwrap()
 }
 

@@ -98,13 +98,26 @@ pub(super) struct State {
     pub(super) faults: Vec<(String, Fault)>,
     pub(super) requests: Vec<String>,
     pub(super) cards: HashMap<String, super::Card>,
+    /// The payout of each balance transaction that one has taken up.
+    pub(super) paid_in: HashMap<String, String>,
 }
 
 impl State {
     pub(super) fn new(at: SocketAddr) -> Self {
         let keys = [(KEY.to_owned(), ACCOUNT.to_owned())].into();
         let (objects, answers, faults, requests) = (Vec::new(), HashMap::new(), Vec::new(), Vec::new());
-        Self { at, keys, connected: Vec::new(), objects, made: 0, answers, faults, requests, cards: HashMap::new() }
+        Self {
+            at,
+            keys,
+            connected: Vec::new(),
+            objects,
+            made: 0,
+            answers,
+            faults,
+            requests,
+            cards: HashMap::new(),
+            paid_in: HashMap::new(),
+        }
     }
 
     pub(super) fn now() -> i64 {
@@ -184,6 +197,10 @@ impl State {
             ("POST", ["payment_intents", id, "cancel"]) => self.cancel_intent(account, id, command),
             ("POST", ["refunds"]) => self.refund(account, command),
             ("GET", ["balance_transactions"]) => self.list_balance(account, command),
+            ("GET", ["payouts"]) => {
+                let since: i64 = command.field("created[gte]").parse().unwrap_or_default();
+                self.page(account, "payout", command, |own| own["created"].as_i64().unwrap_or_default() >= since)
+            }
             ("GET", [kind @ ("refunds" | "disputes"), id]) => {
                 let found = self.find(account, kind.trim_end_matches('s'), id);
                 found.map_or_else(|| Answer::missing(404, "id"), |own| Answer::ok(own.clone()))

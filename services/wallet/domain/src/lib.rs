@@ -26,6 +26,7 @@ pub mod not_reversible;
 pub mod posting;
 pub mod postpaid;
 pub mod provider_difference;
+pub mod provider_payout;
 pub mod recharge;
 pub mod recharge_rules;
 pub mod reconciliation;

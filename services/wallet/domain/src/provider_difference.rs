@@ -15,11 +15,13 @@ pub enum RecordKind {
     Refund,
     /// Money that an issuer has taken back, or wants to.
     Dispute,
+    /// Money that was paid out: as the provider has it, and as its transactions come to.
+    Payout,
 }
 
 payterms_kernel::names! {
     /// The name of the kind in columns.
-    RecordKind { Charge = "CHARGE", Refund = "REFUND", Dispute = "DISPUTE" }
+    RecordKind { Charge = "CHARGE", Refund = "REFUND", Dispute = "DISPUTE", Payout = "PAYOUT" }
 }
 
 /// Where something is at the provider, by the provider's ids.
@@ -115,6 +117,9 @@ impl Finding {
             }
             (RecordKind::Dispute, Apart::OnlyInLedger) => {
                 "The ledger has a dispute that the provider does not know. See whether the account is the one of then, and ask the provider."
+            }
+            (RecordKind::Payout, _) => {
+                "The payout is another amount than its transactions come to. Compare both with the provider's dashboard, and ask the provider."
             }
             (_, Apart::Amount | Apart::Outcome) => {
                 "Compare the amounts with the provider's dashboard, and settle what is between them with the customer or the provider."

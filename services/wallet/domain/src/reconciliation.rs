@@ -100,6 +100,8 @@ pub struct Listed {
     pub refunds: i64,
     /// Disputes.
     pub disputes: i64,
+    /// Payouts whose transactions were read.
+    pub payouts: i64,
 }
 
 impl Listed {
@@ -109,6 +111,7 @@ impl Listed {
             RecordKind::Charge => &mut self.charges,
             RecordKind::Refund => &mut self.refunds,
             RecordKind::Dispute => &mut self.disputes,
+            RecordKind::Payout => &mut self.payouts,
         };
         *counter = counter.saturating_add(1);
     }

@@ -43,3 +43,32 @@ pub struct ListDifferences {
     /// The page.
     pub page: Page,
 }
+
+/// Which payouts are listed.
+#[derive(Debug, Clone)]
+pub struct ListPayouts {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The page.
+    pub page: Page,
+}
+
+/// Which transactions are listed.
+#[derive(Debug, Clone)]
+pub struct ListTransactions {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Of which payout; none: all.
+    pub payout: Option<Uuid>,
+    /// The page.
+    pub page: Page,
+}
+
+/// Until when the balance at the provider is added up.
+#[derive(Debug, Clone)]
+pub struct ReadBalance {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// What moved before this instant; none: all.
+    pub at: Option<DateTime<Utc>>,
+}

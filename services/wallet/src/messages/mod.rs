@@ -16,6 +16,7 @@ pub mod notifications;
 pub mod payments;
 pub mod postings;
 pub mod postpaid;
+pub mod provider_payouts;
 pub mod recharges;
 pub mod reconciliations;
 pub mod reversals;

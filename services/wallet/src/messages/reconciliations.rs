@@ -89,6 +89,7 @@ pub fn provider_reconciliation(tenant: &TenantId, own: &ProviderReconciliation) 
         difference_count: count(own.differences),
         create_time: Some(timestamp(own.created_at)),
         complete_time: own.ended_at.map(timestamp),
+        payout_count: count(own.listed.payouts),
     }
 }
 
@@ -100,6 +101,7 @@ pub fn provider_difference(tenant: &TenantId, own: &ProviderDifference) -> pb::P
         RecordKind::Charge => Record::Charge,
         RecordKind::Refund => Record::Refund,
         RecordKind::Dispute => Record::Dispute,
+        RecordKind::Payout => Record::Payout,
     };
     let kind = match own.finding.apart() {
         Apart::OnlyAtProvider => Kind::OnlyAtProvider,

@@ -22,6 +22,7 @@ pub struct Model {
     charges: i64,
     refunds: i64,
     disputes: i64,
+    payouts: i64,
     differences: i64,
     created_at: ChronoDateTimeUtc,
     ended_at: Option<ChronoDateTimeUtc>,
@@ -41,7 +42,7 @@ fn reconciliation(row: Model) -> Result<ProviderReconciliation, AppError> {
         state: state.ok_or_else(|| unknown("reconciliation state", &row.state))?,
         period: Period { from: row.from_at, to: row.to_at },
         nightly: row.nightly,
-        listed: Listed { charges: row.charges, refunds: row.refunds, disputes: row.disputes },
+        listed: Listed { charges: row.charges, refunds: row.refunds, disputes: row.disputes, payouts: row.payouts },
         differences: row.differences,
         created_at: row.created_at,
         ended_at: row.ended_at,
@@ -89,11 +90,13 @@ pub async fn save(tx: &WriteTx, own: &ProviderReconciliation) -> Result<(), AppE
         charges: Set(own.listed.charges),
         refunds: Set(own.listed.refunds),
         disputes: Set(own.listed.disputes),
+        payouts: Set(own.listed.payouts),
         differences: Set(own.differences),
         created_at: Set(own.created_at),
         ended_at: Set(own.ended_at),
     };
-    let changing = [Column::State, Column::Charges, Column::Refunds, Column::Disputes, Column::Differences, Column::EndedAt];
+    let changing =
+        [Column::State, Column::Charges, Column::Refunds, Column::Disputes, Column::Payouts, Column::Differences, Column::EndedAt];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(tx.conn()).await?;
     Ok(())

@@ -3,22 +3,21 @@
 
 use super::{
     super::Unknown,
-    STEP, Stripe, TENANT,
+    Stripe,
     client::{Access, Reply},
     disputes::{state_of, takes_money},
     minor_units,
-    objects::{BalanceTransaction, ChargeMessage, DisputeMessage, IntentMessage, List, RefundMessage},
-    stored,
+    objects::IntentMessage,
+    transactions::Source,
 };
-use crate::store::provider_records;
 use chrono::{DateTime, Utc};
 use payterms_kernel::TenantId;
 use payterms_wallet_domain::{
     provider_difference::{Place, Record, RecordKind},
+    provider_payout::ProviderTransaction,
     reconciliation::Period,
 };
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// The tenant's key may not read what is asked for.
@@ -26,7 +25,7 @@ use uuid::Uuid;
 pub struct MayNotRead;
 
 /// An answer about what may be read.
-type Readable<T> = Result<Result<T, MayNotRead>, Unknown>;
+pub(super) type Readable<T> = Result<Result<T, MayNotRead>, Unknown>;
 
 /// Something that moved, as it stands now.
 #[derive(Debug, Clone)]
@@ -46,57 +45,13 @@ pub struct Moved {
 pub struct MovedPage {
     /// What moved of the tenant's charges by the suite.
     pub moved: Vec<Moved>,
+    /// All that moved the balance.
+    pub transactions: Vec<ProviderTransaction>,
     /// After what the next page begins; none on the last.
     pub next: Option<String>,
 }
 
-/// What a balance transaction is of, as far as it is read.
-enum Source {
-    Charge(ChargeMessage),
-    Refund(RefundMessage),
-    Dispute(DisputeMessage),
-}
-
 impl Source {
-    /// What a transaction is of; none for fees, payouts and the like.
-    fn of(transaction: BalanceTransaction) -> Result<Option<Self>, Unknown> {
-        let Some(source) = transaction.source else { return Ok(None) };
-        let kind = source.get("object").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let read = match kind.as_str() {
-            "charge" => serde_json::from_value(source).map(Self::Charge),
-            "refund" => serde_json::from_value(source).map(Self::Refund),
-            "dispute" => serde_json::from_value(source).map(Self::Dispute),
-            _ => return Ok(None),
-        };
-        read.map(Some).map_err(|error| Unknown(format!("a balance transaction of a {kind}: {error}")))
-    }
-
-    /// The intent of its charge. What was charged without one is not the suite's.
-    fn intent(&self) -> Option<&str> {
-        match self {
-            Self::Charge(charge) => charge.payment_intent.as_deref(),
-            Self::Refund(refund) => refund.payment_intent.as_deref(),
-            Self::Dispute(dispute) => dispute.payment_intent.as_deref(),
-        }
-    }
-
-    fn metadata(&self) -> Option<&HashMap<String, String>> {
-        match self {
-            Self::Charge(charge) => Some(&charge.metadata),
-            Self::Refund(refund) => Some(&refund.metadata),
-            Self::Dispute(_) => None,
-        }
-    }
-
-    fn made_at(&self) -> DateTime<Utc> {
-        let seconds = match self {
-            Self::Charge(charge) => charge.created,
-            Self::Refund(refund) => refund.created,
-            Self::Dispute(dispute) => dispute.created,
-        };
-        DateTime::from_timestamp(seconds, 0).unwrap_or_default()
-    }
-
     /// How it stands; none while Stripe has not decided it, or where it takes no money.
     fn moved(&self, intent: &str) -> Result<Option<Moved>, Unknown> {
         let (kind, id, units, currency, outcome) = match self {
@@ -117,8 +72,7 @@ impl Source {
         let place = Place { kind, id: id.to_owned(), charge: intent.to_owned() };
         let amount = minor_units::to_money(currency, units)?;
         let record = stands.then(|| Record { place: place.clone(), amount, outcome });
-        let step = self.metadata().and_then(|own| own.get(STEP)).and_then(|step| step.parse().ok());
-        Ok(Some(Moved { place, record, step, made_at: self.made_at() }))
+        Ok(Some(Moved { place, record, step: self.step(), made_at: self.made_at() }))
     }
 }
 
@@ -128,29 +82,15 @@ impl Stripe {
     /// # Errors
     /// `Unknown` where Stripe does not answer.
     pub async fn moved(&self, tenant: &TenantId, period: Period, after: Option<&str>) -> Readable<MovedPage> {
-        let (access, _) = self.access(tenant).await?;
-        let after = after.map(|last| format!("&starting_after={last}")).unwrap_or_default();
         // Stripe counts in seconds; what is listed twice is compared twice.
         let (from, to) = (period.from.timestamp(), period.to.timestamp().saturating_add(1));
-        let path = format!("/v1/balance_transactions?created[gte]={from}&created[lt]={to}&limit=100&expand[]=data.source{after}");
-        let page: List<BalanceTransaction> = match self.client.get(&access, &path).await? {
-            Reply::Done(page) => page,
-            Reply::Denied => return Ok(Err(MayNotRead)),
-            Reply::Refused(failure) => return Err(Unknown(failure.codes())),
+        let Ok((entries, next)) = self.entries(tenant, &format!("created[gte]={from}&created[lt]={to}"), after).await? else {
+            return Ok(Err(MayNotRead));
         };
-        let next = page.data.last().map(|last| last.id.clone()).filter(|_| page.has_more);
-        let sources = page.data.into_iter().filter_map(|transaction| Source::of(transaction).transpose());
-        let sources = sources.collect::<Result<Vec<_>, _>>()?;
-        let intents: BTreeSet<&str> = sources.iter().filter_map(Source::intent).collect();
-        let conn = self.db.read(tenant).await.map_err(stored)?;
-        let made = provider_records::intents_among(&conn, tenant, &intents).await.map_err(stored)?;
-        drop(conn);
-        // What the tenant charges elsewhere by the same account may be in any currency, and is not looked at.
-        let is_marked = |source: &Source| source.metadata().and_then(|own| own.get(TENANT)).is_some_and(|own| own == tenant.as_str());
-        let ours = sources.iter().filter_map(|source| Some((source, source.intent()?)));
-        let ours = ours.filter(|(source, intent)| made.contains(*intent) || is_marked(source));
-        let moved = ours.filter_map(|(source, intent)| source.moved(intent).transpose()).collect::<Result<_, _>>()?;
-        Ok(Ok(MovedPage { moved, next }))
+        let transactions = entries.iter().filter_map(|entry| entry.to_store(None).transpose()).collect::<Result<_, _>>()?;
+        let ours = entries.iter().filter(|entry| entry.is_ours).filter_map(|entry| entry.source.as_ref());
+        let moved = ours.filter_map(|source| source.moved(source.intent()?).transpose()).collect::<Result<_, _>>()?;
+        Ok(Ok(MovedPage { moved, transactions, next }))
     }
 
     /// How something stands at Stripe by its id; none where it is not there, or takes no money.
@@ -175,6 +115,7 @@ impl Stripe {
                 let Ok(found) = self.object(&access, &format!("/v1/disputes/{}", place.id)).await? else { return Ok(Err(MayNotRead)) };
                 Ok(Ok(record_of(place, found.map(Source::Dispute))?))
             }
+            RecordKind::Payout => Err(Unknown("a payout is read with all that it is made of".to_owned())),
         }
     }
 

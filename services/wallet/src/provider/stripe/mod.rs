@@ -12,12 +12,15 @@ mod listed;
 mod minor_units;
 mod notifications;
 mod objects;
+mod payouts;
 mod refunds;
 mod setups;
 mod signature;
+mod transactions;
 
 pub use connect::{AccountFault, reseal};
 pub use listed::{MayNotRead, Moved, MovedPage};
+pub use payouts::ListedPayout;
 
 use super::{ChargeOrder, HostedPage, News, PaymentProvider, ProviderCharge, ProviderRefund, RefundOrder, SetupOrder, Unknown, Unread};
 use crate::store::settings;

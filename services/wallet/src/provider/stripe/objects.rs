@@ -123,6 +123,30 @@ pub(super) struct BalanceTransaction {
     /// What it is of, whole.
     #[serde(default)]
     pub(super) source: Option<Value>,
+    /// Before fees, in the currency of the balance.
+    pub(super) amount: i64,
+    #[serde(default)]
+    pub(super) fee: i64,
+    pub(super) currency: String,
+    pub(super) created: i64,
+    #[serde(default)]
+    pub(super) available_on: i64,
+    #[serde(default)]
+    pub(super) reporting_category: String,
+}
+
+/// A Payout.
+#[derive(Debug, Deserialize)]
+pub(super) struct PayoutMessage {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    pub(super) automatic: bool,
+    pub(super) arrival_date: i64,
+    pub(super) created: i64,
+    #[serde(default)]
+    pub(super) reconciliation_status: Option<String>,
 }
 
 /// A Charge: an intent's try that took money.

@@ -1,4 +1,5 @@
-//! Compares what moved at Stripe and in the ledger in a period, and what was apart before. It changes nothing.
+//! Compares what moved at Stripe and in the ledger in a period, and what was apart before. It changes nothing, but for the copy of what
+//! Stripe lists.
 //!
 //! Both are asked for more than their own list: what the one has of the period is looked up at the other by its id, so that it does not
 //! matter on which side of the period's ends its clock was. The ledger is read after the provider, in one snapshot for each page.
@@ -23,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Most pages of 100 that are read.
-const MOST_PAGES: usize = 5_000;
+pub(super) const MOST_PAGES: usize = 5_000;
 /// Most of the ledger's movements that are asked for one by one.
 const MOST_QUESTIONS: usize = 1_000;
 /// How many of these are compared at once.
@@ -47,7 +48,7 @@ pub(super) struct Examined {
     /// What is apart.
     pub(super) found: Vec<Found>,
     /// All places that were looked at.
-    seen: BTreeSet<Place>,
+    pub(super) seen: BTreeSet<Place>,
 }
 
 impl Examined {
@@ -80,16 +81,22 @@ pub(super) async fn examine(
         Ok(()) => examination.questions(&examined, period, open).await?,
         Err(failed) => Err(failed),
     };
-    match questions {
-        Ok(questions) => Ok(examination.look_up(&mut examined, questions).await?.map(|()| examined)),
-        Err(failed) => Ok(Err(failed)),
-    }
+    let looked_up = match questions {
+        Ok(questions) => examination.look_up(&mut examined, questions).await?,
+        Err(failed) => Err(failed),
+    };
+    let payouts = match looked_up {
+        Ok(()) => examination.read_payouts(&mut examined, period).await?,
+        Err(failed) => Err(failed),
+    };
+    Ok(payouts.map(|()| examined))
 }
 
-struct Examination<'a> {
-    app: &'a App,
-    accounts: &'a Stripe,
-    tenant: &'a TenantId,
+/// A comparison that is under way.
+pub(super) struct Examination<'a> {
+    pub(super) app: &'a App,
+    pub(super) accounts: &'a Stripe,
+    pub(super) tenant: &'a TenantId,
     now: DateTime<Utc>,
 }
 
@@ -107,6 +114,7 @@ impl Examination<'_> {
         for _ in 0..MOST_PAGES {
             let page = self.accounts.moved(self.tenant, period, after.as_deref()).await.map_err(unanswered)?;
             let Ok(page) = page else { return Ok(Err(ReconciliationState::KeyRefused)) };
+            self.keep(&page.transactions).await?;
             // A dispute that was won has two transactions, and is one.
             let standing = page.moved.iter().filter(|moved| moved.record.is_some()).map(|moved| &moved.place);
             for place in standing.filter(|place| !examined.seen.contains(place)).collect::<BTreeSet<_>>() {
@@ -141,7 +149,9 @@ impl Examination<'_> {
             return Ok(Err(ReconciliationState::TooMany));
         }
         let asked: BTreeSet<_> = questions.iter().map(|question| question.place.clone()).collect();
-        let before = open.iter().filter(|own| !examined.seen.contains(&own.finding.place) && !asked.contains(&own.finding.place));
+        // Payouts are read with all that they are made of.
+        let single = open.iter().filter(|own| own.finding.place.kind != RecordKind::Payout);
+        let before = single.filter(|own| !examined.seen.contains(&own.finding.place) && !asked.contains(&own.finding.place));
         questions.extend(before.map(|own| Question { place: own.finding.place.clone(), step: own.step, made_at: own.created_at }));
         questions.truncate(MOST_QUESTIONS);
         Ok(Ok(questions))
