@@ -152,6 +152,7 @@ mod sources;
 mod standbys;
 mod stories;
 mod stripe;
+mod stripe_debits;
 mod stripe_disconnected;
 mod taken_back;
 mod tax_numbers;

@@ -16,7 +16,7 @@ use payterms_wallet::{
     },
     store::settings,
 };
-use payterms_wallet_domain::{MethodKind, StripeConnection, dispute::Outcome, refund::Refunded, top_up::Charged};
+use payterms_wallet_domain::{MethodKind, StripeConnection, dispute::Outcome, method_setup::SavedCard, refund::Refunded, top_up::Charged};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -34,6 +34,8 @@ pub(crate) const GOOD: TestCard = TestCard { token: "tok_visa", card: Card::Good
 pub(crate) const DECLINED: TestCard = TestCard { token: "tok_stolen", card: Card::Declined("stolen_card") };
 const AUTHENTICATES: TestCard = TestCard { token: "tok_authenticate", card: Card::Authenticates };
 const SLOW: TestCard = TestCard { token: "tok_slow", card: Card::Slow };
+const ACCOUNT: TestCard = TestCard { token: "tok_bank", card: Card::Account };
+const REFUSED_ACCOUNT: TestCard = TestCard { token: "tok_bank_refused", card: Card::Account };
 const REFUND_FAILS: TestCard = TestCard { token: "tok_refund_fails", card: Card::RefundFails };
 
 /// An adapter, and what it talks to.
@@ -136,14 +138,15 @@ impl Bench {
         }
     }
 
-    fn setup(&self) -> SetupOrder {
+    fn setup(&self, kind: MethodKind) -> SetupOrder {
         let key = Uuid::from_u128(rand::random());
         SetupOrder {
             tenant: self.tenant.clone(),
             key,
             setup: Id::from_uuid(key),
             customer: Id::from_uuid(Uuid::max()),
-            kind: MethodKind::Card,
+            kind,
+            country: "DE".to_owned(),
         }
     }
 
@@ -162,17 +165,26 @@ impl Bench {
     }
 
     pub(crate) async fn saved(&self, card: TestCard) -> String {
-        let page = self.provider.create_setup(&self.setup()).await.unwrap();
+        self.saved_method(card).await.token
+    }
+
+    async fn saved_method(&self, card: TestCard) -> SavedCard {
+        let kind = if card.card == Card::Account { MethodKind::BankDebit } else { MethodKind::Card };
+        let page = self.provider.create_setup(&self.setup(kind)).await.unwrap();
         self.write_card(&page.url, card).await;
-        self.provider.saved_card(&self.tenant, &page.setup_id).await.unwrap().unwrap().token
+        self.provider.saved_card(&self.tenant, &page.setup_id).await.unwrap().unwrap()
     }
 
     pub(crate) fn order(&self, token: &str, amount: &str) -> ChargeOrder {
+        self.order_in("USD", token, amount)
+    }
+
+    pub(crate) fn order_in(&self, currency: &str, token: &str, amount: &str) -> ChargeOrder {
         ChargeOrder {
             tenant: self.tenant.clone(),
             key: Uuid::from_u128(rand::random()),
             token: token.to_owned(),
-            amount: usd(amount),
+            amount: Money::parse(Currency::parse(currency).unwrap(), amount).unwrap(),
             now: self.now,
         }
     }
@@ -197,8 +209,13 @@ impl Bench {
 
     /// The issuer takes a charge back, and the network decides; the provider does not tell.
     async fn issuer(&self, charge_id: &str, outcome: Option<&str>) {
+        self.take_back(charge_id, outcome, false).await;
+    }
+
+    async fn take_back(&self, charge_id: &str, outcome: Option<&str>, is_account: bool) {
         match (&self.stripe, outcome) {
-            (Some(stripe), None) => drop(stripe.dispute(charge_id, 2_000, "needs_response")),
+            // What a bank takes back is decided from the start.
+            (Some(stripe), None) => drop(stripe.dispute(charge_id, 2_000, if is_account { "lost" } else { "needs_response" })),
             (Some(stripe), Some(outcome)) => {
                 let dispute = stripe.objects("dispute").into_iter().find(|own| own["payment_intent"] == charge_id).unwrap();
                 drop(stripe.decide_dispute(&dispute, outcome));
@@ -242,11 +259,18 @@ macro_rules! contract {
     };
 }
 
-contract!(a_method_is_saved_on_a_page, a_charge_is_made_once_per_key, a_refund_is_made_once_per_key, a_dispute_is_found_as_it_stands);
+contract!(
+    a_method_is_saved_on_a_page,
+    a_charge_is_made_once_per_key,
+    a_refund_is_made_once_per_key,
+    a_dispute_is_found_as_it_stands,
+    a_bank_debit_takes_days_and_what_a_bank_returns_is_final,
+);
 
 async fn a_method_is_saved_on_a_page(bench: &Bench) {
-    assert!(bench.provider.takes(MethodKind::Card) && !bench.provider.takes(MethodKind::CreditLine));
-    let order = bench.setup();
+    let takes = |kind| bench.provider.takes(kind, "DE");
+    assert!(takes(MethodKind::Card) && takes(MethodKind::BankDebit) && !takes(MethodKind::CreditLine));
+    let order = bench.setup(MethodKind::Card);
     let page = bench.provider.create_setup(&order).await.unwrap();
     assert_eq!(bench.provider.create_setup(&order).await.unwrap(), page, "one page per key");
     assert_eq!(bench.provider.saved_card(&bench.tenant, &page.setup_id).await.unwrap(), None);
@@ -325,4 +349,36 @@ async fn a_dispute_is_found_as_it_stands(bench: &Bench) {
     bench.issuer(&charge.id, Some("lost")).await;
     assert_eq!(bench.provider.find_dispute(&bench.tenant, &charge.id).await.unwrap().unwrap().outcome, Some(Outcome::Lost));
     assert_eq!(bench.provider.find_dispute(&bench.tenant, "ch_nobody").await.unwrap(), None);
+}
+
+async fn a_bank_debit_takes_days_and_what_a_bank_returns_is_final(bench: &Bench) {
+    let (provider, tenant) = (&bench.provider, &bench.tenant);
+    let account = bench.saved_method(ACCOUNT).await;
+    assert_eq!((account.last_four.as_str(), account.expire_year), ("3000", 0));
+    assert!(!account.mandate.is_empty() && !account.brand.is_empty(), "{account:?}");
+    let refused = bench.saved(REFUSED_ACCOUNT).await;
+    let mut orders = Vec::new();
+    for token in [&account.token, &refused] {
+        let order = bench.order_in("EUR", token, "20.00");
+        let made = provider.charge(&order).await.unwrap();
+        assert!(matches!(made.outcome, Charged::Processing(_)), "{made:?}");
+        assert_eq!(provider.charge(&order).await.unwrap().id, made.id, "once per key");
+        orders.push(order);
+        // The bank decides the first before the second is asked for.
+        if let Some(stripe) = &bench.stripe {
+            stripe.settle((orders.len() == 2).then_some("insufficient_funds"));
+        }
+    }
+    let later = bench.now + TimeDelta::hours(49);
+    let outcome = async |order: &ChargeOrder| provider.find_charge(tenant, order.key, later).await.unwrap().unwrap();
+    let paid = outcome(&orders[0]).await;
+    assert_eq!(paid.outcome, Charged::Succeeded);
+    assert_eq!(outcome(&orders[1]).await.outcome, Charged::Declined("insufficient_funds".to_owned()));
+    bench.take_back(&paid.id, None, true).await;
+    let returned = provider.find_dispute(tenant, &paid.id).await.unwrap().unwrap();
+    assert_eq!((returned.outcome, returned.is_final), (Some(Outcome::Lost), true));
+    if bench.stripe.is_some() {
+        let dollars = provider.charge(&bench.order(&account.token, "20.00")).await.unwrap();
+        assert_eq!(dollars.outcome, Charged::Declined("rejected_by_provider".to_owned()), "the scheme has one currency");
+    }
 }

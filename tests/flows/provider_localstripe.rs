@@ -10,6 +10,7 @@ use payterms_testkit::{
     Database,
     process::free_address,
     receiver::Receiver,
+    rig::until,
     stripe::{KEY, WEBHOOK_SECRET},
 };
 use payterms_wallet::provider::{News, Unread};
@@ -20,6 +21,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
 };
+use tonic::Status;
 
 const GOOD: &str = "4242424242424242";
 /// Saved, and declined when it is charged.
@@ -98,7 +100,7 @@ macro_rules! at_localstripe {
     };
 }
 
-at_localstripe!(charges_are_made_declined_and_given_back, what_it_signs_is_believed_and_nothing_else);
+at_localstripe!(charges_are_made_declined_and_given_back, an_account_is_debited_later, what_it_signs_is_believed_and_nothing_else);
 
 async fn with(database: Database, story: impl AsyncFn(&Localstripe, &Bench)) {
     let Some(there) = Localstripe::start() else { return };
@@ -136,6 +138,22 @@ async fn charges_are_made_declined_and_given_back(there: &Localstripe, bench: &B
     assert_eq!(amounts, [250, 500]);
     let gone = provider.charge(&bench.order("cus_gone/pm_gone", "20.00")).await.unwrap();
     assert!(matches!(gone.outcome, Charged::Declined(_)), "{gone:?}");
+}
+
+async fn an_account_is_debited_later(there: &Localstripe, bench: &Bench) {
+    for (iban, outcome) in
+        [("DE89370400440532013000", Charged::Succeeded), ("DE62370400440532013001", Charged::Declined("card_declined".to_owned()))]
+    {
+        let account = there.saved(&[("type", "sepa_debit"), ("sepa_debit[iban]", iban)]).await;
+        let order = bench.order_in("EUR", &format!("{account}/sepa_debit"), "20.00");
+        bench.provider.charge(&order).await.unwrap();
+        let ended = async || {
+            let found = bench.provider.find_charge(&bench.tenant, order.key, order.now).await;
+            found.map(|found| found.unwrap().outcome).map_err(|unknown| Status::unavailable(unknown.to_string()))
+        };
+        let found = until(ended, |found| !matches!(found, Charged::Processing(_))).await;
+        assert_eq!(found, outcome, "{iban}");
+    }
 }
 
 async fn what_it_signs_is_believed_and_nothing_else(there: &Localstripe, bench: &Bench) {

@@ -59,7 +59,7 @@ impl State {
     pub(super) fn list_balance(&self, account: &str, command: &Command) -> Answer {
         let bound = |name: &str, other: i64| command.field(name).parse().unwrap_or(other);
         let (from, to) = (bound("created[gte]", 0), bound("created[lt]", i64::MAX));
-        let is_whole = command.fields.iter().any(|(name, value)| name.starts_with("expand") && value == "data.source");
+        let is_whole = command.expands("data.source");
         let payout = command.field("payout");
         let shown = |mut own: Value| {
             if !is_whole {

@@ -2,6 +2,7 @@
 
 use super::{
     Card, StripeServer,
+    pages::currency_of,
     state::{Answer, Command, State},
 };
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ fn confirm(intent: &mut Value, card: Card) -> Option<Value> {
             intent["status"] = "requires_action".into();
             return None;
         }
-        Card::Slow => {
+        Card::Slow | Card::Account => {
             intent["status"] = "processing".into();
             return None;
         }
@@ -60,8 +61,15 @@ impl State {
         if self.find(account, "customer", customer).is_none() {
             return Answer::missing(400, "customer");
         }
-        if self.find(account, "payment_method", method).is_none_or(|method| method["customer"] != customer) {
+        let Some(found) = self.find(account, "payment_method", method).filter(|method| method["customer"] == customer) else {
             return Answer::missing(400, "payment_method");
+        };
+        let kind = found["type"].as_str().unwrap_or_default();
+        if command.field("payment_method_types[]") != kind {
+            return Answer::invalid("the method is of another kind", Some("payment_intent_invalid_parameter"), Some("payment_method"));
+        }
+        if currency_of(kind).is_some_and(|currency| currency != command.field("currency")) {
+            return Answer::invalid("the scheme has another currency", Some("parameter_invalid"), Some("currency"));
         }
         let intent = json!({
             "object": "payment_intent", "status": "requires_confirmation", "amount": amount, "amount_received": 0,

@@ -1,5 +1,5 @@
-//! A stand-in for Stripe, which answers as its public documentation says: customers, Checkout Sessions that save a card, `PaymentIntents`,
-//! refunds, disputes, balance transactions, events, idempotency keys. Tests act as the person, the issuer and the network.
+//! A stand-in for Stripe, which answers as its public documentation says: customers, Checkout Sessions that save a card or a bank account,
+//! `PaymentIntents`, refunds, disputes, balance transactions, payouts, events, idempotency keys. Tests act as the person, the issuer and the network.
 
 mod balance;
 mod events;

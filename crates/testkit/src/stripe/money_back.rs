@@ -48,6 +48,17 @@ impl State {
         Answer::ok(self.add(account, "re", refund))
     }
 
+    /// Shows the charges of disputes whole, by the kind of method that was charged.
+    pub(super) fn with_charges(&mut self, account: &str, page: &mut Value) {
+        for dispute in page["data"].as_array_mut().into_iter().flatten() {
+            let intent = dispute["payment_intent"].as_str().unwrap_or_default().to_owned();
+            let Some(made_with) = self.find(account, "payment_intent", &intent).map(|intent| intent["made_with"].clone()) else { continue };
+            let method = self.find(account, "payment_method", made_with.as_str().unwrap_or_default());
+            let kind = method.map(|method| method["type"].clone()).unwrap_or_default();
+            dispute["charge"] = json!({ "object": "charge", "id": format!("ch_{intent}"), "payment_method_details": { "type": kind } });
+        }
+    }
+
     pub(super) fn listed(&self, what: &str) -> Vec<Value> {
         let kind = match what {
             "charges" => "payment_intent",

@@ -25,6 +25,19 @@ pub enum Card {
     RefundFails,
     /// Charges succeed, refunds are decided later.
     RefundSlow,
+    /// A bank account, of which the bank decides days later.
+    Account,
+}
+
+/// The currency in which accounts of a scheme are debited; none of what is no scheme.
+pub(super) fn currency_of(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        "sepa_debit" => Some("eur"),
+        "bacs_debit" => Some("gbp"),
+        "au_becs_debit" => Some("aud"),
+        "us_bank_account" => Some("usd"),
+        _ => None,
+    }
 }
 
 impl State {
@@ -39,8 +52,13 @@ impl State {
         if self.find(account, "customer", command.field("customer")).is_none() {
             return Answer::missing(400, "customer");
         }
+        let kind = command.field("payment_method_types[]");
+        if kind != "card" && currency_of(kind).is_none() {
+            return Answer::invalid("no such kind", None, Some("payment_method_types"));
+        }
         let session = json!({
             "object": "checkout.session", "mode": "setup", "status": "open", "customer": command.field("customer"), "setup_intent": null,
+            "payment_method_types": [kind],
             "success_url": command.field("success_url"), "cancel_url": command.field("cancel_url"), "metadata": command.metadata(),
         });
         let id = self.add(account, "cs_test", session)["id"].as_str().unwrap_or_default().to_owned();
@@ -52,12 +70,16 @@ impl State {
 
     pub(super) fn session(&mut self, account: &str, id: &str, command: &Command) -> Answer {
         let Some(session) = self.find(account, "checkout.session", id).cloned() else { return Answer::missing(404, "session") };
-        let is_expanded = command.fields.iter().any(|(name, value)| name.starts_with("expand") && value == "setup_intent.payment_method");
+        let is_expanded = command.expands("setup_intent.payment_method");
         let intent = session["setup_intent"].as_str().unwrap_or_default().to_owned();
         let mut shown = session;
         if let Some(mut intent) = self.find(account, "setup_intent", &intent).cloned().filter(|_| is_expanded) {
             let method = intent["payment_method"].as_str().unwrap_or_default().to_owned();
             intent["payment_method"] = self.find(account, "payment_method", &method).cloned().unwrap_or_default();
+            if command.expands("setup_intent.mandate") {
+                let mandate = intent["mandate"].as_str().unwrap_or_default().to_owned();
+                intent["mandate"] = self.find(account, "mandate", &mandate).cloned().unwrap_or_default();
+            }
             shown["setup_intent"] = intent;
         }
         Answer::ok(shown)
@@ -65,19 +87,27 @@ impl State {
 }
 
 impl StripeServer {
-    /// A person writes a card on a hosted page. Answers where the browser goes, and the id of the session.
+    /// A person writes a card, or the account that the page asks for, on a hosted page. Answers where the browser goes, and the id of the session.
     #[must_use]
     pub fn save_card(&self, page: &str, card: Card) -> (String, String) {
         let id = page.rsplit('/').next().unwrap_or_default().to_owned();
         let mut state = self.state();
         let found = state.objects.iter().find(|own| own.value["object"] == "checkout.session" && own.id() == id);
-        let (account, customer) = found.map(|own| (own.account.clone(), own.value["customer"].clone())).expect("a page");
+        let (account, page) = found.map(|own| (own.account.clone(), own.value.clone())).expect("a page");
+        let (customer, kind) = (&page["customer"], page["payment_method_types"][0].as_str().unwrap_or_default());
+        assert_eq!(kind == "card", card != Card::Account, "the page asks for a {kind}");
         let brand = if card == Card::Discover { "discover" } else { "visa" };
-        let shown = json!({ "brand": brand, "last4": "4242", "exp_month": 12, "exp_year": 2099 });
-        let method = state.add(&account, "pm", json!({ "object": "payment_method", "customer": customer, "type": "card", "card": shown }));
+        let (shown, mandate) = if kind == "card" {
+            (json!({ "brand": brand, "last4": "4242", "exp_month": 12, "exp_year": 2099 }), Value::Null)
+        } else {
+            let mandate = json!({ "object": "mandate", "payment_method_details": { "type": kind, kind: { "reference": "REF-3000" } } });
+            (json!({ "last4": "3000" }), state.add(&account, "mandate", mandate)["id"].clone())
+        };
+        let method = state.add(&account, "pm", json!({ "object": "payment_method", "customer": customer, "type": kind, kind: shown }));
         let method = method["id"].as_str().unwrap_or_default().to_owned();
         state.cards.insert(method.clone(), card);
-        let intent = json!({ "object": "setup_intent", "status": "succeeded", "customer": customer, "payment_method": method });
+        let intent =
+            json!({ "object": "setup_intent", "status": "succeeded", "customer": customer, "payment_method": method, "mandate": mandate });
         let intent = state.add(&account, "seti", intent)["id"].clone();
         let session = state.find(&account, "checkout.session", &id).expect("a page");
         session["status"] = "complete".into();

@@ -28,6 +28,11 @@ impl Command {
         self.fields.get(name).map(String::as_str).unwrap_or_default()
     }
 
+    /// Whether a part of the answer is asked for whole.
+    pub(super) fn expands(&self, part: &str) -> bool {
+        self.fields.iter().any(|(name, value)| name.starts_with("expand") && value == part)
+    }
+
     pub(super) fn metadata(&self) -> Value {
         let own = |(name, value): (&String, &String)| {
             let name = name.strip_prefix("metadata[")?.strip_suffix(']')?;
@@ -37,9 +42,15 @@ impl Command {
     }
 }
 
-/// The fields of query and form.
+/// The fields of query and form; those of a list get their places.
 pub(super) fn fields(query: &str, body: &[u8]) -> BTreeMap<String, String> {
-    form_urlencoded::parse(query.as_bytes()).into_owned().chain(form_urlencoded::parse(body).into_owned()).collect()
+    let mut fields = BTreeMap::new();
+    let all = form_urlencoded::parse(query.as_bytes()).into_owned().chain(form_urlencoded::parse(body).into_owned());
+    for (name, value) in all {
+        let name = if name == "expand[]" { format!("expand[{}]", fields.len()) } else { name };
+        fields.insert(name, value);
+    }
+    fields
 }
 
 /// An answer.
@@ -207,9 +218,13 @@ impl State {
             }
             ("GET", ["refunds" | "disputes"]) => {
                 let kind = parts.first().copied().unwrap_or_default().trim_end_matches('s');
-                self.page(account, kind, command, |own| {
-                    command.field("payment_intent").is_empty() || own["payment_intent"] == command.field("payment_intent")
-                })
+                let fits =
+                    |own: &Value| command.field("payment_intent").is_empty() || own["payment_intent"] == command.field("payment_intent");
+                let mut answer = self.page(account, kind, command, fits);
+                if command.expands("data.charge") {
+                    self.with_charges(account, &mut answer.body);
+                }
+                answer
             }
             _ => Answer::error(404, "invalid_request_error", None, None),
         }

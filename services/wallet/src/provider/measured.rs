@@ -52,8 +52,8 @@ impl<P: PaymentProvider> Measured<P> {
 
 #[tonic::async_trait]
 impl<P: PaymentProvider> PaymentProvider for Measured<P> {
-    fn takes(&self, kind: MethodKind) -> bool {
-        self.provider.takes(kind)
+    fn takes(&self, kind: MethodKind, country: &str) -> bool {
+        self.provider.takes(kind, country)
     }
 
     async fn create_setup(&self, order: &SetupOrder) -> Result<HostedPage, Unknown> {

@@ -50,6 +50,8 @@ pub struct SetupOrder {
     pub customer: Id<Customer>,
     /// What is saved.
     pub kind: MethodKind,
+    /// The country of the customer, whose bank it is.
+    pub country: String,
 }
 
 /// A hosted page.
@@ -114,13 +116,13 @@ pub enum News {
 /// A payment provider.
 #[tonic::async_trait]
 pub trait PaymentProvider: Send + Sync + 'static {
-    /// Whether it saves and charges methods of a kind.
-    fn takes(&self, kind: MethodKind) -> bool;
+    /// Whether it saves and charges methods of a kind, of customers in a country.
+    fn takes(&self, kind: MethodKind, country: &str) -> bool;
 
     /// Makes a hosted page, once per key.
     async fn create_setup(&self, order: &SetupOrder) -> Result<HostedPage, Unknown>;
 
-    /// The card that the person saved, or none yet.
+    /// The card or account that the person saved, or none yet.
     async fn saved_card(&self, tenant: &TenantId, setup_id: &str) -> Result<Option<SavedCard>, Unknown>;
 
     /// Charges, once per key: a repeated call returns the first charge.

@@ -133,7 +133,7 @@ fn told(message: DisputeMessage) -> Result<ProviderDispute, Unknown> {
 
 #[tonic::async_trait]
 impl PaymentProvider for Simulator {
-    fn takes(&self, kind: MethodKind) -> bool {
+    fn takes(&self, kind: MethodKind, _country: &str) -> bool {
         matches!(kind, MethodKind::Card | MethodKind::BankDebit)
     }
 

@@ -8,6 +8,7 @@ use super::{
     super::{ChargeOrder, ProviderCharge, REJECTED, Unknown},
     STEP, Stripe, TENANT,
     client::Access,
+    debits::CARD,
     declines::{Decline, decline},
     minor_units,
     objects::{Failure, IntentMessage, List},
@@ -62,16 +63,18 @@ fn settled(intent: &IntentMessage, now: DateTime<Utc>) -> Result<Option<Charged>
     }
 }
 
-/// The customer and the method at Stripe that a token names.
-pub(super) fn parts_of(token: &str) -> Option<(&str, &str)> {
-    token.split_once('/').filter(|(customer, method)| !customer.is_empty() && !method.is_empty())
+/// The customer and the method at Stripe that a token names, and the method's kind: a card where it says none.
+fn parts_of(token: &str) -> Option<(&str, &str, &str)> {
+    let (customer, method) = token.split_once('/')?;
+    let (method, kind) = method.split_once('/').unwrap_or((method, CARD));
+    (!customer.is_empty() && !method.is_empty()).then_some((customer, method, kind))
 }
 
 impl Stripe {
     /// Charges, once per step.
     pub(super) async fn charge_once(&self, order: &ChargeOrder) -> Result<ProviderCharge, Unknown> {
         let nothing = |outcome| Ok(ProviderCharge { id: String::new(), outcome });
-        let (Some((customer, method)), Some(_)) = (parts_of(&order.token), minor_units::of_money(order.amount)) else {
+        let (Some((customer, method, kind)), Some(_)) = (parts_of(&order.token), minor_units::of_money(order.amount)) else {
             return nothing(rejected());
         };
         let (access, _) = self.access(&order.tenant).await?;
@@ -85,7 +88,7 @@ impl Stripe {
         };
         let own = self.begin(&order.tenant, &new).await?;
         let intent = if own.stripe_id.is_empty() {
-            match self.make(&access, &order.tenant, &own).await? {
+            match self.make(&access, &order.tenant, (&own, kind)).await? {
                 Ok(intent) => intent,
                 Err(outcome) => return nothing(outcome),
             }
@@ -126,9 +129,9 @@ impl Stripe {
     }
 
     /// Makes an intent, or finds it, and stores its id.
-    async fn make(&self, access: &Access, tenant: &TenantId, own: &StripeIntent) -> Result<Made, Unknown> {
+    async fn make(&self, access: &Access, tenant: &TenantId, (own, kind): (&StripeIntent, &str)) -> Result<Made, Unknown> {
         let intent = if self.db.clock().now() - own.first_asked_at < REPEATS_FOR {
-            match self.create(access, tenant, own).await {
+            match self.create(access, tenant, (own, kind)).await {
                 Ok(Ok(intent)) => intent,
                 Ok(Err(failure)) => return Ok(Err(refused(&failure))),
                 // Stripe repeats a fault as it repeats an answer, though the intent may be made.
@@ -153,7 +156,12 @@ impl Stripe {
         Ok(Ok(intent))
     }
 
-    async fn create(&self, access: &Access, tenant: &TenantId, own: &StripeIntent) -> Result<Result<IntentMessage, Failure>, Unknown> {
+    async fn create(
+        &self,
+        access: &Access,
+        tenant: &TenantId,
+        (own, kind): (&StripeIntent, &str),
+    ) -> Result<Result<IntentMessage, Failure>, Unknown> {
         let amount = minor_units::of_money(own.amount).ok_or_else(|| Unknown("an amount that Stripe has no units for".to_owned()))?;
         let (amount, currency, step) = (amount.to_string(), own.amount.currency().code().to_ascii_lowercase(), own.step.to_string());
         let (mark, owner) = (format!("metadata[{STEP}]"), format!("metadata[{TENANT}]"));
@@ -162,7 +170,7 @@ impl Stripe {
             ("currency", &currency),
             ("customer", &own.stripe_customer),
             ("payment_method", &own.stripe_method),
-            ("payment_method_types[]", "card"),
+            ("payment_method_types[]", kind),
             (&mark, &step),
             (&owner, tenant.as_str()),
         ];

@@ -29,11 +29,13 @@ pub(super) fn decline(failure: &Failure) -> Decline {
         match code {
             _ if failure.misses("payment_method") || failure.misses("customer") => "no_such_card",
             code if FINAL.contains(&code) => code,
-            "revocation_of_authorization" | "revocation_of_all_authorizations" => "revocation_of_authorization",
+            "revocation_of_authorization" | "revocation_of_all_authorizations" | "debit_not_authorized" => "revocation_of_authorization",
+            "account_closed" | "bank_account_closed" => "account_closed",
+            "no_account" | "invalid_account_number" | "bank_account_invalid_details" => "invalid_account",
             _ if failure.advice_code.as_deref() == Some("do_not_try_again") => "do_not_try_again",
             "" => REJECTED,
             // What is wrong with the request says nothing of the card.
-            _ if failure.kind == "invalid_request_error" => REJECTED,
+            _ if failure.kind == "invalid_request_error" && issuer.is_empty() => REJECTED,
             code if is_code(code) => code,
             _ => "card_declined",
         }
@@ -74,6 +76,9 @@ mod tests {
             ("pickup_card", ""),
             ("revocation_of_all_authorizations", ""),
             ("generic_decline", "do_not_try_again"),
+            ("debit_not_authorized", ""),
+            ("bank_account_closed", ""),
+            ("bank_account_invalid_details", ""),
         ] {
             assert_eq!(rung(&card_error("card_declined", decline_code, advice)), Rung::Hard, "{decline_code} {advice}");
         }

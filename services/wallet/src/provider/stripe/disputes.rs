@@ -2,7 +2,9 @@
 
 use super::{
     super::Unknown,
-    Stripe, minor_units,
+    Stripe,
+    debits::CARD,
+    minor_units,
     objects::{DisputeMessage, List},
     stored,
 };
@@ -13,6 +15,7 @@ use payterms_wallet_domain::{
     DisputeState,
     dispute::{Outcome, ProviderDispute},
 };
+use serde_json::Value;
 
 /// Whether an issuer has taken something back. An inquiry, by which it asks first, takes nothing.
 pub(super) fn takes_money(dispute: &DisputeMessage) -> bool {
@@ -27,6 +30,12 @@ fn outcome_of(dispute: &DisputeMessage) -> Result<Option<Outcome>, Unknown> {
         "lost" => Ok(Some(Outcome::Lost)),
         other => Err(Unknown(format!("a dispute that is {other:?}"))),
     }
+}
+
+/// Whether a charge was a bank debit: what a bank has taken back of it, it gives to nobody again.
+fn is_of_a_debit(charge: Option<&Value>) -> bool {
+    let details = charge.and_then(|charge| charge.get("payment_method_details"));
+    details.and_then(|details| details.get("type")).and_then(Value::as_str).is_some_and(|kind| kind != CARD)
 }
 
 /// How a dispute stands; none of one that takes no money.
@@ -46,7 +55,7 @@ impl Stripe {
         let Some(own) = own else { return Ok(None) };
         let (access, _) = self.access(tenant).await?;
         let page: List<DisputeMessage> =
-            self.client.get(&access, &format!("/v1/disputes?payment_intent={intent}&limit=100")).await?.must()?;
+            self.client.get(&access, &format!("/v1/disputes?payment_intent={intent}&limit=100&expand[]=data.charge")).await?.must()?;
         let Some(last) = page.data.into_iter().filter(takes_money).max_by_key(|dispute| dispute.created) else { return Ok(None) };
         let amount = minor_units::to_money(&last.currency, last.amount)?;
         if amount.currency() != own.amount.currency() {
@@ -55,6 +64,7 @@ impl Stripe {
         let outcome = outcome_of(&last)?;
         let due_by = last.evidence_details.and_then(|details| details.due_by).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         let evidence_due = due_by.map(|instant| instant.date_naive());
-        Ok(Some(ProviderDispute { id: last.id, amount, reason: last.reason, evidence_due, is_final: false, outcome }))
+        let is_final = outcome == Some(Outcome::Lost) && is_of_a_debit(last.charge.as_ref());
+        Ok(Some(ProviderDispute { id: last.id, amount, reason: last.reason, evidence_due, is_final, outcome }))
     }
 }

@@ -6,6 +6,7 @@
 mod charges;
 pub mod client;
 mod connect;
+mod debits;
 mod declines;
 mod disputes;
 mod listed;
@@ -75,8 +76,12 @@ impl Stripe {
 
 #[tonic::async_trait]
 impl PaymentProvider for Stripe {
-    fn takes(&self, kind: MethodKind) -> bool {
-        kind == MethodKind::Card
+    fn takes(&self, kind: MethodKind, country: &str) -> bool {
+        match kind {
+            MethodKind::Card => true,
+            MethodKind::BankDebit => debits::scheme_of(country).is_some(),
+            MethodKind::BankTransfer | MethodKind::CreditLine => false,
+        }
     }
 
     async fn create_setup(&self, order: &SetupOrder) -> Result<HostedPage, Unknown> {

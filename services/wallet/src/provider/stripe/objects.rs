@@ -92,19 +92,27 @@ pub(super) struct SessionMessage {
     pub(super) setup_intent: Option<SetupIntentMessage>,
 }
 
-/// A `SetupIntent` with its payment method.
+/// A `SetupIntent` with its payment method and, of a bank account, its mandate.
 #[derive(Debug, Deserialize)]
 pub(super) struct SetupIntentMessage {
     pub(super) status: String,
     pub(super) payment_method: Option<MethodMessage>,
+    #[serde(default)]
+    pub(super) mandate: Option<Value>,
 }
 
 /// A `PaymentMethod`.
 #[derive(Debug, Deserialize)]
 pub(super) struct MethodMessage {
     pub(super) id: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
     pub(super) customer: Option<String>,
+    #[serde(default)]
     pub(super) card: Option<CardMessage>,
+    /// What is shown of an account, under its kind.
+    #[serde(flatten)]
+    pub(super) details: HashMap<String, Value>,
 }
 
 /// What is shown of a card.
@@ -191,6 +199,9 @@ pub(super) struct DisputeMessage {
     pub(super) created: i64,
     #[serde(default)]
     pub(super) evidence_details: Option<EvidenceDetails>,
+    /// Its charge, whole where it is asked for so.
+    #[serde(default)]
+    pub(super) charge: Option<Value>,
 }
 
 /// Until when evidence is taken.

@@ -1,16 +1,17 @@
-//! The hosted page: a Checkout Session that saves a card and charges nothing.
+//! The hosted page: a Checkout Session that saves a card or a bank account, with its mandate, and charges nothing.
 
 use super::{
     super::{HostedPage, SetupOrder, Unknown},
     STEP, Stripe, TENANT,
     client::Access,
+    debits::{ACH, CARD, saved_account, scheme_of},
     objects::{Failure, Named, OpenedSession, SessionMessage},
     stored,
 };
 use crate::store::stripe as store;
 use payterms_chassis::Call;
 use payterms_kernel::{TenantId, id::step_id};
-use payterms_wallet_domain::{StripeConnection, method_setup::SavedCard};
+use payterms_wallet_domain::{MethodKind, StripeConnection, method_setup::SavedCard};
 use sha2::{Digest, Sha256};
 
 /// Where a person comes back to, and how the visit ended.
@@ -46,15 +47,23 @@ impl Stripe {
     ) -> Result<Result<OpenedSession, Failure>, Unknown> {
         let [saved, cancelled] = ["saved", "cancelled"].map(|outcome| comes_back(&connection.return_url, order, outcome));
         let (step, mark, owner) = (order.key.to_string(), format!("metadata[{STEP}]"), format!("metadata[{TENANT}]"));
-        let form = [
+        let kind = match order.kind {
+            MethodKind::BankDebit => scheme_of(&order.country).ok_or_else(|| Unknown("banks of the country are not debited".to_owned()))?,
+            _ => CARD,
+        };
+        let mut form = vec![
             ("mode", "setup"),
-            ("payment_method_types[]", "card"),
+            ("payment_method_types[]", kind),
             ("customer", customer),
             ("success_url", &saved),
             ("cancel_url", &cancelled),
             (&mark, &step),
             (&owner, order.tenant.as_str()),
         ];
+        // Small deposits take days to be confirmed, in which the page closes.
+        if kind == ACH {
+            form.push(("payment_method_options[us_bank_account][verification_method]", "instant"));
+        }
         // Where people come back to may have been changed since: that is another request, and takes another key.
         let words = form.iter().flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\n"]).collect::<Vec<_>>().concat();
         let digest = hex::encode(Sha256::digest(words));
@@ -90,13 +99,17 @@ impl Stripe {
         tx.commit_rows().await.map_err(stored)
     }
 
-    /// The card that was saved on a page; `None` until one is.
+    /// The card or account that was saved on a page; `None` until one is.
     pub(super) async fn card_of_page(&self, tenant: &TenantId, session: &str) -> Result<Option<SavedCard>, Unknown> {
         let (access, _) = self.access(tenant).await?;
-        let path = format!("/v1/checkout/sessions/{session}?expand[]=setup_intent.payment_method");
+        let path = format!("/v1/checkout/sessions/{session}?expand[]=setup_intent.payment_method&expand[]=setup_intent.mandate");
         let session: SessionMessage = self.client.get(&access, &path).await?.must()?;
         let saved = session.setup_intent.filter(|intent| session.status.as_deref() == Some("complete") && intent.status == "succeeded");
-        let Some(method) = saved.and_then(|intent| intent.payment_method) else { return Ok(None) };
+        let Some(mut intent) = saved else { return Ok(None) };
+        let Some(method) = intent.payment_method.take() else { return Ok(None) };
+        if method.kind != CARD {
+            return saved_account(&intent, &method).map(Some);
+        }
         let (Some(customer), Some(card)) = (method.customer, method.card) else {
             return Err(Unknown("a saved method without its customer or card".to_owned()));
         };

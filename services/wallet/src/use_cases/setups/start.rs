@@ -39,7 +39,7 @@ pub async fn start_method_setup(
     }
     let settings = settings::hold(tx.conn(), &call.tenant).await?;
     settings.must_be_connected_to(&settings.provider)?;
-    if !app.provider(&settings.provider)?.takes(*kind) {
+    if !app.provider(&settings.provider)?.takes(*kind, &customer.country) {
         let message = "The tenant's payment provider does not save this kind of method.";
         return Err(Refusal::precondition("METHOD_NOT_OFFERED", message).with("provider", &settings.provider).into());
     }
@@ -62,15 +62,16 @@ pub async fn start_method_setup(
 pub async fn drive_method_setup(app: &App, lease: &Lease) -> Result<(), AppError> {
     let id: Id<MethodSetup> = Id::from_uuid(lease.intent);
     let conn = app.db.read(&lease.tenant).await?;
-    let setup = setups::find(&conn, &lease.tenant, id).await?;
+    let Some(setup) = setups::find(&conn, &lease.tenant, id).await? else { return Ok(()) };
+    let customer = customers::find(&conn, &lease.tenant, setup.customer).await?;
     drop(conn);
-    let Some(setup) = setup else { return Ok(()) };
     let order = SetupOrder {
         tenant: lease.tenant.clone(),
         key: step_id(lease.intent, "page"),
         setup: setup.id,
         customer: setup.customer,
         kind: setup.kind,
+        country: customer.map(|customer| customer.country).unwrap_or_default(),
     };
     let page = app.provider(&setup.provider)?.create_setup(&order).await.map_err(unanswered)?;
     kill::point("method_setup.before_record");
