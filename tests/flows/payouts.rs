@@ -86,7 +86,7 @@ async fn a_payout_shows_what_it_is_made_of(world: &World) {
         balance: usd(8_946),
         transaction_count: 5,
     };
-    assert_eq!(before, [sums.clone()], "all of it is in clearing");
+    assert_eq!(before, std::slice::from_ref(&sums), "all of it is in clearing");
     assert_eq!(balance(&owner, Some(Timestamp { seconds: 1, nanos: 0 })).await, []);
 
     let id = world.stripe.pay_out(0);

@@ -227,7 +227,7 @@ async fn a_reconciliation_survives_a_kill(on_postgres: bool) {
     assert_eq!(found.len(), 1, "one difference, however often it is found: {found:?}");
     // A night is taken from the list of what is due together with its intent: it is neither lost nor begun twice.
     let (data, postgres) = (rig.data().to_owned(), rig.postgres.clone());
-    rig.die_at("provider_reconciliation.after_night", async move { night_falls(&data, postgres.as_deref()).await }).await;
+    rig.die_at("provider_reconciliation.after_night", async move { Box::pin(night_falls(&data, postgres.as_deref())).await }).await;
     let nights = async || Ok(reconciliations(&owner).await?.into_iter().filter(|own| own.nightly).collect::<Vec<_>>());
     let is_done = |nights: &Vec<ProviderReconciliation>| nights.iter().any(|own| own.state() == provider_reconciliation::State::Completed);
     let nights = until(nights, is_done).await;

@@ -63,7 +63,7 @@ async fn collect_from(admin: &Session, method: &str) -> Result<(), Status> {
 }
 
 fn taken(stripe: &StripeServer) -> usize {
-    stripe.objects("payment_intent").iter().filter(|value| value["status"] == "succeeded").count()
+    stripe.objects("payment_intent").iter().filter(|own| own["status"] == "succeeded").count()
 }
 
 async fn a_charge_and_a_disconnect_do_not_pass_each_other(world: &World) {
@@ -89,6 +89,7 @@ async fn a_charge_and_a_disconnect_do_not_pass_each_other(world: &World) {
 }
 
 /// Acts while an account is being disconnected by a transaction that has checked what is under way, and commits once who acts waits for it.
+#[expect(clippy::disallowed_methods, reason = "the test is the other one who holds the lock")]
 async fn while_disconnecting<T: Send + 'static>(world: &World, act: impl Future<Output = T> + Send + 'static) -> T {
     let ((conn, s), (watch, _)) = (world.rows("wallet").await, world.rows("wallet").await);
     let tx = conn.begin().await.unwrap();
