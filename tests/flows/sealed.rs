@@ -40,7 +40,7 @@ fn keys(data: &Path, step: &str) -> Vec<String> {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    said["keys"].as_array().unwrap().iter().map(|value| value["signs"].as_str().unwrap().to_owned()).collect()
+    said["keys"].as_array().unwrap().iter().map(|own| own["signs"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The suite again, with the keys that are in its folder now.
@@ -62,11 +62,9 @@ async fn said(world: &World, command: &str) -> (bool, Value) {
 /// The tables of which something is in a state.
 fn in_state<'a>(said: &'a Value, state: &str) -> Vec<(&'a str, &'a str)> {
     let all = said["sealedValues"].as_array().unwrap().iter();
-    let mut tables: Vec<_> = all
-        .filter(|value| value["keyState"] == state)
-        .map(|value| (value["service"].as_str().unwrap(), value["table"].as_str().unwrap()))
-        .collect();
-    let place = |pair: &(&str, &str)| TABLES.iter().position(|table| table == pair);
+    let mut tables: Vec<_> =
+        all.filter(|own| own["keyState"] == state).map(|own| (own["service"].as_str().unwrap(), own["table"].as_str().unwrap())).collect();
+    let place = |own: &(&str, &str)| TABLES.iter().position(|table| table == own);
     tables.sort_by_key(place);
     tables
 }
@@ -100,7 +98,7 @@ async fn a_key_is_replaced(database: Database) {
     let world = restarted(world).await;
     let (is_well, all) = said(&world, "sealed").await;
     assert!(!is_well && in_state(&all, "KEY_STATE_OPENS") == TABLES, "{all}");
-    assert!(all["sealedValues"].as_array().unwrap().iter().all(|value| value["tenant"] == "tenants/acme"), "{all}");
+    assert!(all["sealedValues"].as_array().unwrap().iter().all(|own| own["tenant"] == "tenants/acme"), "{all}");
     assert!(!said(&world, "sealed").await.0, "looking changes nothing");
 
     let (is_well, all) = said(&world, "reseal").await;
@@ -138,12 +136,12 @@ async fn a_key_is_replaced(database: Database) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_replaced_and_nothing_is_lost_on_sqlite() {
-    a_key_is_replaced(Database::Sqlite).await;
+    Box::pin(a_key_is_replaced(Database::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_replaced_and_nothing_is_lost_on_postgres() {
-    a_key_is_replaced(Database::Postgres).await;
+    Box::pin(a_key_is_replaced(Database::Postgres)).await;
 }
 
 async fn sealing_again_survives_kills(on_postgres: bool) {

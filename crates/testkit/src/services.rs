@@ -32,6 +32,11 @@ pub struct Services {
     pub(crate) running: BTreeMap<&'static str, Process>,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the program of another version belongs to whoever runs the tests")]
+fn other_binary() -> Option<String> {
+    std::env::var(OTHER_BINARY).ok()
+}
+
 /// How services are laid out.
 #[derive(Debug, Default)]
 pub(crate) struct Layout<'a> {
@@ -73,18 +78,18 @@ impl Services {
     /// gateways a patient client's line, which has the address of the suite's gateway.
     pub async fn installed(rig: Rig, authority: &Authority, options: Vec<String>) -> (Self, PatientLine) {
         let layout = Layout { options, security: Some(Security::of_lines(authority)), twice: true, behind: true, ..Layout::default() };
-        let mut services = Self::start(rig, layout).await;
-        services.start_other(GATEWAY).await;
-        let doors = [services.at(GATEWAY), services.other_at(GATEWAY)].map(|door| channel(door, DOOR, client(authority, None)));
-        let line = PatientLine::open(services.rig.gateway, doors.to_vec()).await;
-        (services, line)
+        let mut own = Self::start(rig, layout).await;
+        own.start_other(GATEWAY).await;
+        let doors = [own.at(GATEWAY), own.other_at(GATEWAY)].map(|door| channel(door, DOOR, client(authority, None)));
+        let line = PatientLine::open(own.rig.gateway, doors.to_vec()).await;
+        (own, line)
     }
 
     pub(crate) async fn start(mut rig: Rig, Layout { options, security, pairs, twice, behind }: Layout<'_>) -> Self {
         rig.stop();
         let mut places: BTreeMap<_, _> = SERVICES.into_iter().map(|name| (name, free_address())).collect();
         places.insert(GATEWAY, if behind { free_address() } else { rig.gateway });
-        let mut services = Self {
+        let mut own = Self {
             rig,
             options,
             // Logs are read by what is in them.
@@ -96,14 +101,14 @@ impl Services {
             others: BTreeMap::new(),
             running: BTreeMap::new(),
         };
-        services.lines = pairs.iter().map(|pair| (*pair, FaultyLine::to(services.at(pair.1)))).collect();
+        own.lines = pairs.iter().map(|pair| (*pair, FaultyLine::to(own.at(pair.1)))).collect();
         for name in SERVICES.into_iter().chain([GATEWAY]) {
-            services.restart(name, None).await;
+            own.restart(name, None).await;
             if twice && name != GATEWAY {
-                services.start_other(name).await;
+                own.start_other(name).await;
             }
         }
-        services
+        own
     }
 
     /// Where the second replica of a service listens.
@@ -120,7 +125,7 @@ impl Services {
         }
         let log = self.security.is_some().then(|| self.log_of(&format!("{name}-2")));
         let settings = (arguments.as_slice(), self.environment.as_slice());
-        let binary = std::env::var(OTHER_BINARY).unwrap_or_else(|_| self.rig.binary.clone());
+        let binary = other_binary().unwrap_or_else(|| self.rig.binary.clone());
         let process = Process::logged_service(&binary, name, self.other_at(name), settings, log.as_deref()).await;
         self.others.insert(name, process);
     }
