@@ -22,22 +22,9 @@ pub enum TransactionKind {
     Other,
 }
 
-impl TransactionKind {
-    /// All kinds.
-    pub const ALL: [Self; 6] = [Self::Charge, Self::Refund, Self::Dispute, Self::Fee, Self::Payout, Self::Other];
-
+payterms_kernel::names! {
     /// The name of the kind in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Charge => "CHARGE",
-            Self::Refund => "REFUND",
-            Self::Dispute => "DISPUTE",
-            Self::Fee => "FEE",
-            Self::Payout => "PAYOUT",
-            Self::Other => "OTHER",
-        }
-    }
+    TransactionKind { Charge = "CHARGE", Refund = "REFUND", Dispute = "DISPUTE", Fee = "FEE", Payout = "PAYOUT", Other = "OTHER" }
 }
 
 /// Something that moved the balance. It never changes; a payout takes it up later.
@@ -167,21 +154,9 @@ pub enum PayoutState {
     Canceled,
 }
 
-impl PayoutState {
-    /// All states.
-    pub const ALL: [Self; 5] = [Self::Pending, Self::InTransit, Self::Paid, Self::Failed, Self::Canceled];
-
+payterms_kernel::names! {
     /// The name of the state, as in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::InTransit => "IN_TRANSIT",
-            Self::Paid => "PAID",
-            Self::Failed => "FAILED",
-            Self::Canceled => "CANCELED",
-        }
-    }
+    PayoutState { Pending = "PENDING", InTransit = "IN_TRANSIT", Paid = "PAID", Failed = "FAILED", Canceled = "CANCELED" }
 }
 
 /// A transfer to the tenant's bank.

@@ -32,7 +32,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 fn payout(row: Model) -> Result<ProviderPayout, AppError> {
-    let state = PayoutState::ALL.into_iter().find(|state| state.name() == row.state);
+    let state = PayoutState::named(&row.state);
     Ok(ProviderPayout {
         id: row.id,
         provider: row.provider,

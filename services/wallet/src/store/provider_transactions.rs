@@ -21,7 +21,7 @@ const ADDED: &str = "currency, kind, CAST(sum(amount) AS bigint) AS amount, CAST
                      number FROM provider_transactions";
 
 fn kind(name: &str) -> Result<TransactionKind, AppError> {
-    TransactionKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| unknown("transaction", name))
+    TransactionKind::named(name).ok_or_else(|| unknown("transaction", name))
 }
 
 fn transaction(row: &QueryResult) -> Result<ProviderTransaction, AppError> {
