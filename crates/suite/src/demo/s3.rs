@@ -82,14 +82,14 @@ async fn uses(stage: &Stage, product: &str, quantity: &str) -> Result<(), String
     stage.someone("SERVICE")?.usage().record_usage(request).await.map(|_| ()).map_err(sentence_of)
 }
 
-/// The clock goes to the hour after the next first of a month in Sydney.
+/// The clock goes to the second hour of the next first of a month in Sydney: its mail is sent, and its collections have begun.
 async fn turn_month(stage: &mut Stage) -> Result<(), String> {
     use chrono::{Datelike, Months};
     let zone = chrono_tz::Australia::Sydney;
     let local = stage.now.with_timezone(&zone);
     let first = local.date_naive().with_day(1).and_then(|day| day.checked_add_months(Months::new(1))).unwrap_or_default();
     let midnight = zone.from_local_datetime(&first.and_hms_opt(0, 0, 0).unwrap_or_default()).earliest().unwrap_or(local);
-    stage.advance(midnight.to_utc() + TimeDelta::hours(1)).await
+    stage.advance(midnight.to_utc() + TimeDelta::hours(2)).await
 }
 
 /// The bills of metered services, newest first.
