@@ -11,7 +11,7 @@ use payterms_proto::{
 use std::io::Read;
 use uuid::Uuid;
 
-/// The columns, in any order. Others are left alone.
+/// The columns, in any order, and no others: what is not read, as a currency, would change what a line means.
 const COLUMNS: [&str; 5] = ["request_id", "usage_time", "product", "quantity", "unit_price"];
 /// Decimals of a price.
 const PRICE_DECIMALS: u32 = 6;
@@ -41,8 +41,6 @@ pub struct Line {
 pub struct UsageFile<R> {
     reader: csv::Reader<R>,
     places: [usize; COLUMNS.len()],
-    /// How many columns the first line names.
-    columns: usize,
     target: Target,
     /// By how many days times are moved, once the first is known.
     shift_days: Option<i64>,
@@ -52,24 +50,32 @@ impl<R: Read> UsageFile<R> {
     /// Reads the names of the columns.
     ///
     /// # Errors
-    /// A sentence that names all columns that are missing.
+    /// A sentence that names all columns that are missing, not known or named twice.
     pub fn open(file: R, target: Target) -> Result<Self, String> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
         let names = reader.headers().map_err(|error| error.to_string())?;
-        let place = |column: &str| names.iter().position(|name| name == column);
-        let missing: Vec<_> = COLUMNS.into_iter().filter(|column| place(column).is_none()).collect();
-        if !missing.is_empty() {
-            return Err(format!("the first line names the columns, and these are missing: {}", missing.join(", ")));
+        let count = |column: &str| names.iter().filter(|name| *name == column).count();
+        let missing: Vec<_> = COLUMNS.into_iter().filter(|column| count(column) == 0).collect();
+        let unknown: Vec<_> = names.iter().filter(|name| !COLUMNS.contains(name)).map(|name| format!("{name:?}")).collect();
+        let twice: Vec<_> = COLUMNS.into_iter().filter(|column| count(column) > 1).collect();
+        let wrong = [
+            ("these are missing", missing.join(", ")),
+            ("these are not known", unknown.join(", ")),
+            ("these are named twice", twice.join(", ")),
+        ];
+        let wrong: Vec<_> =
+            wrong.into_iter().filter(|(_, columns)| !columns.is_empty()).map(|(why, columns)| format!("{why}: {columns}")).collect();
+        if !wrong.is_empty() {
+            return Err(format!("the first line names the columns {}, each once; {}", COLUMNS.join(", "), wrong.join("; ")));
         }
-        let places = COLUMNS.map(|column| place(column).unwrap_or_default());
-        let columns = names.len();
-        Ok(Self { reader, places, columns, target, shift_days: None })
+        let places = COLUMNS.map(|column| names.iter().position(|name| name == column).unwrap_or_default());
+        Ok(Self { reader, places, target, shift_days: None })
     }
 
     fn usage(&mut self, record: &StringRecord) -> Result<RecordUsageRequest, String> {
-        // Rows may be longer than the names, and shorter only where nothing that is needed is left out.
-        if self.places.iter().any(|place| *place >= record.len()) {
-            return Err(format!("it has {} of {} columns", record.len(), self.columns));
+        // One too many is as wrong as one too few: `12,5,0.01` in the place of a quantity of 12.5 would be 12 at a price of 5.
+        if record.len() != COLUMNS.len() {
+            return Err(format!("it has {} of {} columns; a value with a comma in it is written in quotes", record.len(), COLUMNS.len()));
         }
         let [id, time, product, quantity, price] = self.places.map(|place| record.get(place).unwrap_or_default());
         if id.is_empty() {
@@ -143,27 +149,46 @@ mod tests {
 
     #[test]
     fn each_line_is_a_use_or_says_why_not() {
-        let file = "product,request_id,usage_time,quantity,unit_price,note\n\
-                    sms,u-1,2026-06-01T09:00:00Z,120,0.05,x\n\
-                    call, u-2 ,2026-06-01T23:30:00+02:00,1.5,12.000001,\n\
-                    sms,u-3,yesterday,1,0.05,\n\
-                    sms,u-4,2026-06-02T09:00:00Z,1,much,\n\
-                    sms,,2026-06-02T09:00:00Z,1,0.05,\n\
+        let file = "product,request_id,usage_time,quantity,unit_price\n\
+                    sms,u-1,2026-06-01T09:00:00Z,120,0.05\n\
+                    call, u-2 ,2026-06-01T23:30:00+02:00,1.5,12.000001\n\
+                    sms,u-3,yesterday,1,0.05\n\
+                    sms,u-4,2026-06-02T09:00:00Z,1,much\n\
+                    sms,,2026-06-02T09:00:00Z,1,0.05\n\
                     sms,u-6\n\
-                    sms,u-7,2026-06-02T09:00:00Z,1,0.05\n";
+                    sms,u-7,2026-06-02T09:00:00Z,12,5,0.01\n\
+                    sms,u-8,2026-06-02T09:00:00Z,1,0.05,\n";
         let lines = read(file, None);
         assert_eq!(lines[0], (2, Ok("sms 120 0.050000000 2026-06-01T09:00:00Z".to_owned())));
         assert_eq!(lines[1], (3, Ok("call 1.5 12.000001000 2026-06-01T21:30:00Z".to_owned())));
-        let wrong = ["usage_time \"yesterday\": write an instant", "unit_price much", "request_id is empty", "it has 2 of 6 columns"];
+        let wrong = [
+            "usage_time \"yesterday\": write an instant",
+            "unit_price much",
+            "request_id is empty",
+            "it has 2 of 5 columns",
+            "it has 6 of 5 columns",
+            "it has 6 of 5 columns",
+        ];
+        assert_eq!(lines.len(), 2 + wrong.len());
         for ((number, usage), part) in lines[2..].iter().zip(wrong) {
             assert!(usage.as_ref().unwrap_err().contains(part), "{number}: {usage:?}");
         }
-        assert!(lines.len() == 7 && lines[6].1.is_ok(), "a column that nobody needs may be left out: {lines:?}");
         let moved = read(file, Some("2026-11-01"));
         assert_eq!(moved[0].1.as_deref(), Ok("sms 120 0.050000000 2026-11-01T09:00:00Z"));
-        let target = Target { wallet: WALLET.to_owned(), currency: "USD".to_owned(), first_day: None };
-        let refused = UsageFile::open("product,quantity\n".as_bytes(), target).unwrap_err();
-        assert!(refused.ends_with("request_id, usage_time, unit_price"), "{refused}");
+    }
+
+    #[test]
+    fn the_first_line_names_each_column_once_and_no_others() {
+        let refused = |names: &str| {
+            let target = Target { wallet: WALLET.to_owned(), currency: "USD".to_owned(), first_day: None };
+            UsageFile::open(names.as_bytes(), target).unwrap_err()
+        };
+        let missing = refused("product,quantity\n");
+        assert!(missing.ends_with("these are missing: request_id, usage_time, unit_price"), "{missing}");
+        let unknown = refused("request_id,usage_time,product,quantity,unit_price,currency,\n");
+        assert!(unknown.ends_with("these are not known: \"currency\", \"\""), "{unknown}");
+        let twice = refused("request_id,usage_time,product,quantity,unit_price,quantity\n");
+        assert!(twice.ends_with("these are named twice: quantity"), "{twice}");
     }
 
     #[test]
