@@ -54,8 +54,41 @@ impl WebhookLogs {
         self.peers.request(service, caller, message, BUDGET)
     }
 
+    /// A page of deliveries, and the token of what follows on it: a service's rest, then the next service's, until the page is full.
+    async fn list(
+        &self,
+        caller: &Caller,
+        mut place: usize,
+        mut message: ListDeliveriesRequest,
+        size: usize,
+    ) -> Result<ListWebhookDeliveriesResponse, AppError> {
+        let mut page = ListWebhookDeliveriesResponse::default();
+        loop {
+            message.page_size = i32::try_from(size.saturating_sub(page.webhook_deliveries.len())).unwrap_or(i32::MAX);
+            match self.list_one(caller, place, message.clone()).await {
+                Ok(own) => {
+                    page.webhook_deliveries.extend(own.webhook_deliveries);
+                    page.next_page_token = own.next_page_token;
+                }
+                // What was found is answered; the next page asks the same service again.
+                Err(error) if page.webhook_deliveries.is_empty() || !is_unreachable(&error) => return Err(error),
+                Err(_) => return Ok(page),
+            }
+            if page.next_page_token.is_empty() || page.webhook_deliveries.len() >= size {
+                return Ok(page);
+            }
+            let next = split(&page.next_page_token).map(|(next, token)| (next, token.to_owned()));
+            (place, message.page_token) = next.ok_or_else(|| AppError::Fault("a token of a page of webhooks".to_owned()))?;
+        }
+    }
+
     /// A page of one service's deliveries, and the token of what follows on it in all services.
-    async fn list(&self, caller: &Caller, place: usize, message: ListDeliveriesRequest) -> Result<ListWebhookDeliveriesResponse, AppError> {
+    async fn list_one(
+        &self,
+        caller: &Caller,
+        place: usize,
+        message: ListDeliveriesRequest,
+    ) -> Result<ListWebhookDeliveriesResponse, AppError> {
         let service = SERVICES.get(place).copied().unwrap_or_default();
         let listed = self.client(service)?.list_deliveries(self.request(service, caller, message)?).await.map_err(AppError::from);
         let page = match listed {
@@ -135,7 +168,7 @@ impl WebhookDeliveryService for WebhookLogs {
         if message.state != 0 {
             fields.choice::<State>("state", message.state);
         }
-        fields.page_size(message.page_size);
+        let size = fields.page_size(message.page_size);
         fields.token("page_token", &message.page_token, 0, LONGEST_TOKEN);
         let place = split(&message.page_token);
         if place.is_none() {
@@ -146,7 +179,7 @@ impl WebhookDeliveryService for WebhookLogs {
         let (place, token) = place.unwrap_or_default();
         let ListWebhookDeliveriesRequest { parent, state, page_size, .. } = message.clone();
         let inner = ListDeliveriesRequest { parent, state, page_size, page_token: token.to_owned() };
-        Ok(Response::new(self.list(&caller, place, inner).await?))
+        Ok(Response::new(self.list(&caller, place, inner, size as usize).await?))
     }
 
     async fn redeliver_webhook_event(

@@ -51,7 +51,7 @@ impl Sandbox {
 /// # Errors
 /// A sentence that says which call failed, or that the tenant is no sandbox.
 pub async fn furnish(owner: &Session, tenant: &str) -> Result<Sandbox, String> {
-    people::add_tax_rules(owner, tenant).await?;
+    people::complete_tenant(owner, tenant).await?;
     let customer = people::customer(owner, tenant).await?;
     people::complete_profile(owner, tenant, &customer).await?;
     let ((), wallet, invoice, programme, ()) = tokio::try_join!(

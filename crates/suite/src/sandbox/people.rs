@@ -8,8 +8,9 @@ use payterms_kernel::{Clock, SystemClock};
 use payterms_proto::{
     google::r#type::Decimal,
     invoicing::v1::{
-        Address, CreateApiKeyRequest, CreateCustomerRequest, CreateTenantRequest, Customer, GetCustomerRequest, GetTenantRequest,
-        ListCustomersRequest, RevokeApiKeyRequest, TaxRule, Tenant, UpdateCustomerRequest, UpdateTenantRequest, api_key::Role,
+        Address, BusinessDetails, CreateApiKeyRequest, CreateCustomerRequest, CreateTenantRequest, Customer, GetCustomerRequest,
+        GetTenantRequest, ListCustomersRequest, RevokeApiKeyRequest, TaxRule, Tenant, UpdateCustomerRequest, UpdateTenantRequest,
+        api_key::Role,
     },
     wallet::v1::{
         GetMethodSetupRequest, GetWalletSettingsRequest, ListPaymentMethodsRequest, StartMethodSetupRequest, method_setup::State,
@@ -29,6 +30,8 @@ const TAXES: [(&str, &str, &str); 5] = [
     ("FR", "20", "French VAT"),
     ("DE", "19", "German VAT"),
 ];
+/// Where mails to the tenant go.
+const CONTACT: &str = "billing@acme.example.com";
 /// For how long the key counts with which the card is saved, should it not be revoked.
 const KEY_MINUTES: i64 = 10;
 
@@ -46,12 +49,17 @@ pub async fn open(operator: &Session, tenant: &str) -> Result<(), String> {
         display_name: "Acme Telecom".to_owned(),
         country: "AU".to_owned(),
         time_zone: "Australia/Sydney".to_owned(),
+        business: Some(BusinessDetails { contact_email: CONTACT.to_owned(), ..BusinessDetails::default() }),
         sandbox: true,
         tax_rules: countries().iter().map(|country| rule("AU", country)).collect(),
         ..Tenant::default()
     };
-    let create =
-        CreateTenantRequest { request_id: step(tenant, "tenant"), tenant_id: tenant.to_owned(), tenant: Some(new), ..Default::default() };
+    let create = CreateTenantRequest {
+        request_id: step(tenant, "tenant with contact"),
+        tenant_id: tenant.to_owned(),
+        tenant: Some(new),
+        ..Default::default()
+    };
     match operator.tenants().create_tenant(create).await {
         Err(status) if status.code() != Code::AlreadyExists => Err(crate::operate::sentence_of("CreateTenant", &status)),
         _ => Ok(()),
@@ -70,8 +78,8 @@ fn rule(home: &str, country: &str) -> TaxRule {
     TaxRule { country: country.to_owned(), rate_percent: Some(Decimal { value: percent.to_owned() }), sentence, ..TaxRule::default() }
 }
 
-/// Gives a tenant rules for the countries that it has none for.
-pub(super) async fn add_tax_rules(owner: &Session, slug: &str) -> Result<(), String> {
+/// Gives a tenant rules for the countries that it has none for, and an address for mails if it has none.
+pub(super) async fn complete_tenant(owner: &Session, slug: &str) -> Result<(), String> {
     let name = format!("tenants/{slug}");
     let get = GetTenantRequest { name: name.clone() };
     let tenant = patient("GetTenant", async || owner.tenants().get_tenant(get.clone()).await).await?.tenant.unwrap_or_default();
@@ -80,14 +88,23 @@ pub(super) async fn add_tax_rules(owner: &Session, slug: &str) -> Result<(), Str
     }
     let has = |country: &str| tenant.tax_rules.iter().any(|rule| rule.country == country && rule.category.is_empty() && !rule.with_tax_id);
     let missing: Vec<_> = countries().iter().filter(|country| !has(country)).map(|country| rule(&tenant.country, country)).collect();
-    if missing.is_empty() {
+    let mut paths = Vec::new();
+    if !missing.is_empty() {
+        paths.push("tax_rules".to_owned());
+    }
+    let mut business = tenant.business.unwrap_or_default();
+    if business.contact_email.is_empty() {
+        CONTACT.clone_into(&mut business.contact_email);
+        paths.push("business".to_owned());
+    }
+    if paths.is_empty() {
         return Ok(());
     }
     let tax_rules = [tenant.tax_rules, missing].concat();
     let update = UpdateTenantRequest {
-        request_id: step(slug, &format!("taxes of {}", tenant.etag)),
-        tenant: Some(Tenant { name, etag: tenant.etag, tax_rules, ..Tenant::default() }),
-        update_mask: Some(FieldMask { paths: vec!["tax_rules".to_owned()] }),
+        request_id: step(slug, &format!("tenant of {}", tenant.etag)),
+        tenant: Some(Tenant { name, etag: tenant.etag, tax_rules, business: Some(business), ..Tenant::default() }),
+        update_mask: Some(FieldMask { paths }),
         ..Default::default()
     };
     patient("UpdateTenant", async || owner.tenants().update_tenant(update.clone()).await).await.map(drop)
