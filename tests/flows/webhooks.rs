@@ -74,7 +74,7 @@ fn types_of(requests: &[Received]) -> BTreeSet<String> {
     requests.iter().map(|request| request.event()["type"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn debit(world: &World, wallet: &str) {
+pub(crate) async fn debit(world: &World, wallet: &str) {
     let request = PostDebitRequest { request_id: request_id(), wallet: wallet.into(), amount: amount("USD", 1, 0), ..Default::default() };
     world.someone("SERVICE", None).postings().post_debit(request).await.unwrap();
 }
@@ -222,7 +222,7 @@ pub(crate) async fn an_endpoint_is_enabled_and_tested(world: &World) {
     admin.webhook_endpoints().enable_webhook_endpoint(on).await.unwrap();
     let test = TestWebhookEndpointRequest { request_id: request_id(), name };
     admin.webhook_endpoints().test_webhook_endpoint(test).await.unwrap();
-    receiver.until("/hook", |all| all.iter().any(|received| received.body.contains("WebhookEndpointTested"))).await;
+    receiver.until("/hook", |all| all.iter().any(|own| own.body.contains("WebhookEndpointTested"))).await;
 }
 
 pub(crate) async fn secrets_change_without_a_gap(world: &World) {
@@ -266,7 +266,7 @@ async fn what_waits_for_an_endpoint_is_listed(world: &World) {
         assert_eq!((code, err.as_str()), (0, ""), "{out}");
         Ok(serde_json::from_str::<serde_json::Value>(&out).unwrap()["waitingWebhooks"].as_array().unwrap().clone())
     };
-    let waits = |all: &Vec<serde_json::Value>| all.iter().any(|value| value["waitingCount"] == 2);
+    let waits = |all: &Vec<serde_json::Value>| all.iter().any(|own| own["waitingCount"] == 2);
     let waiting = until(async || listed("acme").await, waits).await;
     assert_eq!(waiting.len(), 1, "{waiting:?}");
     assert_eq!(
@@ -355,7 +355,7 @@ async fn an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_a_mail(worl
         admin.webhook_endpoints().get_webhook_endpoint(get).await.map(|read| read.into_inner().webhook_endpoint.unwrap())
     };
     // What is gone is disabled at once, though the wallet met it and invoicing keeps it.
-    let gone = until(|| state(&endpoints[0]), |webhook_endpoint| webhook_endpoint.state() == State::Disabled).await;
+    let gone = until(|| state(&endpoints[0]), |own| own.state() == State::Disabled).await;
     assert_eq!(gone.disabled_reason(), DisabledReason::Gone);
     // The other one fails for three days.
     until(
@@ -363,7 +363,7 @@ async fn an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_a_mail(worl
             hurry(world, "wallet", Some(9)).await;
             state(&endpoints[1]).await
         },
-        |webhook_endpoint| webhook_endpoint.disabled_reason() == DisabledReason::Failing,
+        |own| own.disabled_reason() == DisabledReason::Failing,
     )
     .await;
     assert!(mails_of(&admin, MailKind::WebhookDisabled, 2).await.iter().all(|mail| mail.customer.is_empty()));

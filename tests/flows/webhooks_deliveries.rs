@@ -5,12 +5,12 @@ use crate::{
     kills::grant as grant_of,
     rig,
     wallets::grant,
-    webhooks::{created, known_everywhere},
+    webhooks::{created, debit, known_everywhere},
 };
 use payterms_proto::{
     common::v1::{WebhookDelivery, webhook_delivery::State},
     gateway::v1::{ListWebhookDeliveriesRequest, RedeliverWebhookEventRequest, RedeliverWebhookEventsRequest},
-    invoicing::v1::CreateWebhookEndpointRequest,
+    invoicing::v1::{CreateWebhookEndpointRequest, DeleteWebhookEndpointRequest, UpdateWebhookEndpointRequest, WebhookEndpoint},
 };
 use payterms_suite::client::{amount, request_id};
 use payterms_testkit::{
@@ -18,6 +18,7 @@ use payterms_testkit::{
     receiver::{Behaviour, Received, Receiver},
     rig::until,
 };
+use prost_types::FieldMask;
 use sea_orm::{ConnectionTrait, Statement};
 use std::{
     collections::BTreeSet,
@@ -26,7 +27,11 @@ use std::{
 };
 use tonic::Status;
 
-on_both!(deliveries_are_listed_and_sent_again, receivers_in_two_languages_verify_what_arrives);
+on_both!(
+    deliveries_are_listed_and_sent_again,
+    what_happens_right_after_an_endpoint_was_made_or_changed_arrives,
+    receivers_in_two_languages_verify_what_arrives,
+);
 
 async fn list(world: &World, parent: &str, state: State) -> Result<Vec<WebhookDelivery>, Status> {
     let admin = world.someone("ADMIN", None);
@@ -39,6 +44,44 @@ async fn list(world: &World, parent: &str, state: State) -> Result<Vec<WebhookDe
         if request.page_token.is_empty() {
             return Ok(all);
         }
+    }
+}
+
+/// The other services hear of an endpoint a moment after the answer.
+async fn what_happens_right_after_an_endpoint_was_made_or_changed_arrives(world: &World) {
+    let (_, wallet) = world.usual().await;
+    let receiver = Receiver::start().await;
+    let (granted, posted) = ("payterms.wallet.v1.CreditGranted", "payterms.wallet.v1.PostingsMade");
+    grant(world, &wallet, amount("USD", 10, 0), 0).await;
+    for round in 0..5 {
+        let path = format!("/new-{round}");
+        let endpoint = created(world, &receiver.url(&path), &[granted]).await.webhook_endpoint.unwrap();
+        for _ in 0..3 {
+            grant(world, &wallet, amount("USD", 10, 0), 0).await;
+        }
+        known_everywhere(world, &endpoint.name).await;
+        // Events of one wallet arrive in order: once this one is there, nothing before it is to come.
+        grant(world, &wallet, amount("USD", 7, 0), 0).await;
+        let units = |own: &Received| own.event()["data"]["lot"]["amount"]["units"].as_str().unwrap().to_owned();
+        let all = receiver.until(&path, |all| all.iter().any(|own| units(own) == "7")).await;
+        assert_eq!(all.iter().map(units).collect::<Vec<_>>(), ["10", "10", "10", "7"], "all since it was made, and nothing of before");
+        let paths = Some(FieldMask { paths: vec!["types".to_owned()] });
+        let changed = WebhookEndpoint {
+            types: vec![granted.to_owned(), posted.to_owned()],
+            name: endpoint.name.clone(),
+            ..WebhookEndpoint::default()
+        };
+        let change = UpdateWebhookEndpointRequest {
+            request_id: request_id(),
+            webhook_endpoint: Some(changed),
+            update_mask: paths,
+            ..Default::default()
+        };
+        world.someone("ADMIN", None).webhook_endpoints().update_webhook_endpoint(change).await.unwrap();
+        debit(world, &wallet).await;
+        receiver.until(&path, |all| all.iter().any(|own| own.event()["type"] == posted)).await;
+        let gone = DeleteWebhookEndpointRequest { request_id: request_id(), name: endpoint.name, ..Default::default() };
+        world.someone("ADMIN", None).webhook_endpoints().delete_webhook_endpoint(gone).await.unwrap();
     }
 }
 
@@ -58,24 +101,22 @@ pub(crate) async fn deliveries_are_listed_and_sent_again(world: &World) {
     world.customer("acme", "AU").await;
     receiver.until("/hook", |all| all.len() >= 6).await;
     let delivered = until(async || list(world, &endpoint, State::Delivered).await, |all| all.len() >= 6).await;
-    let sources: BTreeSet<_> = delivered.iter().map(|webhook_delivery| webhook_delivery.source.as_str()).collect();
+    let whole = ListWebhookDeliveriesRequest { parent: endpoint.clone(), ..Default::default() };
+    let whole = world.someone("ADMIN", None).webhook_deliveries().list_webhook_deliveries(whole).await.unwrap().into_inner();
+    assert_eq!((whole.webhook_deliveries.len(), whole.next_page_token.as_str()), (6, ""), "a page is filled across services");
+    let sources: BTreeSet<_> = delivered.iter().map(|own| own.source.as_str()).collect();
     assert_eq!((delivered.len(), sources), (6, BTreeSet::from(["invoicing", "wallet"])));
-    assert!(
-        delivered.iter().all(|webhook_delivery| webhook_delivery.attempt_count == 1
-            && webhook_delivery.outcome == "DELIVERED"
-            && webhook_delivery.http_status == 200),
-        "{delivered:?}"
-    );
+    assert!(delivered.iter().all(|own| own.attempt_count == 1 && own.outcome == "DELIVERED" && own.http_status == 200), "{delivered:?}");
     assert_eq!(list(world, &endpoint, State::Failed).await.unwrap(), []);
     // One of the wallet's again.
     let admin = world.someone("ADMIN", None);
-    let again = delivered.iter().find(|webhook_delivery| webhook_delivery.source == "wallet").unwrap();
+    let again = delivered.iter().find(|own| own.source == "wallet").unwrap();
     let id = again.name.rsplit('/').next().unwrap().to_owned();
     let request = RedeliverWebhookEventRequest { request_id: request_id(), name: again.name.clone() };
     let first = admin.webhook_deliveries().redeliver_webhook_event(request.clone()).await.unwrap().into_inner();
     let second = admin.webhook_deliveries().redeliver_webhook_event(request).await.unwrap().into_inner();
     assert_eq!((first.webhook_delivery.as_ref().unwrap().state(), &first), (State::Pending, &second));
-    let times = |all: &[Received]| all.iter().filter(|received| received.header("webhook-id") == id).count();
+    let times = |all: &[Received]| all.iter().filter(|own| own.header("webhook-id") == id).count();
     receiver.until("/hook", |all| times(all) == 2).await;
     let unknown = format!("{endpoint}/deliveries/{}", request_id());
     let unknown = RedeliverWebhookEventRequest { request_id: request_id(), name: unknown };
@@ -87,7 +128,7 @@ pub(crate) async fn deliveries_are_listed_and_sent_again(world: &World) {
     admin.webhook_deliveries().redeliver_webhook_events(span).await.unwrap();
     let all = receiver.until("/hook", |all| all.len() >= before + 7).await;
     assert_eq!(times(&all), 3);
-    let about = |received: &Received| received.event()["subject"] == customer;
+    let about = |own: &Received| own.event()["subject"] == customer;
     assert!(all.iter().any(about), "the customer was there before the endpoint");
     // Nothing of a span in which nothing happened, and nothing of an endpoint that is none.
     let end_time = Some(prost_types::Timestamp { seconds: 1, nanos: 0 });
@@ -116,8 +157,7 @@ async fn receivers_in_two_languages_verify_what_arrives(world: &World) {
         world.customer("acme", "AU").await;
     }
     let requests = receiver.until("/hook", |all| all.len() >= 3).await;
-    let requests: Vec<_> =
-        requests.iter().map(|received| serde_json::json!({ "headers": received.headers, "body": received.body })).collect();
+    let requests: Vec<_> = requests.iter().map(|own| serde_json::json!({ "headers": own.headers, "body": own.body })).collect();
     let expected = format!("{} payterms.invoicing.v1.CustomerChanged", requests.len());
     let given = serde_json::json!({ "secret": hook.secret, "requests": requests });
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
@@ -164,16 +204,11 @@ async fn nothing_is_lost(on_postgres: bool) {
         };
         rig.die_at(point, async move { service.lots().grant_credit(request).await.ok() }).await;
         // What the process that died had claimed is due when the claim lapses, which is now.
-        let of_it = |received: &Received| received.event()["data"]["lot"]["amount"]["units"].as_str() == Some(expected.as_str());
+        let of_it = |own: &Received| own.event()["data"]["lot"]["amount"]["units"].as_str() == Some(expected.as_str());
         let hurry = format!("UPDATE {schema}webhook_deliveries SET due_at = created_at WHERE state = 'PENDING'");
         let arrived = async || {
             rows.execute_unprepared(&hurry).await.unwrap();
-            Ok(receiver
-                .received("/hook")
-                .iter()
-                .filter(|received| of_it(received))
-                .map(|received| received.header("webhook-id").to_owned())
-                .collect())
+            Ok(receiver.received("/hook").iter().filter(|own| of_it(own)).map(|own| own.header("webhook-id").to_owned()).collect())
         };
         let ids: Vec<String> = until(arrived, |ids: &Vec<String>| ids.len() >= if point.ends_with("after_send") { 2 } else { 1 }).await;
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 1, "the same event has the same id");

@@ -10,9 +10,13 @@ use crate::{
     db::{WriteTx, sql, transaction::Transaction},
     seal::Seal,
     webhooks::signature::Secret,
-    wire::{error::AppError, names, render::timestamp},
+    wire::{
+        error::AppError,
+        names,
+        render::{instant_of, timestamp},
+    },
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use payterms_kernel::TenantId;
 use payterms_proto::common::{
@@ -81,13 +85,9 @@ impl Target {
     /// `Fault` if one does not open: it was sealed with another key.
     pub(crate) fn open(&self, seal: &Seal, now: DateTime<Utc>) -> Result<Vec<Secret>, AppError> {
         let now = timestamp(now);
-        let signs = |sealed_secret: &&SealedSecret| {
-            sealed_secret.expire_time.is_none_or(|until| (until.seconds, until.nanos) > (now.seconds, now.nanos))
-        };
-        let open = |sealed_secret: &SealedSecret| {
-            let text = seal
-                .open(self.endpoint, &sealed_secret.sealed)
-                .map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))?;
+        let signs = |own: &&SealedSecret| own.expire_time.is_none_or(|until| (until.seconds, until.nanos) > (now.seconds, now.nanos));
+        let open = |own: &SealedSecret| {
+            let text = seal.open(self.endpoint, &own.sealed).map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))?;
             Secret::parse(&text).ok_or_else(|| AppError::Fault("a secret of webhooks is malformed".to_owned()))
         };
         self.secrets.iter().filter(signs).map(open).collect()
@@ -109,8 +109,18 @@ pub fn id_of(tenant: &TenantId, endpoint: &str) -> Result<Uuid, AppError> {
     name.map(|name| name.id(0)).ok_or_else(|| AppError::Fault(format!("an endpoint {endpoint:?}")))
 }
 
+/// The position before the first event that was recorded from $8 on, in real time. Positions are given after the commit and so not in the
+/// order of the recorded times: the first is looked for after all that was recorded before $9, when no transaction of that time was open any
+/// more. Where there is none, the position up to which all is read: what is recorded later comes after it.
+const START: &str = "coalesce((SELECT min(position) - 1 FROM outbox WHERE tenant = $1 AND recorded_at >= $8 AND position > \
+                     coalesce((SELECT position FROM outbox WHERE tenant = $1 AND position IS NOT NULL AND recorded_at < $9 \
+                     ORDER BY position DESC LIMIT 1), 0)), (SELECT position FROM outbox_cursors WHERE subscriber = ''), 0)";
+/// Longer than any transaction is open.
+const TRANSACTION: TimeDelta = TimeDelta::seconds(60);
+
 /// Stores an endpoint as it is now. The register's owner calls it in the transaction that publishes the change; the others when it
-/// arrives. A new one begins with the events after this.
+/// arrives, which is later: a new endpoint begins with what was recorded since it was made, and one with other types looks again at what was
+/// recorded since they were chosen. Deliveries that were made already are not made again.
 pub async fn store(tx: &WriteTx, changed: &WebhookTargetChanged) -> Result<(), AppError> {
     let tenant = &tx.call().tenant;
     let endpoint = id_of(tenant, &changed.endpoint)?;
@@ -128,11 +138,16 @@ pub async fn store(tx: &WriteTx, changed: &WebhookTargetChanged) -> Result<(), A
     let mut values = key();
     values.extend([changed.generation.into(), tx.time().real.into()]);
     sql::exec(tx.conn(), hurry, values).await?;
-    let upsert = "INSERT INTO webhook_targets (tenant, endpoint_id, url, types, enabled, generation, secrets, position) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce((SELECT position FROM outbox_cursors WHERE subscriber = ''), 0)) \
-                  ON CONFLICT (tenant, endpoint_id) DO UPDATE SET url = excluded.url, types = excluded.types, enabled = excluded.enabled, \
-                  failing_since = CASE WHEN webhook_targets.generation < excluded.generation THEN NULL ELSE webhook_targets.failing_since END, \
-                  generation = excluded.generation, secrets = excluded.secrets";
+    let upsert = format!(
+        "INSERT INTO webhook_targets (tenant, endpoint_id, url, types, enabled, generation, secrets, position) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, {START}) \
+         ON CONFLICT (tenant, endpoint_id) DO UPDATE SET url = excluded.url, types = excluded.types, enabled = excluded.enabled, \
+         failing_since = CASE WHEN webhook_targets.generation < excluded.generation THEN NULL ELSE webhook_targets.failing_since END, \
+         generation = excluded.generation, secrets = excluded.secrets, \
+         position = CASE WHEN webhook_targets.types <> excluded.types AND excluded.position < webhook_targets.position \
+         THEN excluded.position ELSE webhook_targets.position END"
+    );
+    let decided = changed.decide_time.as_ref().and_then(instant_of);
     let mut values = key();
     values.extend([
         changed.url.as_str().into(),
@@ -140,8 +155,10 @@ pub async fn store(tx: &WriteTx, changed: &WebhookTargetChanged) -> Result<(), A
         changed.enabled.into(),
         changed.generation.into(),
         packed(changed.secrets.clone()).into(),
+        decided.into(),
+        decided.and_then(|time| time.checked_sub_signed(TRANSACTION)).into(),
     ]);
-    sql::exec(tx.conn(), upsert, values).await?;
+    sql::exec(tx.conn(), &upsert, values).await?;
     Ok(())
 }
 
@@ -166,9 +183,9 @@ pub(crate) fn sealed(seal: Option<Seal>) -> SealedTable {
                 format!("SELECT {COLUMNS} FROM webhook_targets WHERE tenant = $1 AND endpoint_id > $2 ORDER BY endpoint_id LIMIT $3");
             let values = vec![tenant.as_str().into(), names::uuid(after).unwrap_or_default().into(), limit.into()];
             let row = |row: &QueryResult| {
-                let target = Target::read(row)?;
-                let values = target.secrets.into_iter().map(|secret| secret.sealed.into()).collect();
-                Ok(SealedRow { key: target.endpoint.to_string(), values })
+                let own = Target::read(row)?;
+                let values = own.secrets.into_iter().map(|secret| secret.sealed.into()).collect();
+                Ok(SealedRow { key: own.endpoint.to_string(), values })
             };
             sql::all(conn, &select, values).await?.iter().map(row).collect()
         })
@@ -194,6 +211,7 @@ pub fn states<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
                 generation: target.generation,
                 secrets: target.secrets,
                 deleted: false,
+                decide_time: None,
             };
             states.push((id.clone(), state.encode_to_vec()));
         }
