@@ -89,7 +89,7 @@ async fn check(operator: &Session, service: &'static str, parent: &str) -> Vec<C
 
 fn broken(rules: &[CheckedRule]) -> BTreeSet<String> {
     let broken = rules.iter().filter(|rule| rule.broken_count > 0);
-    broken.map(|rule| format!("{} {} {:?}", rule.invariant, rule.rule, rule.broken)).collect()
+    broken.map(|rule| format!("{} {} {:?}", rule.invariant, rule.rule, rule.examples)).collect()
 }
 
 /// Runs the program against a world's gateway, with its development keys.
@@ -188,7 +188,7 @@ async fn a_check_goes_over_all_tenants_or_one() {
     conn.close().await.unwrap();
     let operator = world.someone("OPERATOR", None);
     let named = |rules: Vec<CheckedRule>| -> Vec<String> {
-        let names = rules.into_iter().flat_map(|rule| rule.broken);
+        let names = rules.into_iter().flat_map(|rule| rule.examples);
         names.map(|name| name.split(' ').next().unwrap().to_owned()).collect()
     };
     assert_eq!(named(check(&operator, "wallet", "").await), ["tenants/bolt", "tenants/crest"]);

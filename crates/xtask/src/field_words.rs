@@ -1,4 +1,5 @@
-//! Fields that say why: `reason` is an enum for programs, `explanation` a text from a person (docs/versioning.md#words-of-fields).
+//! Words of fields (docs/versioning.md#words-of-fields). `reason` is an enum for programs, `explanation` a text from a person. Beside a list
+//! `things` there is no field `things_count`: Java's generated code has a method of that name for the length of the list.
 
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind};
 
@@ -18,7 +19,11 @@ fn fault(field: &FieldDescriptor) -> Option<String> {
     if is_word("reason") && is_text && !CODES.contains(&name) && !is_refusal(field) {
         return Some(format!("{}: a text that says why is an explanation; a reason is an enum", field.full_name()));
     }
-    (is_word("explanation") && !is_text).then(|| format!("{}: an explanation is a text", field.full_name()))
+    if is_word("explanation") && !is_text {
+        return Some(format!("{}: an explanation is a text", field.full_name()));
+    }
+    let list = name.strip_suffix("_count").and_then(|list| field.parent_message().get_field_by_name(list));
+    list.filter(FieldDescriptor::is_list).map(|list| format!("{}: Java counts the list {} by this name", field.full_name(), list.name()))
 }
 
 /// Whether it is the reason of a refusal, spelt as in `ErrorInfo`: beside it stands the sentence that the refusal would have.
@@ -32,11 +37,14 @@ mod tests {
     use super::fault;
     use prost_reflect::{
         DescriptorPool,
-        prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, field_descriptor_proto::Type},
+        prost_types::{
+            DescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+            field_descriptor_proto::{Label, Type},
+        },
     };
 
     #[test]
-    fn a_text_named_reason_is_refused() {
+    fn a_word_that_is_not_that_of_its_type_is_refused() {
         let field = |name: &str, number, kind: Type| FieldDescriptorProto {
             name: Some(name.to_owned()),
             number: Some(number),
@@ -53,19 +61,18 @@ mod tests {
         let refusal = [field("reason", 1, Type::String), field("void_reason", 2, Type::String), field("message", 3, Type::String)];
         let message =
             |name: &str, fields: &[_]| DescriptorProto { name: Some(name.to_owned()), field: fields.to_vec(), ..Default::default() };
-        let messages = vec![message("M", &fields), message("Refusal", &refusal)];
+        let names = FieldDescriptorProto { label: Some(Label::Repeated.into()), ..field("names", 1, Type::String) };
+        let counted = [names, field("names_count", 2, Type::Int32), field("names_count_count", 3, Type::Int32)];
+        let messages = vec![message("M", &fields), message("Refusal", &refusal), message("Counted", &counted)];
         let file = FileDescriptorProto { name: Some("m.proto".to_owned()), message_type: messages, ..Default::default() };
         let mut pool = DescriptorPool::new();
         pool.add_file_descriptor_proto(file).unwrap();
         let faulty = |message: &str| -> Vec<_> {
             let message = pool.get_message_by_name(message).unwrap();
-            message
-                .fields()
-                .filter(|field_descriptor| fault(field_descriptor).is_some())
-                .map(|field_descriptor| field_descriptor.name().to_owned())
-                .collect()
+            message.fields().filter(|own| fault(own).is_some()).map(|own| own.name().to_owned()).collect()
         };
         assert_eq!(faulty("M"), ["reason", "void_reason", "decision_explanation"]);
         assert_eq!(faulty("Refusal"), ["void_reason"], "a reason beside its sentence is that of a refusal");
+        assert_eq!(faulty("Counted"), ["names_count"], "the count of a list, and not that of a number");
     }
 }

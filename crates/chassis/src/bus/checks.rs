@@ -92,7 +92,7 @@ impl Checks {
 
     /// The sums of a kind, if this service has such.
     pub(crate) fn shared(&self, kind: Option<SharedAmountKind>) -> Option<&Shared> {
-        self.shared.iter().find(|shared| Some(shared.kind.message()) == kind)
+        self.shared.iter().find(|own| Some(own.kind.message()) == kind)
     }
 
     /// Checks a request.
@@ -150,8 +150,8 @@ impl Checks {
                 Looked::Through(broken, end) => {
                     result.piece_count += 1;
                     result.broken_count += i64::try_from(broken.len()).unwrap_or_default();
-                    let room = NAMED.saturating_sub(result.broken.len());
-                    result.broken.extend(broken.into_iter().take(room));
+                    let room = NAMED.saturating_sub(result.examples.len());
+                    result.examples.extend(broken.into_iter().take(room));
                     Some(end)
                 }
             };

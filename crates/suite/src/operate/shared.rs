@@ -63,7 +63,7 @@ pub(crate) async fn compare(session: &Session, service: Service, tenant: Option<
         let differ = differ?;
         rule.piece_count += 1;
         rule.broken_count += i64::try_from(differ.len()).unwrap_or_default();
-        rule.broken.extend(differ);
+        rule.examples.extend(differ);
     }
     rule.duration = begun.elapsed().try_into().ok();
     Ok(vec![rule])
@@ -95,10 +95,8 @@ async fn differ(session: &Session, service: Service, tenant: &str, pair: &Pair) 
 /// Subject and both sums where they differ and nothing is under way.
 fn differences(ours: &Sums, theirs: &Sums) -> BTreeSet<(String, String, String)> {
     let subjects: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
-    let is_under_way = |sums: &Sums, subject: &str| sums.get(subject).is_some_and(|shared_amount| shared_amount.under_way);
-    let shown = |sums: &Sums, subject: &str| {
-        sums.get(subject).map_or_else(|| "nothing".to_owned(), |shared_amount| shown(shared_amount.amount.as_ref()))
-    };
+    let is_under_way = |sums: &Sums, subject: &str| sums.get(subject).is_some_and(|own| own.under_way);
+    let shown = |sums: &Sums, subject: &str| sums.get(subject).map_or_else(|| "nothing".to_owned(), |own| shown(own.amount.as_ref()));
     let compared = subjects.into_iter().filter(|subject| !is_under_way(ours, subject) && !is_under_way(theirs, subject));
     compared
         .map(|subject| (subject.clone(), shown(ours, subject), shown(theirs, subject)))
@@ -114,10 +112,7 @@ async fn sums(session: &Session, asked: Service, tenant: &str, kind: SharedAmoun
     let page = async |page_token: String| -> Result<Paged<Sums>, Status> {
         let request = ListSharedAmountsRequest { parent: tenant.to_owned(), kind: kind.into(), page_size: PAGE, page_token };
         let answer = session.operations(asked.name()).list_shared_amounts(request).await?.into_inner();
-        Ok((
-            answer.shared_amounts.into_iter().map(|shared_amount| (shared_amount.subject_id.clone(), shared_amount)).collect(),
-            answer.next_page_token,
-        ))
+        Ok((answer.shared_amounts.into_iter().map(|own| (own.subject_id.clone(), own)).collect(), answer.next_page_token))
     };
     all(page).await.map_err(|status| sentence_of(asked.name(), &status))
 }

@@ -71,13 +71,13 @@ impl Verified {
     /// Adds what one call looked at.
     fn add(&mut self, rule: CheckedRule, limit: usize) {
         let Some(sum) = self.rules.iter_mut().find(|sum| sum.rule == rule.rule) else {
-            self.rules.push(CheckedRule { broken: rule.broken.iter().take(limit).cloned().collect(), ..rule });
+            self.rules.push(CheckedRule { examples: rule.examples.iter().take(limit).cloned().collect(), ..rule });
             return;
         };
         sum.piece_count += rule.piece_count;
         sum.broken_count += rule.broken_count;
-        let room = limit.saturating_sub(sum.broken.len());
-        sum.broken.extend(rule.broken.into_iter().take(room));
+        let room = limit.saturating_sub(sum.examples.len());
+        sum.examples.extend(rule.examples.into_iter().take(room));
         sum.unchecked.extend(rule.unchecked);
         let millis = millis(sum) + rule.duration.map_or(0, |time| millis_of(&time));
         sum.duration = Duration::from_millis(millis).try_into().ok();
@@ -231,10 +231,10 @@ fn print(all: &[(Service, Verified)]) -> Result<(), String> {
     output::print_table(&["service", "invariant", "outcome", "time", "rule"], rows, "Nothing was checked.")?;
     for (service, verified) in all {
         for rule in &verified.rules {
-            for broken in &rule.broken {
+            for broken in &rule.examples {
                 output::line(&format!("{} {} breaks: {} ({})", service.name(), rule.invariant, output::plain(broken), rule.rule))?;
             }
-            let unnamed = rule.broken_count - i64::try_from(rule.broken.len()).unwrap_or_default();
+            let unnamed = rule.broken_count - i64::try_from(rule.examples.len()).unwrap_or_default();
             if unnamed > 0 {
                 output::line(&format!("{} {} breaks: {unnamed} more ({})", service.name(), rule.invariant, rule.rule))?;
             }
@@ -260,7 +260,7 @@ mod tests {
             rule: "A rule.".into(),
             piece_count: 1,
             broken_count: i64::try_from(broken.len()).unwrap(),
-            broken: broken.iter().map(|name| (*name).to_owned()).collect(),
+            examples: broken.iter().map(|name| (*name).to_owned()).collect(),
             duration: Some(prost_types::Duration { seconds: 0, nanos: millis * 1_000_000 }),
             ..CheckedRule::default()
         };
@@ -270,7 +270,7 @@ mod tests {
         verified.add(rule(&["a", "b", "c"], 7), 2);
         verified.add(rule(&["d"], 0), 2);
         let sum = &verified.rules[0];
-        assert_eq!((sum.piece_count, sum.broken_count, sum.broken.as_slice()), (3, 4, &["a".to_owned(), "b".to_owned()][..]));
+        assert_eq!((sum.piece_count, sum.broken_count, sum.examples.as_slice()), (3, 4, &["a".to_owned(), "b".to_owned()][..]));
         assert_eq!((super::millis(sum), verified.outcome()), (12, Outcome::Wrong));
         let unreachable = Verified { failure: Some("wallet: UNAVAILABLE".into()), ..Verified::default() };
         assert_eq!(unreachable.outcome(), Outcome::Incomplete);
