@@ -29,7 +29,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 /// How long an answer about a key is believed: a revoked key ends within this time.
-const BELIEVED: TimeDelta = TimeDelta::seconds(30);
+pub(crate) const BELIEVED: TimeDelta = TimeDelta::seconds(30);
 /// How long a refused key is refused without another question.
 const REFUSED: TimeDelta = TimeDelta::seconds(10);
 /// How long a key that was good is asked about before unknown ones.
@@ -141,10 +141,10 @@ impl ApiKeys {
             return found;
         }
         let asked = SystemClock.now();
-        let caller =
+        let own =
             Caller { subject: "service:gateway".to_owned(), roles: vec![PEER.to_owned()], tenant: None, customer: None, run_id: None };
         let question = ResolveApiKeyRequest { secret_hash: hash.to_vec().into() };
-        let request = self.peers.request("invoicing", &caller, question, BUDGET).map_err(|error| Box::new(error.into()))?;
+        let request = self.peers.request("invoicing", &own, question, BUDGET).map_err(|error| Box::new(error.into()))?;
         let channel = self.peers.channel("invoicing").map_err(|error| Box::new(error.into()))?;
         let answer = ApiKeyLookupServiceClient::new(channel).resolve_api_key(request).await;
         let answer = answer.map_err(|status| {

@@ -26,6 +26,9 @@ pub fn is_trimmed_line(text: &str) -> bool {
     text.trim() == text && !text.contains('\n')
 }
 
+/// What [`is_key`] takes, for a sentence.
+pub const KEY_RULE: &str = "Write a key of 1 to 63 lower-case letters, digits, - and _, with a letter first";
+
 /// Whether a text can be the key of a label: a lower-case letter, then such letters, digits, `_` and `-`. Without capitals no two
 /// keys look alike, and a letter first keeps a database from taking a key for a place in a list.
 #[must_use]

@@ -5,8 +5,9 @@ use super::{
     Cursors,
     logs::{Logs, is_unreachable},
 };
+use crate::api_keys;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use payterms_chassis::{AppError, error::not_yet};
+use payterms_chassis::{AppError, call::Caller, error::not_yet};
 use payterms_proto::{
     common::peers::v1::{EventCursor, EventPlace, GetEventsResponse},
     gateway::v1::WatchEventsResponse,
@@ -20,6 +21,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A stream ends after this time. Then its caller's token is looked at again, and calls spread over new replicas; a connection
 /// that is closed for its age leaves longer to what is under way.
 const LONGEST: Duration = Duration::from_mins(4);
+/// A stream by an API key ends after this time. What invoicing says about a key is believed for a while, and a key that was revoked ends
+/// within a minute: with its streams.
+const LONGEST_BY_KEY: Duration = Duration::from_secs(25);
 /// How long a service may wait for an event before it answers that there is none.
 const WAITS: Duration = Duration::from_secs(5);
 /// How long to wait before a service that did not answer is asked again.
@@ -47,7 +51,7 @@ impl Watch {
     /// Begins to read after these places.
     pub(super) fn begin(logs: Logs, places: EventCursor, cursors: Cursors, stop: CancellationToken) -> Self {
         let now = Instant::now();
-        let (heartbeat, end) = (now, now + LONGEST);
+        let (heartbeat, end) = (now, now + longest(&logs.caller));
         let reads = FuturesUnordered::new();
         let watch = Self { logs: Arc::new(logs), places, cursors, reads, unreachable: BTreeSet::new(), heartbeat, end, stop };
         for service in watch.logs.services() {
@@ -121,6 +125,25 @@ impl Watch {
     }
 }
 
+/// How long a caller's stream lasts.
+fn longest(caller: &Caller) -> Duration {
+    if caller.subject.starts_with(api_keys::SUBJECT) { LONGEST_BY_KEY } else { LONGEST }
+}
+
 fn again(why: &str) -> AppError {
     not_yet("UNAVAILABLE", &format!("{why} Call again with the last cursor."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, longest};
+    use crate::api_keys::BELIEVED;
+    use payterms_chassis::call::Caller;
+
+    #[test]
+    fn a_stream_outlives_a_revoked_key_by_no_more_than_a_minute() {
+        let by = |subject: &str| Caller { subject: subject.to_owned(), roles: Vec::new(), tenant: None, customer: None, run_id: None };
+        assert!(longest(&by("api-key:1")) + BELIEVED.to_std().unwrap() < std::time::Duration::from_mins(1));
+        assert_eq!(longest(&by("ann")), LONGEST);
+    }
 }

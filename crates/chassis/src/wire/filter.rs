@@ -5,7 +5,7 @@
 
 use crate::wire::names;
 use chrono::{DateTime, NaiveDate, Utc};
-use payterms_kernel::{marks, money::parse_decimal};
+use payterms_kernel::{Currency, marks, money::parse_decimal};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use std::fmt;
 use uuid::Uuid;
@@ -22,6 +22,10 @@ pub enum Kind {
     Text,
     /// One of these names.
     Choice(&'static [&'static str]),
+    /// A currency by its code.
+    Currency,
+    /// A country by its code.
+    Country,
     /// `true` or `false`.
     Flag,
     /// A calendar date such as `2026-01-31`.
@@ -87,7 +91,7 @@ impl Operator {
 /// What a field is compared with, of the field's kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Of [`Kind::Text`] and [`Kind::Choice`].
+    /// Of [`Kind::Text`], [`Kind::Choice`] and codes.
     Text(String),
     /// Of [`Kind::Flag`].
     Flag(bool),
@@ -123,7 +127,7 @@ impl Comparison {
     /// Whether it asks for exactly this text.
     #[must_use]
     pub fn is_equal_to(&self, text: &str) -> bool {
-        self.operator == Operator::Equal && matches!(&self.value, Value::Text(this_text) if this_text == text)
+        self.operator == Operator::Equal && matches!(&self.value, Value::Text(own) if own == text)
     }
 }
 
@@ -221,14 +225,14 @@ fn label(rest: &str) -> Result<(&str, &str), String> {
     let after = rest.strip_prefix('.').unwrap_or_default();
     let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(after.len());
     let (key, rest) = after.split_at(end);
-    if marks::is_key(key) { Ok((key, rest)) } else { Err("Write the key of a label after labels and a point: labels.region.".to_owned()) }
+    if marks::is_key(key) { Ok((key, rest)) } else { Err(format!("{}, after labels and a point: labels.region.", marks::KEY_RULE)) }
 }
 
 /// The operators of a kind of field.
 fn operators(kind: Kind) -> &'static [Operator] {
     use Operator::{AtLeast, AtMost, Equal, Less, More, NotEqual};
     match kind {
-        Kind::Text | Kind::Choice(_) | Kind::Flag | Kind::Name(_) | Kind::Labels => &[Equal, NotEqual],
+        Kind::Text | Kind::Choice(_) | Kind::Currency | Kind::Country | Kind::Flag | Kind::Name(_) | Kind::Labels => &[Equal, NotEqual],
         Kind::Date | Kind::Instant | Kind::Amount => &[Equal, NotEqual, Less, AtMost, More, AtLeast],
     }
 }
@@ -264,6 +268,8 @@ fn value(kind: Kind, key: &str, written: &str) -> Option<Value> {
         Kind::Labels => Some(Value::Label { key: key.to_owned(), value: written.to_owned() }),
         Kind::Text => (!written.is_empty()).then(|| Value::Text(written.to_owned())),
         Kind::Choice(names) => names.contains(&written).then(|| Value::Text(written.to_owned())),
+        Kind::Currency => Currency::parse(written).map(|currency| Value::Text(currency.code().to_owned())),
+        Kind::Country => (written.len() == 2 && written.bytes().all(|b| b.is_ascii_uppercase())).then(|| Value::Text(written.to_owned())),
         Kind::Flag => written.parse().ok().map(Value::Flag),
         // No other form: a database compares dates as texts of ten characters.
         Kind::Date => written.parse::<NaiveDate>().ok().filter(|day| day.to_string() == written && written.len() == 10).map(Value::Date),
@@ -284,6 +290,8 @@ impl fmt::Display for Kind {
         match self {
             Self::Text | Self::Labels => f.write_str("a text, in quotation marks if it has blanks"),
             Self::Choice(names) => write!(f, "one of {}", names.join(", ")),
+            Self::Currency => f.write_str("the code of a currency in capitals, such as USD"),
+            Self::Country => f.write_str("the code of a country in capitals, such as GB"),
             Self::Flag => f.write_str("true or false"),
             Self::Date => f.write_str("a date such as 2026-01-31"),
             Self::Instant => f.write_str("an instant such as 2026-01-31T09:30:00Z"),
@@ -307,6 +315,8 @@ mod tests {
     const FIELDS: &[Field] = &[
         Field { name: "number", kind: Kind::Text },
         Field { name: "state", kind: Kind::Choice(&["OPEN", "PAID"]) },
+        Field { name: "currency", kind: Kind::Currency },
+        Field { name: "country", kind: Kind::Country },
         Field { name: "past_due", kind: Kind::Flag },
         Field { name: "due_date", kind: Kind::Date },
         Field { name: "create_time", kind: Kind::Instant },
@@ -335,7 +345,7 @@ mod tests {
         let id = uuid::Uuid::from_u128(7);
         assert_eq!(one(&format!("customer = tenants/acme/customers/{id}")).value, Value::Id(id));
         let both = parse("state = OPEN AND past_due = true AND total < 5", FIELDS, "acme").unwrap();
-        assert_eq!(both.0.iter().map(|comparison| comparison.field).collect::<Vec<_>>(), ["state", "past_due", "total"]);
+        assert_eq!(both.0.iter().map(|own| own.field).collect::<Vec<_>>(), ["state", "past_due", "total"]);
     }
 
     #[test]
@@ -343,12 +353,21 @@ mod tests {
         for (text, sentence) in [
             (
                 "colour = red",
-                "\"colour\" is no field of this list. Compare one of number, state, past_due, due_date, create_time, total, customer, labels.KEY.",
+                "\"colour\" is no field of this list. Compare one of number, state, currency, country, past_due, due_date, create_time, total, customer, labels.KEY.",
             ),
-            ("labels = a", "Write the key of a label after labels and a point: labels.region."),
-            ("labels.Region = a", "Write the key of a label after labels and a point: labels.region."),
+            (
+                "labels = a",
+                "Write a key of 1 to 63 lower-case letters, digits, - and _, with a letter first, after labels and a point: labels.region.",
+            ),
+            (
+                "labels.Region = a",
+                "Write a key of 1 to 63 lower-case letters, digits, - and _, with a letter first, after labels and a point: labels.region.",
+            ),
             ("state > OPEN", "Compare state with one of the operators != =, not with \"> OPEN\"."),
             ("state = ODD", "\"ODD\" is no value for state. Write one of OPEN, PAID."),
+            ("currency = usd", "\"usd\" is no value for currency. Write the code of a currency in capitals, such as USD."),
+            ("currency = XYZ", "\"XYZ\" is no value for currency. Write the code of a currency in capitals, such as USD."),
+            ("country = gb", "\"gb\" is no value for country. Write the code of a country in capitals, such as GB."),
             ("due_date = 2026-2-1", "\"2026-2-1\" is no value for due_date. Write a date such as 2026-01-31."),
             ("total = 1e9", "\"1e9\" is no value for total. Write a plain decimal such as 12.50, with at most six digits after the point."),
             ("number = \"x", "Write what number is compared with; close quotation marks."),

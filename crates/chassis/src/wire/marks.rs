@@ -26,8 +26,7 @@ impl Fields {
             } else {
                 // Another letter than ASCII's is shown by its number, so that keys which look alike are told apart.
                 let shown = key.chars().take(63).collect::<String>();
-                let sentence = "Write a key of 1 to 63 lower-case letters, digits, - and _, with a letter first.";
-                self.wrong(&format!("{field}[\"{}\"]", shown.escape_default()), "FIELD_INVALID_CHARS", sentence);
+                self.wrong(&format!("{field}[\"{}\"]", shown.escape_default()), "FIELD_INVALID_CHARS", &format!("{}.", marks::KEY_RULE));
             }
         }
         labels.clone()

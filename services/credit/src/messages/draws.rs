@@ -114,7 +114,7 @@ const DRAWS: ListSpec = ListSpec {
         Field { name: "credit_line", kind: Kind::Name(LINE) },
         Field { name: "invoice", kind: Kind::Name(&["customers", "invoices"]) },
         Field { name: "payment", kind: Kind::Name(&["customers", "payments"]) },
-        Field { name: "currency", kind: Kind::Text },
+        Field { name: "currency", kind: Kind::Currency },
         Field { name: "amount", kind: Kind::Amount },
         Field { name: "purchase_date", kind: Kind::Date },
         Field { name: "due_date", kind: Kind::Date },

@@ -125,7 +125,7 @@ const LINES: ListSpec = ListSpec {
         },
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
         Field { name: "programme", kind: Kind::Name(PROGRAMME) },
-        Field { name: "currency", kind: Kind::Text },
+        Field { name: "currency", kind: Kind::Currency },
         Field { name: "limit", kind: Kind::Amount },
         Field { name: "expire_time", kind: Kind::Instant },
         Field::CREATE_TIME,
@@ -146,7 +146,7 @@ pub fn list_credit_lines(request: Request<pb::ListCreditLinesRequest>) -> Result
     }
     for (index, number) in message.states.iter().take(LineState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::credit_line::State>(&format!("states[{index}]"), *number);
-        states.extend(state.and_then(|state| LineState::ALL.into_iter().find(|each| line_state(*each) == state)));
+        states.extend(state.and_then(|state| LineState::ALL.into_iter().find(|own| line_state(*own) == state)));
     }
     let request = ListRequest {
         parent: &format!("{} {:?}", message.parent, message.states),

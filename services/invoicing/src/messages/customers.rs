@@ -46,7 +46,7 @@ pub fn customer_fields(fields: &mut Fields, customer: &pb::Customer, used: impl 
             .billing_address
             .as_ref()
             .filter(|_| used("billing_address"))
-            .map(|each| address(fields, "customer.billing_address", each)),
+            .map(|own| address(fields, "customer.billing_address", own)),
         billing_email: if used("billing_email") { fields.email("customer.billing_email", &customer.billing_email) } else { String::new() },
         country: if used("country") { fields.country("customer.country", &customer.country) } else { String::new() },
         tax_id: text(fields, "tax_id", &customer.tax_id, 40),
@@ -107,7 +107,7 @@ pub fn update_customer(request: Request<pb::UpdateCustomerRequest>) -> Result<(C
     let paths = fields.mask(message.update_mask.as_ref(), allowed);
     let customer = message.customer.unwrap_or_default();
     let name = fields.name("customer.name", &customer.name, &["customers"]);
-    let new = customer_fields(&mut fields, &customer, |path| paths.iter().any(|text| text == path));
+    let new = customer_fields(&mut fields, &customer, |path| paths.iter().any(|own| own == path));
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, UpdateCustomer { customer: Id::from_uuid(name.id(0)), fields: new, paths, as_customer }))
@@ -147,7 +147,7 @@ const CUSTOMERS: ListSpec = ListSpec {
         Field::EXTERNAL_ID,
         Field::LABELS,
         Field { name: "legal_name", kind: Kind::Text },
-        Field { name: "country", kind: Kind::Text },
+        Field { name: "country", kind: Kind::Country },
         Field { name: "tax_id", kind: Kind::Text },
         Field { name: "tier", kind: Kind::Text },
         Field::CREATE_TIME,
@@ -199,8 +199,8 @@ pub fn customer(tenant: &TenantId, customer: &Customer) -> pb::Customer {
 
 /// A customer as its own people see it: without who looked at its tax number, and what they noted.
 #[must_use]
-pub fn customer_without_evidence(tenant: &TenantId, this_customer: &Customer) -> pb::Customer {
-    let mut shown = customer(tenant, this_customer);
+pub fn customer_without_evidence(tenant: &TenantId, own: &Customer) -> pb::Customer {
+    let mut shown = customer(tenant, own);
     if let Some(number) = &mut shown.tax_number {
         number.explanation.clear();
         number.verifier.clear();
@@ -214,27 +214,27 @@ fn tax_number(customer: &Customer) -> Option<pb::TaxNumber> {
     if customer.tax_id.is_empty() {
         return None;
     }
-    let Some(tax_number) = &customer.tax_number else {
+    let Some(own) = &customer.tax_number else {
         return Some(pb::TaxNumber { state: State::Unverified.into(), ..pb::TaxNumber::default() });
     };
-    let state = match tax_number.state {
+    let state = match own.state {
         TaxNumberState::Unverified => State::Unverified,
         TaxNumberState::Verified => State::Verified,
         TaxNumberState::Invalid => State::Invalid,
     };
-    let (consultation_number, verifier, explanation) = match tax_number.evidence.clone() {
+    let (consultation_number, verifier, explanation) = match own.evidence.clone() {
         Some(Evidence::Register(consultation)) => (consultation, String::new(), String::new()),
         Some(Evidence::Person(person, explanation)) => (String::new(), person, explanation),
         None => (String::new(), String::new(), String::new()),
     };
     Some(pb::TaxNumber {
         state: state.into(),
-        check_time: tax_number.checked_at.map(timestamp),
+        check_time: own.checked_at.map(timestamp),
         consultation_number,
         explanation,
         verifier,
         recheck_time: customer.number_due_at().map(timestamp),
-        failure: tax_number.failure.clone(),
+        failure: own.failure.clone(),
     })
 }
 

@@ -22,7 +22,7 @@ const INVOICES: ListSpec = ListSpec {
         Field { name: "past_due", kind: Kind::Flag },
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
         Field { name: "metered_service", kind: Kind::Name(METERED_SERVICE) },
-        Field { name: "currency", kind: Kind::Text },
+        Field { name: "currency", kind: Kind::Currency },
         Field { name: "total", kind: Kind::Amount },
         Field { name: "open", kind: Kind::Amount },
         Field { name: "issue_date", kind: Kind::Date },

@@ -16,6 +16,19 @@ pub enum MethodKind {
     CreditLine,
 }
 
+impl MethodKind {
+    /// Its name, as in the API and in columns.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Card => "CARD",
+            Self::BankTransfer => "BANK_TRANSFER",
+            Self::BankDebit => "BANK_DEBIT",
+            Self::CreditLine => "CREDIT_LINE",
+        }
+    }
+}
+
 /// A customer's payment method. It has no `Display`, so that the provider's token does not get into logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentMethod {
@@ -342,21 +355,17 @@ mod tests {
     #[test]
     fn a_method_may_be_charged_now_or_once_its_dispute_is_won() {
         let day = NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
-        let (payment_method, expired) = (card(1, 2027), card(2, 2025));
+        let (own, expired) = (card(1, 2027), card(2, 2025));
         let none: &[(Id<PaymentMethod>, i32)] = &[];
         let mut methods = Methods::default();
-        methods.add(payment_method.clone());
+        methods.add(own.clone());
         assert!(methods.may_be_charged(none, day));
-        methods.stop_charging(payment_method.id, day);
-        assert!(methods.may_be_charged(&[(payment_method.id, 1)], day), "its dispute may be won");
-        assert_eq!(
-            methods.waits_for(&[(expired.id, 1), (payment_method.id, 2), (payment_method.id, 3)], day),
-            Some(2),
-            "the first that may bring it back"
-        );
+        methods.stop_charging(own.id, day);
+        assert!(methods.may_be_charged(&[(own.id, 1)], day), "its dispute may be won");
+        assert_eq!(methods.waits_for(&[(expired.id, 1), (own.id, 2), (own.id, 3)], day), Some(2), "the first that may bring it back");
         assert!(!methods.may_be_charged(none, day), "it was lost");
-        methods.remove(payment_method.id, day);
-        assert!(!methods.may_be_charged(&[(payment_method.id, 1)], day), "it was removed");
+        methods.remove(own.id, day);
+        assert!(!methods.may_be_charged(&[(own.id, 1)], day), "it was removed");
         let mut methods = Methods { active: vec![expired.clone()], collection: Some(expired.id), ..Methods::default() };
         assert!(!methods.may_be_charged(none, day));
         methods.stop_charging(expired.id, day);

@@ -183,7 +183,8 @@ impl WalletSettings {
         }
         let offered = if offered.is_empty() && self.methods.len() == 1 { self.methods.clone() } else { offered };
         if offered.is_empty() {
-            let description = "Name some of the chosen methods.".to_owned();
+            let chosen = self.methods.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+            let description = format!("Name some of the chosen methods: {chosen}.");
             return Err(Refusal::invalid(vec![Violation { field: "methods".into(), reason: "FIELD_REQUIRED", description }]));
         }
         if offered.iter().any(|kind| !self.methods.contains(kind)) {
@@ -273,6 +274,13 @@ mod tests {
         let refused = settings.turn_on(vec![]).unwrap_err();
         let names: Vec<_> = refused.conditions.iter().map(|condition| condition.name).collect();
         assert_eq!(names, ["INVOICES_HIDDEN", "PROVIDER_NOT_CONNECTED", "PROVIDER_NOT_DEFAULT", "NO_METHOD_CHOSEN"]);
+    }
+
+    #[test]
+    fn one_of_two_chosen_methods_is_named() {
+        let mut settings = WalletSettings { methods: vec![MethodKind::Card, MethodKind::BankDebit], ..connected() };
+        let refused = settings.turn_on(vec![]).unwrap_err();
+        assert_eq!(refused.violations[0].description, "Name some of the chosen methods: CARD, BANK_DEBIT.");
     }
 
     #[test]

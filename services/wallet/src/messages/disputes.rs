@@ -42,7 +42,7 @@ const DISPUTES: ListSpec = ListSpec {
         Field { name: "payment_method", kind: Kind::Name(METHOD) },
         Field { name: "payment", kind: Kind::Name(PAYMENT) },
         Field { name: "provider_reason", kind: Kind::Text },
-        Field { name: "currency", kind: Kind::Text },
+        Field { name: "currency", kind: Kind::Currency },
         Field { name: "amount", kind: Kind::Amount },
         Field::CREATE_TIME,
         Field::UPDATE_TIME,
@@ -122,7 +122,7 @@ pub fn dispute(tenant: &TenantId, dispute: &Dispute) -> pb::Dispute {
         from_invoices: Some(money(taken.from_invoices)),
         from_surplus: Some(money(taken.from_surplus)),
         explanation: dispute.explanation.clone(),
-        provider_outcome: dispute.told.map_or(pb::dispute::State::Unspecified, |outcome| state(outcome.state())).into(),
+        provider_outcome: dispute.told.map_or(pb::dispute::State::Unspecified, |told| state(told.state())).into(),
         create_time: Some(timestamp(dispute.created_at)),
         update_time: Some(timestamp(dispute.updated_at)),
         end_time: dispute.ended_at.map(timestamp),
@@ -150,14 +150,14 @@ pub struct Around<'a> {
 /// The event of a dispute: what is disputed, what was charged, what is charged without a person present from now on, and what it leaves of
 /// the wallet.
 #[must_use]
-pub fn dispute_changed(tenant: &TenantId, this_dispute: &Dispute, around: Around<'_>) -> pb::DisputeChanged {
+pub fn dispute_changed(tenant: &TenantId, own: &Dispute, around: Around<'_>) -> pb::DisputeChanged {
     let Around { top_up, charged, methods, owed, paid_owed, paused_until } = around;
-    let customer = CustomerRef { tenant: tenant.clone(), customer: this_dispute.customer }.name();
+    let customer = CustomerRef { tenant: tenant.clone(), customer: own.customer }.name();
     let collection = methods.collection.and_then(|id| methods.get(id));
     pb::DisputeChanged {
-        dispute: Some(dispute(tenant, this_dispute)),
+        dispute: Some(dispute(tenant, own)),
         top_up,
-        charge_request_id: match this_dispute.disputed {
+        charge_request_id: match own.disputed {
             Disputed::TopUp(_) => String::new(),
             Disputed::Charge { step, .. } => step.to_string(),
         },
@@ -166,6 +166,6 @@ pub fn dispute_changed(tenant: &TenantId, this_dispute: &Dispute, around: Around
         owed: owed.filter(|owed| owed.is_positive()).map(money),
         paid_owed: paid_owed.filter(|paid| paid.is_positive()).map(money),
         recharge_paused_until_time: paused_until.map(timestamp),
-        provider_charge_id: this_dispute.provider_charge_id.clone(),
+        provider_charge_id: own.provider_charge_id.clone(),
     }
 }

@@ -51,7 +51,7 @@ const TOP_UPS: ListSpec = ListSpec {
         Field { name: "customer", kind: Kind::Name(CUSTOMER) },
         Field { name: "wallet", kind: Kind::Name(WALLET) },
         Field { name: "payment_method", kind: Kind::Name(METHOD) },
-        Field { name: "currency", kind: Kind::Text },
+        Field { name: "currency", kind: Kind::Currency },
         Field { name: "amount", kind: Kind::Amount },
         Field::CREATE_TIME,
         Field::UPDATE_TIME,

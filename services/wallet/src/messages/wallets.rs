@@ -42,7 +42,7 @@ const WALLETS: ListSpec = ListSpec {
         Field::EXTERNAL_ID,
         Field::LABELS,
         Field { name: "customer", kind: Kind::Name(CUSTOMER) },
-        Field { name: "currency", kind: Kind::Text },
+        Field { name: "currency", kind: Kind::Currency },
         Field::CREATE_TIME,
         Field::UPDATE_TIME,
     ],

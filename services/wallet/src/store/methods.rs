@@ -56,17 +56,6 @@ mod pointers {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The name of a kind in columns.
-#[must_use]
-pub fn kind_name(kind: MethodKind) -> &'static str {
-    match kind {
-        MethodKind::Card => "CARD",
-        MethodKind::BankTransfer => "BANK_TRANSFER",
-        MethodKind::BankDebit => "BANK_DEBIT",
-        MethodKind::CreditLine => "CREDIT_LINE",
-    }
-}
-
 /// The kind of a column.
 ///
 /// # Errors
@@ -187,7 +176,7 @@ pub async fn save(tx: &WriteTx, customer: Id<Customer>, method: &PaymentMethod) 
         tenant: Set(tx.call().tenant.to_string()),
         id: Set(method.id.uuid()),
         customer_id: Set(customer.uuid()),
-        kind: Set(kind_name(method.kind).to_owned()),
+        kind: Set(method.kind.name().to_owned()),
         state: Set(if method.active { "ACTIVE" } else { "REMOVED" }.to_owned()),
         provider: Set(method.provider.clone()),
         provider_token: Set(method.provider_token.clone()),

@@ -110,8 +110,8 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Wal
 }
 
 fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
-    let kinds = |kinds: &[MethodKind]| kinds.iter().map(|kind| methods::kind_name(*kind)).collect::<Vec<_>>().join(" ");
-    let minimum = |(kind, least): &(MethodKind, Money)| format!("{}:{}:{}", methods::kind_name(*kind), least.currency(), least.micros());
+    let kinds = |kinds: &[MethodKind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" ");
+    let minimum = |(kind, least): &(MethodKind, Money)| format!("{}:{}:{}", kind.name(), least.currency(), least.micros());
     let (stripe, account) = (settings.stripe.as_ref(), settings.stripe_account());
     let text = |of: fn(&StripeConnection) -> &String| Set(stripe.map(of).cloned().unwrap_or_default());
     ActiveModel {
@@ -128,14 +128,14 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
         purchased_expire_days: Set(settings.purchased_expire_days.into()),
         version: Set(settings.version),
         approval_limits: Set(amounts_text(&settings.approval_limits)),
-        stripe_account: Set(account.as_ref().map(|stripe_account| stripe_account.account.clone()).unwrap_or_default()),
-        stripe_on_behalf: Set(stripe.is_some_and(|stripe_connection| stripe_connection.on_behalf)),
-        stripe_live: Set(account.is_some_and(|stripe_account| stripe_account.live)),
-        stripe_key_ending: text(|stripe_connection| &stripe_connection.key_ending),
-        stripe_return_url: text(|stripe_connection| &stripe_connection.return_url),
-        stripe_key: Set(stripe.map(|stripe_connection| stripe_connection.sealed_key.clone())),
-        stripe_webhook_secret: Set(stripe.map(|stripe_connection| stripe_connection.sealed_webhook_secret.clone())),
-        stripe_connected_at: Set(stripe.map(|stripe_connection| stripe_connection.connected_at)),
+        stripe_account: Set(account.as_ref().map(|own| own.account.clone()).unwrap_or_default()),
+        stripe_on_behalf: Set(stripe.is_some_and(|own| own.on_behalf)),
+        stripe_live: Set(account.is_some_and(|own| own.live)),
+        stripe_key_ending: text(|own| &own.key_ending),
+        stripe_return_url: text(|own| &own.return_url),
+        stripe_key: Set(stripe.map(|own| own.sealed_key.clone())),
+        stripe_webhook_secret: Set(stripe.map(|own| own.sealed_webhook_secret.clone())),
+        stripe_connected_at: Set(stripe.map(|own| own.connected_at)),
     }
 }
 

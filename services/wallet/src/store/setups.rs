@@ -79,7 +79,7 @@ pub async fn save(tx: &WriteTx, setup: &MethodSetup) -> Result<(), AppError> {
         tenant: Set(tx.call().tenant.to_string()),
         id: Set(setup.id.uuid()),
         customer_id: Set(setup.customer.uuid()),
-        kind: Set(methods::kind_name(setup.kind).to_owned()),
+        kind: Set(setup.kind.name().to_owned()),
         state: Set(setup.state.name().to_owned()),
         provider: Set(setup.provider.clone()),
         provider_setup_id: Set(setup.provider_setup_id.clone()),
