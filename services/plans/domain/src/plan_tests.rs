@@ -5,7 +5,7 @@ use super::{Evaluated, Figures};
 use crate::{
     Actor, Covered, Invoice, Plan, PlanSettings, PlanState, Schedule, Side, Verb,
     collection::Ended,
-    proposal::{Facts, NewPlan, Proposal, propose},
+    proposal::{Block, Facts, NewPlan, Proposal, propose},
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::UTC;
@@ -46,7 +46,7 @@ pub(crate) fn facts(cents: &[i64]) -> Vec<Facts> {
         name: format!("invoices/{index}"),
         state: "OPEN".to_owned(),
         pending: usd(0),
-        blocked: String::new(),
+        block: None,
         top_up: false,
         deferred: false,
         transfer_only: false,
@@ -130,7 +130,7 @@ fn all_reasons_come_at_once() {
     let mut wrong = facts(&[4_000, 6_000]);
     wrong[0].state = "PAID".to_owned();
     wrong[0].pending = usd(1);
-    wrong[1].blocked = "DISPUTED".to_owned();
+    wrong[1].block = Some(Block { reason: "DISPUTED".to_owned(), owner: "a dispute".to_owned() });
     wrong[1].proposals = 2;
     wrong[1].covered.open = Money::from_micros(Currency::parse("EUR").unwrap(), 1_000_000);
     wrong[1].top_up = true;
@@ -142,6 +142,11 @@ fn all_reasons_come_at_once() {
         min_instalments: vec![usd(5_000)],
         ..settings()
     };
+    let blocked = vec![Facts { block: wrong[1].block.clone(), ..facts(&[4_000]).remove(0) }];
+    let refused = try_propose(blocked, Schedule::Monthly { count: 3, day: 3 }, &settings()).unwrap_err();
+    let figures = vec![("block_reason", "DISPUTED".to_owned()), ("owner", "a dispute".to_owned())];
+    assert_eq!((refused.reason, refused.metadata), ("INVOICE_BLOCKED", figures));
+    assert!(refused.message.ends_with("is blocked: DISPUTED. Only the block's owner lifts it; propose the invoice after that."));
     let refused = try_propose(wrong, Schedule::Monthly { count: 3, day: 3 }, &strict).unwrap_err();
     let mut names: Vec<_> = refused.conditions.iter().map(|condition| condition.name).collect();
     names.sort_unstable();

@@ -13,6 +13,15 @@ use crate::{
 use chrono::{DateTime, NaiveDate, Utc};
 use payterms_kernel::{Actor, Condition, Currency, Id, Money, Refusal, Violation};
 
+/// What blocks an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Why, as in the API.
+    pub reason: String,
+    /// Who alone lifts it: the name of a plan or of a dispute; empty: the tenant's people.
+    pub owner: String,
+}
+
 /// An invoice as invoicing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -24,8 +33,8 @@ pub struct Facts {
     pub state: String,
     /// The amount that payments under way have reserved.
     pub pending: Money,
-    /// Why it is blocked; empty if it is not.
-    pub blocked: String,
+    /// What blocks it.
+    pub block: Option<Block>,
     /// Whether it sells wallet credit: such an invoice is not a debt.
     pub top_up: bool,
     /// Whether a credit line defers it under a programme that allows no plans.
@@ -113,11 +122,11 @@ impl Terms {
     /// # Errors
     /// `NOT_ELIGIBLE`, naming every limit that is exceeded.
     pub fn must_fit(&self, settings: &PlanSettings) -> Result<(), Refusal> {
-        refuse(self.check(settings))
+        refuse(self.check(settings), &[])
     }
 }
 
-fn refuse(unmet: Vec<Condition>) -> Result<(), Refusal> {
+fn refuse(unmet: Vec<Condition>, invoices: &[Facts]) -> Result<(), Refusal> {
     const REASONS: [&str; 9] = [
         "FEATURE_DISABLED",
         "INVOICE_STATE",
@@ -135,7 +144,11 @@ fn refuse(unmet: Vec<Condition>) -> Result<(), Refusal> {
     // A refusal has one reason: the first of REASONS that applies. Limits of the tenant share NOT_ELIGIBLE.
     let reason = REASONS.into_iter().find(|reason| unmet.iter().any(|condition| condition.name == *reason)).unwrap_or("NOT_ELIGIBLE");
     let message = unmet.iter().take(10).map(|condition| condition.description.as_str()).collect::<Vec<_>>().join(" ");
-    Err(Refusal::precondition(reason, message).with_conditions(unmet))
+    // The figures are those of the first invoice with this reason.
+    let subject = unmet.iter().find(|condition| condition.name == reason).map(|condition| condition.subject.as_str());
+    let figures = invoices.iter().find(|invoice| Some(invoice.name.as_str()) == subject).map(|invoice| invoice.figures(reason));
+    let refusal = Refusal::precondition(reason, message).with_conditions(unmet);
+    Err(figures.into_iter().flatten().fold(refusal, |refusal, (name, value)| refusal.with(name, value)))
 }
 
 impl Facts {
@@ -162,8 +175,9 @@ impl Facts {
         if self.covered.open.currency() != currency {
             wrong("CURRENCY_MISMATCH", format!("is in {}, another in {currency}; propose them apart.", self.covered.open.currency()));
         }
-        if !self.blocked.is_empty() {
-            wrong("INVOICE_BLOCKED", format!("is blocked: {}.", self.blocked));
+        if let Some(block) = &self.block {
+            let why = format!("is blocked: {}. Only the block's owner lifts it; propose the invoice after that.", block.reason);
+            wrong("INVOICE_BLOCKED", why);
         }
         if self.pending.is_positive() {
             wrong("PAYMENT_PENDING", format!("has {} in a payment under way; wait for its end.", self.pending));
@@ -172,6 +186,18 @@ impl Facts {
             wrong("PROPOSAL_LIMIT", format!("was proposed {} times within 90 days.", self.proposals));
         }
         unmet
+    }
+
+    /// The figures of a reason, as docs/errors.md lists them.
+    fn figures(&self, reason: &str) -> Vec<(&'static str, String)> {
+        let invoice = || ("invoice", self.covered.invoice.to_string());
+        match (reason, &self.block) {
+            ("INVOICE_BLOCKED", Some(block)) => vec![("block_reason", block.reason.clone()), ("owner", block.owner.clone())],
+            ("INVOICE_STATE", _) => vec![("state", self.state.clone())],
+            ("PAYMENT_PENDING", _) => vec![invoice(), ("pending", self.pending.amount().to_string())],
+            ("TOP_UP_INVOICE" | "TRANSFER_ONLY", _) => vec![invoice()],
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -226,7 +252,7 @@ pub fn propose(
     if total.is_positive() {
         unmet.extend(terms.check(settings));
     }
-    refuse(unmet)?;
+    refuse(unmet, &invoices)?;
     let mut covered: Vec<_> = invoices.into_iter().map(|invoice| invoice.covered).collect();
     covered.sort_by(|invoice, other| (invoice.due_on, &invoice.number).cmp(&(other.due_on, &other.number)));
     Ok(Plan {

@@ -6,7 +6,13 @@ use payterms_chassis::{
     render::{date_of, money_of},
 };
 use payterms_kernel::{Currency, DatedAmount, Id, Money};
-use payterms_plans_domain::{Covered, Invoice, collection::Ended, life::Figures, on_time::undecided, proposal::Facts};
+use payterms_plans_domain::{
+    Covered, Invoice,
+    collection::Ended,
+    life::Figures,
+    on_time::undecided,
+    proposal::{Block, Facts},
+};
 use payterms_proto::{
     google::r#type::Money as MoneyMessage,
     invoicing::v1::{DatedAmount as DatedAmountMessage, Invoice as InvoiceMessage, Payment, invoice, payment},
@@ -51,7 +57,10 @@ pub fn figures(message: &InvoiceMessage) -> Result<(Id<Invoice>, Figures), AppEr
 /// caller sets it.
 pub fn facts(message: &InvoiceMessage) -> Result<Facts, AppError> {
     let (id, figures) = figures(message)?;
-    let blocked = message.block.as_ref().map(|block| block.reason().as_str_name().trim_start_matches("REASON_").to_owned());
+    let block = message
+        .block
+        .as_ref()
+        .map(|block| Block { reason: block.reason().as_str_name().trim_start_matches("REASON_").to_owned(), owner: block.owner.clone() });
     Ok(Facts {
         covered: Covered {
             invoice: id,
@@ -69,10 +78,10 @@ pub fn facts(message: &InvoiceMessage) -> Result<Facts, AppError> {
         name: message.name.clone(),
         state: invoice::State::try_from(message.state).unwrap_or_default().as_str_name().trim_start_matches("STATE_").to_owned(),
         pending: message.pending.as_ref().and_then(money_of).ok_or_else(|| fault(message))?,
-        blocked: blocked.unwrap_or_default(),
+        block,
         top_up: message.top_up.is_some(),
         deferred: message.deferral.as_ref().is_some_and(|deferral| !deferral.plans_allowed),
-        transfer_only: message.usage_month.as_ref().is_some_and(|usage_month| !usage_month.postpaid_agreement.is_empty()),
+        transfer_only: message.usage_month.as_ref().is_some_and(|own| !own.postpaid_agreement.is_empty()),
         proposals: 0,
     })
 }

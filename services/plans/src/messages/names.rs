@@ -30,6 +30,6 @@ pub fn customer_name(tenant: &TenantId, customer: Id<Customer>) -> String {
 
 /// The name of a plan.
 #[must_use]
-pub fn plan_name(tenant: &TenantId, plan: &Plan) -> String {
-    format!("{}/plans/{}", customer_name(tenant, plan.customer), plan.id)
+pub fn plan_name(tenant: &TenantId, customer: Id<Customer>, plan: Id<Plan>) -> String {
+    format!("{}/plans/{plan}", customer_name(tenant, customer))
 }

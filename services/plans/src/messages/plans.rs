@@ -192,7 +192,7 @@ const PLANS: ListSpec = ListSpec {
             ]),
         },
         Field { name: "customer", kind: Kind::Name(&["customers"]) },
-        Field { name: "currency", kind: Kind::Text },
+        Field { name: "currency", kind: Kind::Currency },
         Field { name: "next_due_date", kind: Kind::Date },
         Field::CREATE_TIME,
         Field::UPDATE_TIME,
@@ -290,7 +290,7 @@ pub fn plan(tenant: &TenantId, plan: &Plan) -> Result<pb::Plan, AppError> {
     let counter = plan.counter.as_ref().filter(|_| plan.state == PlanState::Countered);
     let (reason, explanation) = reason_or_explanation(&plan.explanation);
     Ok(pb::Plan {
-        name: plan_name(tenant, plan),
+        name: plan_name(tenant, plan.customer, plan.id),
         state: plan_state(plan.state).into(),
         currency_code: plan.currency.code().to_owned(),
         invoices: plan.covered.iter().map(covered).collect(),

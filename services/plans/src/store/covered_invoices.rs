@@ -110,13 +110,19 @@ pub async fn proposals<C: ConnectionTrait>(
     Ok(counted.into_iter().map(|row| (row.invoice_id, u32::try_from(row.proposals).unwrap_or(u32::MAX))).collect())
 }
 
-/// The invoices among `invoices` that a live plan holds.
-pub async fn held_by_live_plans<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
+/// The invoices among `invoices` that a live plan holds, each with the plan.
+pub async fn held_by_live_plans<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    invoices: &[Id<Invoice>],
+) -> Result<HashMap<Uuid, Id<Plan>>, AppError> {
     let query = Entity::find()
         .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())))
         .filter(Column::Live.eq(true));
-    Ok(query.select_only().column(Column::InvoiceId).into_tuple().all(conn).await?)
+    let columns = query.select_only().column(Column::InvoiceId).column(Column::PlanId);
+    let held: Vec<(Uuid, Uuid)> = columns.into_tuple().all(conn).await?;
+    Ok(held.into_iter().map(|(invoice, plan)| (invoice, Id::from_uuid(plan))).collect())
 }
 
 /// Saves the invoices of a plan.

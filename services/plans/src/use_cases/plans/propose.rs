@@ -4,6 +4,7 @@ use super::switch_blocks;
 use crate::{
     app::App,
     commands::plans::ProposePlan,
+    messages::names::plan_name,
     peers::invoicing::Invoicing,
     store::{covered_invoices, plan_settings, plans},
     use_cases::actor,
@@ -12,7 +13,7 @@ use chrono::TimeDelta;
 use payterms_chassis::{Answer, AppError, Call, WriteTx, call::Caller, kill, marks::must_be_free};
 use payterms_plans_domain::{
     Actor, Plan, Side,
-    proposal::{Facts, NewPlan, propose},
+    proposal::{Block, Facts, NewPlan, propose},
     settings::PROPOSAL_DAYS,
 };
 use payterms_proto::plans::v1::ProposePlanResponse;
@@ -65,8 +66,9 @@ pub(super) async fn proposed_plan(tx: &mut WriteTx, command: &ProposePlan, mut f
         let id = invoice.covered.invoice.uuid();
         invoice.proposals = counted.get(&id).copied().unwrap_or_default();
         // Another plan holds the invoice, but its flow has not set the block yet.
-        if held_by_plans.contains(&id) && invoice.blocked.is_empty() {
-            "PAYMENT_PLAN_PROPOSED".clone_into(&mut invoice.blocked);
+        if let (Some(plan), None) = (held_by_plans.get(&id), &invoice.block) {
+            let owner = plan_name(&tenant, command.customer.customer, *plan);
+            invoice.block = Some(Block { reason: "PAYMENT_PLAN_PROPOSED".to_owned(), owner });
         }
     }
     let today = tx.today();

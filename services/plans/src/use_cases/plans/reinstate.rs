@@ -1,7 +1,13 @@
 //! The tenant makes a breached plan active again.
 
 use super::{load::lock_for_flow, switch_blocks::begin_block_switch};
-use crate::{app::App, commands::plans::ExplainedChange, store::covered_invoices, use_cases::actor};
+use crate::{
+    app::App,
+    commands::plans::ExplainedChange,
+    messages::names::plan_name,
+    store::{covered_invoices, plans},
+    use_cases::actor,
+};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
 use payterms_plans_domain::{Side, Verb};
@@ -20,9 +26,15 @@ pub async fn reinstate_plan<A: Message + Default>(app: &App, call: &Call, comman
     plan.target(Verb::Reinstate)?;
     plan.must_have_something_open()?;
     let ids: Vec<_> = plan.covered.iter().map(|covered| covered.invoice).collect();
-    if !covered_invoices::held_by_live_plans(tx.conn(), &call.tenant, &ids).await?.is_empty() {
+    if let Some(other) =
+        covered_invoices::held_by_live_plans(tx.conn(), &call.tenant, &ids).await?.into_values().min_by_key(|plan| plan.uuid())
+    {
         let message = "Another plan holds an invoice of this one. Answer that one first.";
-        return Err(Refusal::precondition("INVOICE_BLOCKED", message).into());
+        let other = plans::find_many(tx.conn(), &call.tenant, &[other]).await?.pop();
+        let other = other.ok_or_else(|| AppError::Fault("a live plan without a row".to_owned()))?;
+        let block = if other.state.is_running() { "PAYMENT_PLAN_ACTIVE" } else { "PAYMENT_PLAN_PROPOSED" };
+        let owner = plan_name(&call.tenant, other.customer, other.id);
+        return Err(Refusal::precondition("INVOICE_BLOCKED", message).with("block_reason", block).with("owner", owner).into());
     }
     plan.block_for(Verb::Reinstate, actor(call, Side::Tenant), &command.explanation, tx.now())?;
     begin_block_switch(app, call, tx, plan).await
