@@ -38,7 +38,7 @@ const READ: [HeaderName; 8] = [
 /// Options for browsers.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CorsOptions {
-    /// Origins (`https://shop.example`) whose pages may call the gateway from a browser, separated by commas; `*` is any.
+    /// Origins (`https://shop.example`) whose pages may call the gateway from a browser, separated by commas; `*` alone is any.
     #[arg(long = "cors-origins", env = "PAYTERMS_CORS_ORIGINS", value_delimiter = ',')]
     pub origins: Vec<String>,
 }
@@ -60,8 +60,44 @@ impl CorsOptions {
 }
 
 fn parsed(origin: &str) -> Result<HeaderValue, String> {
-    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    let is_origin = origin == "*" || host.is_some_and(|host| !host.is_empty() && !host.contains('/'));
-    let value = HeaderValue::from_str(origin).ok().filter(|_| is_origin);
-    value.ok_or_else(|| format!("--cors-origins: {origin} is no origin; write it as https://shop.example, without a path"))
+    // It is compared as it stands with what browsers send, so what they never send would match nothing.
+    let is_origin =
+        url::Url::parse(origin).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == origin);
+    let value = HeaderValue::from_str(origin).ok().filter(|_| origin == "*" || is_origin && !origin.contains('*'));
+    value.ok_or_else(|| {
+        format!(
+            "--cors-origins: {origin} is no origin as browsers send it; write each whole as https://shop.example or https://shop.example:8443, in lower \
+             case, without a path, the scheme's own port or a * in it; * alone is any origin"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parsed;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_send_it() {
+        for origin in ["*", "https://shop.example", "http://localhost:3000", "https://xn--bcher-kva.example", "http://[::1]:8080"] {
+            assert_eq!(parsed(origin).unwrap(), origin);
+        }
+        for origin in [
+            "https://*.example",
+            "https://shop.example/",
+            "https://shop.example/a",
+            "https://shop.example:443",
+            "https://Shop.example",
+            "https://ann@shop.example",
+            "https://shop.example?a",
+            "https://bücher.example",
+            "ftp://shop.example",
+            "shop.example",
+            "https://",
+            "null",
+            "",
+        ] {
+            let refused = parsed(origin).unwrap_err();
+            assert!(refused.starts_with(&format!("--cors-origins: {origin} is no origin")), "{refused}");
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub struct TailOptions {
     /// Begin with the oldest event that is kept, where there is no cursor; otherwise it begins with what happens from now on.
     #[arg(long)]
     pub from_start: bool,
-    /// Stop after this many events.
+    /// Stop after this many events. With a cursor file, after the message that brought the last of them: the cursor stands after all of its events.
     #[arg(long)]
     pub count: Option<usize>,
 }
@@ -73,8 +73,9 @@ pub async fn run(command: &EventCommand, data: &Path) -> Result<Outcome, String>
         let ended = async {
             let mut stream = session.events().watch_events(request).await?.into_inner();
             while let Some(message) = stream.message().await? {
-                // Events of a message that are beyond the count are printed too: the cursor stands after all of them.
-                for event in &message.events {
+                // Where a cursor is written, events of a message that are beyond the count are printed too: it stands after all of them.
+                let room = if options.cursor_file.is_some() { None } else { options.count.map(|count| count.saturating_sub(printed)) };
+                for event in message.events.iter().take(room.unwrap_or(usize::MAX)) {
                     printed += 1;
                     if let Err(error) = print(event, options.connection.output) {
                         return Ok(Err(error));

@@ -27,9 +27,9 @@ pub struct TokenOptions {
     /// Tenant slug; none for an OPERATOR.
     #[arg(long)]
     pub tenant: Option<String>,
-    /// Id of the customer that a member acts for.
-    #[arg(long)]
-    pub customer: Option<uuid::Uuid>,
+    /// The customer that a member acts for: its id, or its name `tenants/SLUG/customers/ID`.
+    #[arg(long, value_parser = customer)]
+    pub customer: Option<CustomerArgument>,
     /// Subject of the token; `dev:` and the first role if not given. Where two people are needed, two subjects are.
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub subject: Option<String>,
@@ -44,6 +44,25 @@ pub struct TokenOptions {
     pub issuer: String,
 }
 
+/// A customer as it is written on a command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerArgument {
+    /// The tenant of its name, where the name was written.
+    tenant: Option<String>,
+    id: uuid::Uuid,
+}
+
+fn customer(text: &str) -> Result<CustomerArgument, String> {
+    let parts: Vec<_> = text.split('/').collect();
+    let (tenant, id) = match parts.as_slice() {
+        [id] => (None, *id),
+        ["tenants", tenant, "customers", id] => (Some((*tenant).to_owned()), *id),
+        _ => (None, ""),
+    };
+    let id = id.parse().map_err(|_| "write its id, a UUID, or its name tenants/SLUG/customers/ID".to_owned())?;
+    Ok(CustomerArgument { tenant, id })
+}
+
 /// The whole of the command: the token.
 ///
 /// # Errors
@@ -53,12 +72,18 @@ pub fn mint(options: &TokenOptions, data: &Path) -> Result<String, String> {
     if !faults.is_empty() {
         return Err(faults.join("\n"));
     }
-    let tenant = options.tenant.as_deref().map(str::parse).transpose().map_err(|_| "the tenant is no slug".to_owned())?;
+    let tenant = tenant(options).map(str::parse).transpose().map_err(|_| "the tenant is no slug".to_owned())?;
     let first_role = options.roles.first().map(|role| role.to_lowercase()).unwrap_or_default();
     let subject = options.subject.clone().unwrap_or_else(|| format!("dev:{first_role}"));
-    let caller = Caller { subject, roles: options.roles.clone(), tenant, customer: options.customer, run_id: None };
+    let caller =
+        Caller { subject, roles: options.roles.clone(), tenant, customer: options.customer.as_ref().map(|own| own.id), run_id: None };
     let keys = options.keys.clone().unwrap_or_else(|| data.join("keys"));
     signed_token(&keys, &options.issuer, &caller, options.seconds)
+}
+
+/// The tenant: as it was written, or as the customer's name has it.
+fn tenant(options: &TokenOptions) -> Option<&str> {
+    options.tenant.as_deref().or_else(|| options.customer.as_ref()?.tenant.as_deref())
 }
 
 /// Why nothing could be done with such a token.
@@ -75,9 +100,17 @@ fn faults(options: &TokenOptions) -> Vec<String> {
         if needs_customer && options.customer.is_none() {
             faults.push(format!("{role} acts for a customer: write its id with --customer"));
         }
-        if (needs_customer || OF_TENANTS.contains(&role.as_str())) && options.tenant.is_none() {
+        if (needs_customer || OF_TENANTS.contains(&role.as_str())) && tenant(options).is_none() {
             faults.push(format!("{role} is of a tenant: write its slug with --tenant"));
         }
+    }
+    let named = options.customer.as_ref().and_then(|own| own.tenant.as_deref());
+    if let (Some(tenant), Some(named)) = (options.tenant.as_deref(), named)
+        && tenant != named
+    {
+        faults.push(format!(
+            "--customer is of the tenant {named}, and --tenant is {tenant}: leave --tenant out, or name a customer of {tenant}"
+        ));
     }
     if OF_PARTS.contains(&options.issuer.as_str()) {
         let issuer = &options.issuer;
@@ -107,11 +140,26 @@ mod tests {
         TokenOptions {
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             tenant: tenant.map(str::to_owned),
-            customer: customer.map(uuid::Uuid::from_u128),
+            customer: customer.map(|id| super::CustomerArgument { tenant: None, id: uuid::Uuid::from_u128(id) }),
             subject: Some("ann".to_owned()),
             seconds: 60,
             keys: None,
             issuer: "development".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_customer_is_written_by_id_or_by_name() {
+        let id = "0199f0a2-5e3b-7c11-9d2e-3f6a1b2c3d4e";
+        let named = super::customer(&format!("tenants/acme/customers/{id}")).unwrap();
+        assert_eq!((named.id, super::customer(id).unwrap().id), (id.parse().unwrap(), id.parse().unwrap()));
+        let of_name = |tenant| TokenOptions { customer: Some(named.clone()), ..options(&["MEMBER"], tenant, None) };
+        assert_eq!(super::tenant(&of_name(None)), Some("acme"));
+        assert_eq!((faults(&of_name(None)), faults(&of_name(Some("acme")))), (Vec::new(), Vec::new()));
+        assert!(faults(&of_name(Some("other")))[0].contains("--customer is of the tenant acme, and --tenant is other"));
+        let wallet = format!("tenants/acme/customers/{id}/wallets/{id}");
+        for wrong in ["", "acme", "tenants/acme/customers/", &wallet] {
+            assert!(super::customer(wrong).unwrap_err().starts_with("write its id"), "{wrong}");
         }
     }
 
