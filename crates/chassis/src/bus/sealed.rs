@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use futures::future::BoxFuture;
-use payterms_kernel::TenantId;
+use payterms_kernel::{Refusal, TenantId};
 use payterms_proto::common::v1::{CountSealedValuesResponse, ResealValuesResponse, SealedValues, sealed_values::KeyState};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
@@ -157,7 +157,9 @@ pub(crate) async fn reseal(
     tables: &[SealedTable],
 ) -> Result<Answer<ResealValuesResponse>, AppError> {
     let mut place = Place::read(pages, page)?;
+    // Also of a tenant that is suspended, and of none that there is not.
     let mut tx = db.begin_forward(call).await?;
+    tenants::state(tx.conn(), &call.tenant).await?.ok_or_else(Refusal::not_found)?;
     if let Some(answer) = tx.replay().await? {
         return Ok(answer);
     }
