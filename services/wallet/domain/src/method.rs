@@ -16,17 +16,9 @@ pub enum MethodKind {
     CreditLine,
 }
 
-impl MethodKind {
+payterms_kernel::names! {
     /// Its name, as in the API and in columns.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Card => "CARD",
-            Self::BankTransfer => "BANK_TRANSFER",
-            Self::BankDebit => "BANK_DEBIT",
-            Self::CreditLine => "CREDIT_LINE",
-        }
-    }
+    MethodKind { Card = "CARD", BankTransfer = "BANK_TRANSFER", BankDebit = "BANK_DEBIT", CreditLine = "CREDIT_LINE" }
 }
 
 /// A customer's payment method. It has no `Display`, so that the provider's token does not get into logs.
