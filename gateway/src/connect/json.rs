@@ -1,6 +1,9 @@
 //! Messages as JSON, by the rules of `ProtoJSON`. What does not fit is refused with the field's path.
 
-use super::unambiguous::{Left, Unambiguous};
+use super::{
+    ordered::Ordered,
+    unambiguous::{Left, Unambiguous},
+};
 use payterms_chassis::error::{DOMAIN, detailed, field_violation, status};
 use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor};
 use serde::de::DeserializeSeed;
@@ -46,9 +49,9 @@ fn tracked<'de, T>(
     }
 }
 
-/// Writes a message.
+/// Writes a message, the same one always with the same bytes.
 pub(super) fn write(message: &DynamicMessage) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(message)
+    serde_json::to_vec(&Ordered(message))
 }
 
 fn refusal(kind: &MessageDescriptor, field: &str, text: &str) -> Status {
@@ -75,9 +78,7 @@ fn written(kind: &MessageDescriptor, path: &Path) -> String {
                 let _ = write!(text, "[{index}]");
             }
             Segment::Map { key } | Segment::Enum { variant: key } => {
-                let field = place.as_ref().and_then(|message_descriptor| {
-                    message_descriptor.get_field_by_json_name(key).or_else(|| message_descriptor.get_field_by_name(key))
-                });
+                let field = place.as_ref().and_then(|own| own.get_field_by_json_name(key).or_else(|| own.get_field_by_name(key)));
                 let dot = if text.is_empty() { "" } else { "." };
                 let _ = write!(text, "{dot}{}", field.as_ref().map_or(key.as_str(), |field| field.name()));
                 // The names in a map are the caller's.

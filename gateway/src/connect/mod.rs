@@ -13,6 +13,7 @@ mod envelope;
 mod headers;
 mod json;
 mod openapi;
+mod ordered;
 mod refusal;
 mod request;
 mod unambiguous;

@@ -6,8 +6,12 @@ use crate::wire::{
 };
 use payterms_kernel::{Kind, Refusal, Violation, money::MoneyError};
 use payterms_proto::reasons;
+use prost::Message;
 use sea_orm::{ConnAcquireErr, DbErr};
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
 use uuid::Uuid;
@@ -211,7 +215,29 @@ pub fn detailed(code: Code, message: impl Into<String>, details: ErrorDetails) -
             return Status::with_error_details(Code::Internal, message, ErrorDetails::with_error_info("INTERNAL", DOMAIN, HashMap::new()));
         }
     }
-    Status::with_error_details(code, message, details)
+    ordered(Status::with_error_details(code, message, details))
+}
+
+/// A status whose metadata is written by the order of its keys, so that the same refusal is the same bytes each time.
+fn ordered(status: Status) -> Status {
+    let Ok(mut whole) = tonic_types::pb::Status::decode(status.details()) else { return status };
+    for detail in whole.details.iter_mut().filter(|detail| detail.type_url.ends_with("/google.rpc.ErrorInfo")) {
+        if let Ok(info) = OrderedInfo::decode(detail.value.as_slice()) {
+            detail.value = info.encode_to_vec();
+        }
+    }
+    Status::with_details(status.code(), status.message(), whole.encode_to_vec().into())
+}
+
+/// `google.rpc.ErrorInfo` with its metadata in order.
+#[derive(Clone, PartialEq, Message)]
+struct OrderedInfo {
+    #[prost(string, tag = "1")]
+    reason: String,
+    #[prost(string, tag = "2")]
+    domain: String,
+    #[prost(btree_map = "string, string", tag = "3")]
+    metadata: BTreeMap<String, String>,
 }
 
 /// What a status says that the contract does not say of its reason.
@@ -310,6 +336,17 @@ mod tests {
         for wrong in [state.with("hint", 1), Refusal::new(Kind::Denied, "HOLD_STATE", "No."), Refusal::precondition("UNHEARD", "No.")] {
             let status = refused(wrong);
             assert!(status.code() == Code::Internal && status.message().starts_with("Not in error_reason.proto"), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_the_same_bytes_each_time() {
+        use tonic_types::StatusExt;
+        let refusal = Refusal::state("HOLD_STATE", "The hold", "VOIDED", &["ACTIVE"]);
+        let first = refused(refusal.clone());
+        assert!(first.get_details_error_info().unwrap().metadata.len() > 1, "{first:?}");
+        for _ in 0..20 {
+            assert_eq!(refused(refusal.clone()).details(), first.details());
         }
     }
 
