@@ -90,6 +90,11 @@ impl ClaimsMap {
         Ok(map)
     }
 
+    /// The claim of the tenant, as it is to be named to people.
+    pub(super) fn tenant_claim(&self) -> String {
+        self.tenant.0.join(".")
+    }
+
     /// What the claims of a token say.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use key_set::Keys;
 use payterms_chassis::{
     bearer,
     call::Caller,
+    error::status,
     identity::{LEEWAY, TokenFault, believed_until, claims_of, header_of},
     ttl_cache::TtlCache,
 };
@@ -23,12 +24,21 @@ use payterms_kernel::{Clock, SystemClock, text};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use source::Source;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::{Code, Status};
 
 /// The audience that callers' tokens must name, unless another one is configured.
 pub const AUDIENCE: &str = "payterms";
+
+/// How often tokens without a tenant are logged at most.
+const LOGGED_EVERY_SECONDS: i64 = 60;
 
 /// The most characters of a subject: the limit that `OpenID` Connect sets for `sub`.
 const LONGEST_SUBJECT: usize = 255;
@@ -88,6 +98,8 @@ pub struct KeySet {
     claims: ClaimsMap,
     /// Callers by token, with the keys with which the token was checked: after a change of the keys it is checked again.
     verified: TtlCache<String, (Arc<Keys>, Arc<Checked>)>,
+    /// When a token without a tenant was last logged.
+    logged_at: AtomicI64,
 }
 
 impl KeySet {
@@ -97,7 +109,7 @@ impl KeySet {
     /// A sentence that names the file and the key, if a file cannot be read or holds no usable key.
     pub fn open(keys: &KeyOptions, options: TokenOptions, stop: CancellationToken) -> Result<Self, String> {
         let claims = options.claims_map()?;
-        Ok(Self { source: Source::open(keys, stop)?, options, claims, verified: TtlCache::default() })
+        Ok(Self { source: Source::open(keys, stop)?, options, claims, verified: TtlCache::default(), logged_at: AtomicI64::new(0) })
     }
 
     /// Whether there are keys, or were once.
@@ -130,7 +142,26 @@ impl KeySet {
             },
             verified => verified,
         };
-        verified.map_err(bearer::refused)
+        let known = verified.map_err(bearer::refused)?;
+        self.acts_for_somebody(&known.caller)?;
+        Ok(known)
+    }
+
+    /// Whether a caller acts for a tenant, or is an OPERATOR, who needs none. Anybody else would be told of each resource that there is
+    /// none, which says nothing of the token.
+    fn acts_for_somebody(&self, caller: &Caller) -> Result<(), Box<Status>> {
+        if caller.tenant.is_some() || caller.has("OPERATOR") {
+            return Ok(());
+        }
+        let claim = self.claims.tenant_claim();
+        let now = SystemClock.now().timestamp();
+        let is_due = |last: i64| (now.saturating_sub(last) >= LOGGED_EVERY_SECONDS).then_some(now);
+        if self.logged_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok() {
+            tracing::warn!(claim, "signed tokens without a tenant are refused; see PAYTERMS_CLAIMS if they have it in another claim");
+        }
+        let text =
+            format!("The token names no tenant: the claim {claim} is missing. Only an OPERATOR's may. Have its issuer add the claim.");
+        Err(Box::new(status(Code::Unauthenticated, "TOKEN_INVALID", &text)))
     }
 
     /// Checks signature, algorithm, audience, issuer, lifetime and subject with the keys that are there, and answers the caller.
@@ -281,6 +312,31 @@ mod tests {
         }
         let critical = issuer.token(&json!({ "iss": "https://idp.example" }), Some(vec!["exp".into()]));
         assert_eq!(set.verify(&critical).unwrap_err(), TokenFault::NotSigned("crit"));
+    }
+
+    #[tokio::test]
+    async fn who_names_no_tenant_is_told_which_claim_is_read() {
+        let issuer = Issuer::new();
+        let map = issuer.folder.path().join("claims.toml");
+        fs::write(&map, "tenant = [\"acme\", \"tenant\"]").unwrap();
+        for (options, claim, right) in [
+            (TokenOptions::default(), "tenant", json!({ "tenant": "acme" })),
+            (TokenOptions { claims: Some(map), ..TokenOptions::default() }, "acme.tenant", json!({ "acme": { "tenant": "acme" } })),
+        ] {
+            let set = issuer.set(options);
+            for roles in [json!([]), json!(["OWNER", "STAFF"])] {
+                let token = issuer.token(&json!({ "roles": roles }), None);
+                // The second time the token is known.
+                for _ in 0..2 {
+                    let refused = set.caller(&token).await.unwrap_err();
+                    assert_eq!(payterms_chassis::error::reason(&refused).as_deref(), Some("TOKEN_INVALID"));
+                    assert!(refused.message().contains(&format!("the claim {claim} is missing")), "{}", refused.message());
+                }
+            }
+            for right in [right, json!({ "roles": ["OPERATOR"] })] {
+                assert!(set.caller(&issuer.token(&right, None)).await.is_ok(), "{right}");
+            }
+        }
     }
 
     #[test]
