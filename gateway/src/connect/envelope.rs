@@ -61,6 +61,11 @@ impl Envelopes {
         Ok(Some(Envelope { flags, message: self.bytes.split_to(length).freeze() }))
     }
 
+    /// The flags of the next envelope, which is not whole yet.
+    pub(super) fn flags(&self) -> Option<u8> {
+        self.bytes.first().copied()
+    }
+
     /// Whether nothing is left over.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()

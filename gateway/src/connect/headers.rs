@@ -82,7 +82,8 @@ pub(super) fn to_grpc(headers: &mut HeaderMap) -> Result<Option<String>, Box<Sta
         return Err(malformed("REQUEST_ID_INVALID", "Send one Idempotency-Key."));
     }
     let key = headers.remove("idempotency-key");
-    let key = key.map(|key| key.to_str().ok().map(|key| key.trim().trim_matches('"').to_owned()).filter(|key| !key.is_empty()));
+    let key = key.map(|key| key.to_str().ok().map(|key| key.trim().trim_matches('"').to_owned()));
+    let key = key.map(|key| key.filter(|key| !key.is_empty() && !key.contains('\t')));
     let key = match key {
         Some(Some(key)) if key.len() <= LONGEST_KEY => Some(key),
         None => None,
@@ -134,7 +135,7 @@ mod tests {
         for bad in ["", "-1", "1.5", "12345678901", "1s"] {
             assert!(translated(&[("connect-timeout-ms", bad)]).is_err(), "{bad}");
         }
-        for bad in ["", "\"\"", &"x".repeat(257)] {
+        for bad in ["", "\"\"", "order\t7", &"x".repeat(257)] {
             assert!(translated(&[("idempotency-key", bad)]).is_err(), "{bad}");
         }
         assert!(translated(&[("content-encoding", "gzip")]).is_err());

@@ -111,6 +111,8 @@ impl Incoming {
                 io::Error::other("the stream is malformed")
             };
             loop {
+                // The flags first: what has no envelope is not called too long.
+                envelopes.flags().map_or(Ok(()), allowed).map_err(wrong)?;
                 let envelope = envelopes.next(OF_STREAM).map_err(|_| wrong(Box::new(long_in_stream())))?;
                 if let Some(envelope) = envelope {
                     let message = uncompressed(envelope).and_then(|message| proto(&kind, codec, &message)).map_err(wrong)?;
@@ -118,7 +120,9 @@ impl Incoming {
                 }
                 match body.frame().await {
                     Some(Ok(frame)) => envelopes.push(frame.data_ref().map_or(&[], Bytes::as_ref)),
-                    Some(Err(_)) => return Err(wrong(Box::new(body::cut("The stream was cut off. Send what is left again.")))),
+                    Some(Err(error)) => {
+                        return Err(wrong(Box::new(body::broken(&error, "The stream was cut off. Send what is left again."))));
+                    }
                     None if envelopes.is_empty() => return Ok(None),
                     None => return Err(wrong(Box::new(malformed("The stream ends within a message.")))),
                 }
@@ -164,7 +168,8 @@ impl Incoming {
 async fn collected(body: &mut Body) -> Result<Bytes, Box<Status>> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Box::new(body::cut("The request was cut off. Send it again with the same request id.")))?;
+        let frame =
+            frame.map_err(|error| Box::new(body::broken(&error, "The request was cut off. Send it again with the same request id.")))?;
         bytes.extend_from_slice(frame.data_ref().map_or(&[], Bytes::as_ref));
     }
     Ok(bytes.freeze())
@@ -181,10 +186,16 @@ fn only_one(bytes: &[u8]) -> Result<Bytes, Box<Status>> {
 }
 
 fn uncompressed(envelope: Envelope) -> Result<Bytes, Box<Status>> {
-    match envelope.flags {
-        0 => Ok(envelope.message),
+    allowed(envelope.flags).map(|()| envelope.message)
+}
+
+fn allowed(flags: u8) -> Result<(), Box<Status>> {
+    match flags {
+        0 => Ok(()),
         1 => Err(Box::new(malformed("Compressed messages are not taken over plain HTTP. Send it as it is."))),
-        _ => Err(Box::new(malformed("An envelope of a request has the flags 0."))),
+        _ => Err(Box::new(malformed(
+            "Send each message in an envelope: a byte of flags, which is 0, its length in four bytes, the message.",
+        ))),
     }
 }
 
@@ -207,11 +218,13 @@ fn proto(kind: &MessageDescriptor, codec: Codec, bytes: &Bytes) -> Result<Bytes,
 
 #[cfg(test)]
 mod tests {
-    use super::Incoming;
+    use super::{Incoming, StreamFault};
     use crate::connect::{
         contract::{self, Codec, Shape},
         json,
     };
+    use axum::body::Body;
+    use http_body_util::BodyExt;
     use payterms_proto::wallet::v1::PostDebitRequest;
     use prost::Message;
     use prost_reflect::Kind;
@@ -239,6 +252,22 @@ mod tests {
         assert_eq!(made, request_id("order 7", "{}", "a").unwrap());
         assert_ne!(made, request_id("order 7", "{}", "b").unwrap(), "another caller's key is another key");
         assert_ne!(made, request_id("order 8", "{}", "a").unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_has_no_envelope_is_told_so() {
+        let method = contract::method("/payterms.wallet.v1.UsageService/RecordUsageStream").unwrap();
+        let refused = async |body: &[u8]| {
+            let fault = StreamFault::default();
+            let incoming = Incoming::new(method.clone(), Codec::Json, Shape::Stream, None);
+            let body = incoming.stream(Body::from(body.to_vec()), fault.clone());
+            assert!(body.collect().await.is_err());
+            fault.status().unwrap().message().to_owned()
+        };
+        assert!(refused(br#"{"requestId":"7"}"#).await.contains("in an envelope"));
+        assert!(refused(b"\x01\0\0\0\x02{}").await.contains("Compressed"));
+        assert!(refused(b"\0\x7f\0\0\0{}").await.contains("longer than 64 KiB"));
+        assert!(refused(b"\0\0\0\0\x02{").await.contains("ends within"));
     }
 
     #[test]

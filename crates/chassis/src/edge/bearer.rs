@@ -34,7 +34,11 @@ pub fn refused(fault: TokenFault) -> Box<Status> {
 pub fn token(headers: &HeaderMap) -> Result<&str, Box<Status>> {
     let missing = || Box::new(unauthenticated("TOKEN_MISSING", "Send the header authorization: Bearer <token>."));
     let invalid = |message| Box::new(unauthenticated("TOKEN_INVALID", message));
-    let header = headers.get(AUTHORIZATION).ok_or_else(missing)?;
+    let mut sent = headers.get_all(AUTHORIZATION).into_iter();
+    let header = sent.next().ok_or_else(missing)?;
+    if sent.next().is_some() {
+        return Err(invalid("Send one header authorization. This call has several, and they may be of several callers."));
+    }
     let header = header.to_str().map_err(|_| invalid("The header authorization holds other than visible characters."))?.trim();
     match header.split_once(char::is_whitespace) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
@@ -71,6 +75,9 @@ mod tests {
             assert_eq!(reason(header).0, "TOKEN_MISSING", "{header:?}");
         }
         assert_eq!(reason(Some("Bearer old")).0, "TOKEN_EXPIRED");
+        let two = ["Bearer a", "Bearer b"].map(|token| (http::header::AUTHORIZATION, HeaderValue::from_static(token)));
+        let refused = super::token(&HeaderMap::from_iter(two)).unwrap_err();
+        assert_eq!(crate::wire::error::reason(&refused).as_deref(), Some("TOKEN_INVALID"), "none of two counts");
         assert!(reason(Some("ey.a.b")).1.starts_with("Write Bearer"));
         assert!(reason(Some("Basic dTpw")).1.starts_with("Only bearer tokens"));
     }

@@ -11,7 +11,7 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
-use std::{collections::HashMap, sync::LazyLock, time::Duration};
+use std::{collections::HashMap, io::ErrorKind, sync::LazyLock, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
@@ -118,7 +118,7 @@ async fn read<P: Send + 'static>(
     let mut may_be_large = Some(may_be_large);
     let mut until = Instant::now() + SMALL_ARRIVES_WITHIN;
     while let Some(frame) = tokio::time::timeout_at(until, body.frame()).await.map_err(|_| Box::new(late()))? {
-        let frame = frame.map_err(|_| Box::new(cut("The request was cut off. Send it again with the same request id.")))?;
+        let frame = frame.map_err(|error| Box::new(broken(&error, "The request was cut off. Send it again with the same request id.")))?;
         let Ok(data) = frame.into_data() else { continue };
         let length = bytes.len().saturating_add(data.len());
         if length > most {
@@ -173,6 +173,19 @@ pub fn cut(message: &str) -> Status {
     detailed(Code::Unavailable, message, details)
 }
 
+/// The status of a body whose end did not come: cut off, or in chunks that are none, which are the same when they are sent again.
+#[must_use]
+pub fn broken(error: &axum::Error, if_cut: &str) -> Status {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let mut kinds = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    if kinds.any(|kind| matches!(kind, ErrorKind::InvalidInput | ErrorKind::InvalidData)) {
+        let text =
+            "The chunks of the body are malformed. Write the length of each in hexadecimal digits, and two line ends after the last.";
+        return status(Code::InvalidArgument, "MALFORMED_MESSAGE", text);
+    }
+    cut(if_cut)
+}
+
 /// The status of a message beyond the limit.
 #[must_use]
 pub fn too_large() -> Status {
@@ -198,6 +211,8 @@ mod tests {
         let piece = || Ok(Bytes::from_static(b"12345"));
         assert_eq!(code(vec![piece(), piece()]).await, Ok(10));
         assert_eq!(code(vec![piece(), Err(std::io::Error::other("reset"))]).await, Err(Code::Unavailable));
+        let chunk = std::io::Error::new(std::io::ErrorKind::InvalidInput, "Invalid chunk size line: Invalid Size");
+        assert_eq!(code(vec![piece(), Err(chunk)]).await, Err(Code::InvalidArgument));
         assert_eq!(code((0..30).map(|_| piece()).collect()).await, Err(Code::ResourceExhausted));
     }
 
