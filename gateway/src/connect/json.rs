@@ -40,11 +40,15 @@ fn tracked<'de, T>(
     let (mut track, mut reader) = (Track::new(), serde_json::Deserializer::from_slice(json));
     let outcome = read(serde_path_to_error::Deserializer::new(&mut reader, &mut track));
     match outcome {
-        Ok(value) => reader.end().map(|()| value).map_err(|error| Box::new(refusal(kind, "", &format!("{error}: send one JSON object")))),
+        Ok(value) => {
+            reader.end().map(|()| value).map_err(|error| Box::new(refusal(kind, MALFORMED, "", &format!("{error}: send one JSON object"))))
+        }
         Err(error) => {
             let path = track.path();
-            let text = format!("{error}{}", allowed(kind, &path, &error.to_string()));
-            Err(Box::new(refusal(kind, &written(kind, &path), &text)))
+            let said = error.to_string();
+            let reason = if said.starts_with("unrecognized enum value") { "ENUM_INVALID" } else { MALFORMED };
+            let text = format!("{said}{}", allowed(kind, &path, &said));
+            Err(Box::new(refusal(kind, reason, &written(kind, &path), &text)))
         }
     }
 }
@@ -54,10 +58,12 @@ pub(super) fn write(message: &DynamicMessage) -> Result<Vec<u8>, serde_json::Err
     serde_json::to_vec(&Ordered(message))
 }
 
-fn refusal(kind: &MessageDescriptor, field: &str, text: &str) -> Status {
+const MALFORMED: &str = "MALFORMED_MESSAGE";
+
+fn refusal(kind: &MessageDescriptor, reason: &'static str, field: &str, text: &str) -> Status {
     let place = if field.is_empty() { String::new() } else { format!("{field}: ") };
-    let mut details = ErrorDetails::with_error_info("MALFORMED_MESSAGE", DOMAIN, HashMap::new());
-    details.set_bad_request(vec![field_violation(field.to_owned(), "MALFORMED_MESSAGE", format!("{text}."))]);
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    details.set_bad_request(vec![field_violation(field.to_owned(), reason, format!("{text}."))]);
     let message = format!("The JSON is no {}: {place}{text}.", kind.name());
     detailed(Code::InvalidArgument, message, details)
 }
@@ -105,7 +111,7 @@ fn allowed(kind: &MessageDescriptor, path: &Path, error: &str) -> String {
     match place {
         Some(Kind::Enum(values)) => {
             let names: Vec<_> = values.values().filter(|value| value.number() != 0).map(|value| value.name().to_owned()).collect();
-            format!(" (it is one of {})", listed(&names))
+            format!(" (the enum has {}; a method may take fewer)", listed(&names))
         }
         Some(Kind::Message(message)) if message.full_name() == "google.protobuf.FieldMask" => {
             r#" (write paths as JSON names them, with commas between: "billingEmail,legalName")"#.to_owned()
@@ -159,6 +165,8 @@ mod tests {
         assert_eq!(field, "amount.units", "{text}");
         let (field, _) = refused(r#"{"amount":{"units":99999999999999999999}}"#);
         assert_eq!(field, "amount.units");
+        let (field, text) = refused(r#"{"amount":{"units":"+5"}}"#);
+        assert!(field == "amount.units" && text.contains("without +"), "{field}: {text}");
         let (field, _) = refused(r#"{"amount":[]}"#);
         assert_eq!(field, "amount");
         for json in ["", "[]", "null", "7", "{", "{}{}", "{\"amount\":", "\u{feff}{}"] {
@@ -224,6 +232,10 @@ mod tests {
         assert_eq!(refused(create, r#"{"invoice":{"lines":[{},{"unitPrice":7}]}}"#).0, "invoice.lines[1].unit_price");
         let (field, text) = refused("payterms.invoicing.v1.UpdateCustomerRequest", r#"{"updateMask":"billing_email"}"#);
         assert!(field == "update_mask" && text.contains("billingEmail"), "{field}: {text}");
+        for mask in ["memo,,", ",memo", ","] {
+            let (field, text) = refused("payterms.invoicing.v1.UpdateCustomerRequest", &format!(r#"{{"updateMask":"{mask}"}}"#));
+            assert!(field == "update_mask" && text.contains("a path of the mask is empty"), "{field}: {text}");
+        }
     }
 
     #[test]
@@ -231,6 +243,7 @@ mod tests {
         let kind = contract::message("payterms.invoicing.v1.GetMailTemplateRequest").unwrap();
         let field = kind.fields().find(|field| field.kind().as_enum().is_some()).unwrap();
         let status = read(&kind, format!(r#"{{"{}":"NOTHING"}}"#, field.json_name()).as_bytes()).unwrap_err();
-        assert!(status.message().contains("it is one of"), "{}", status.message());
+        assert!(status.message().contains("the enum has"), "{}", status.message());
+        assert_eq!(payterms_chassis::error::reason(&status).as_deref(), Some("ENUM_INVALID"), "as in protobuf");
     }
 }

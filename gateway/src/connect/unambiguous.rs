@@ -2,7 +2,7 @@
 //! null, are refused: a reader that takes the last of two amounts and another that takes the first see two payments. Values are counted
 //! on the way, before any memory is taken for them.
 
-use prost_reflect::{FieldDescriptor, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::{cell::Cell, collections::HashSet, fmt};
 
@@ -29,13 +29,20 @@ impl Left {
 #[derive(Clone, Copy)]
 pub(super) struct Unambiguous<'a> {
     message: Option<&'a MessageDescriptor>,
+    is_integer: bool,
     left: &'a Left,
 }
 
 impl<'a> Unambiguous<'a> {
     pub(super) fn new(message: Option<&'a MessageDescriptor>, left: &'a Left) -> Self {
-        Self { message, left }
+        Self { message, is_integer: false, left }
     }
+}
+
+/// Whether a field holds integers, which may be written as text.
+fn is_integer(field: &FieldDescriptor) -> bool {
+    use Kind::{Fixed32, Fixed64, Int32, Int64, Sfixed32, Sfixed64, Sint32, Sint64, Uint32, Uint64};
+    matches!(field.kind(), Int32 | Int64 | Sint32 | Sint64 | Uint32 | Uint64 | Fixed32 | Fixed64 | Sfixed32 | Sfixed64)
 }
 
 /// The message whose fields stand in the value of a field; none in a map, whose names are the caller's.
@@ -94,7 +101,9 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
             if !seen.insert(name) {
                 return Err(A::Error::custom(format!("`{key}` is set twice")));
             }
-            map.next_value_seed(Unambiguous::new(inner(field.as_ref()).as_ref(), self.left))?;
+            let message = inner(field.as_ref());
+            let is_integer = field.as_ref().is_some_and(is_integer);
+            map.next_value_seed(Unambiguous { message: message.as_ref(), is_integer, left: self.left })?;
         }
         Ok(())
     }
@@ -125,8 +134,14 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        if self.is_integer && text.starts_with('+') {
+            return Err(E::custom("a number is written without +"));
+        }
         // The paths of a field mask stand in one text.
         let is_mask = self.message.is_some_and(|message| message.full_name() == "google.protobuf.FieldMask");
+        if is_mask && !text.is_empty() && text.split(',').any(str::is_empty) {
+            return Err(E::custom("a path of the mask is empty"));
+        }
         self.left.take(if is_mask { text.bytes().filter(|byte| *byte == b',').count() } else { 0 })
     }
 }

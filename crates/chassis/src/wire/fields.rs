@@ -138,9 +138,9 @@ impl Fields {
             self.no_name(field, text, &format!("{}; - stands for all", names::form(collections)));
             return Parent { tenant: self.stand_in_tenant(), ids: Vec::new() };
         };
-        let id = if self.scope.grant == Grant::OwnCustomer { self.scope.caller.customer } else { None };
+        let own = if self.scope.grant == Grant::OwnCustomer { self.scope.caller.customer } else { None };
         if let Some(all) = parent.ids.first_mut().filter(|first| first.is_none()) {
-            *all = id;
+            *all = own;
         }
         self.hidden |= !self.scope.covers(&parent.tenant, parent.id(0));
         parent
@@ -328,7 +328,10 @@ impl Fields {
             self.wrong(
                 "update_mask",
                 "FIELD_MASK_INVALID",
-                format!("{shown:?} cannot be changed here. Use some of {}.", allowed.join(", ")),
+                format!(
+                    "{shown:?} cannot be changed here. Use some of {}. JSON names them as its fields: billingEmail for billing_email.",
+                    allowed.join(", ")
+                ),
             );
         }
         paths
