@@ -48,8 +48,8 @@ pub(super) struct KeysAtUrl {
 /// What the readings have brought.
 #[derive(Default)]
 struct State {
-    /// What the keys are compared by.
-    compared: String,
+    /// What the keys are compared by; none before there were any.
+    compared: Option<String>,
     keys: Option<Arc<Keys>>,
     /// When the last reading that brought keys began.
     good_at: Option<Instant>,
@@ -143,7 +143,7 @@ async fn read_forever(issuer: Arc<Issuer>, state: Arc<watch::Sender<State>>, ask
             () = stop.cancelled() => return,
             read = issuer.read() => read,
         };
-        let pause = match read.and_then(|text| changed(&state.borrow().compared, &text)) {
+        let pause = match read.and_then(|text| changed(state.borrow().compared.as_deref(), &text)) {
             Ok(newer) => {
                 if failures > 0 {
                     tracing::info!(failures, "callers' keys are read again");
@@ -172,9 +172,9 @@ async fn read_forever(issuer: Arc<Issuer>, state: Arc<watch::Sender<State>>, ask
 }
 
 /// The keys of a text, and what they are compared by, if they are others than before.
-fn changed(before: &str, text: &str) -> Result<Option<(String, Keys)>, String> {
+fn changed(before: Option<&str>, text: &str) -> Result<Option<(String, Keys)>, String> {
     let compared = compared(text);
-    if compared == before { Ok(None) } else { parse(text).map(|keys| Some((compared, keys))) }
+    if before == Some(compared.as_str()) { Ok(None) } else { parse(text).map(|keys| Some((compared, keys))) }
 }
 
 /// The keys of a set in an order that is always the same. Some issuers answer in another order each time; if that were a change, all
@@ -191,7 +191,7 @@ impl State {
     fn succeed(&mut self, began: Instant, newer: Option<(String, Keys)>) {
         if let Some((compared, keys)) = newer {
             tracing::info!(keys = keys.len(), "callers' keys have changed");
-            (self.compared, self.keys) = (compared, Some(Arc::new(keys)));
+            (self.compared, self.keys) = (Some(compared), Some(Arc::new(keys)));
         }
         (self.good_at, self.read_at, self.fault) = (Some(began), Some(began), None);
     }
@@ -272,13 +272,20 @@ fn causes(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{KeysAtUrl, compared};
+    use super::{KeysAtUrl, changed, compared};
 
     #[test]
     fn another_order_is_no_change() {
         let set = |keys: &str| compared(&format!("{{\"keys\":[{keys}]}}"));
         assert_eq!(set("{\"kid\":\"a\",\"x\":\"1\"},{\"kid\":\"b\"}"), set("{\"kid\":\"b\"},{\"x\":\"1\",\"kid\":\"a\"}"));
         assert_ne!(set("{\"kid\":\"a\"}"), set("{\"kid\":\"a\",\"x\":\"1\"}"));
+    }
+
+    #[test]
+    fn a_first_answer_without_keys_is_a_fault() {
+        for empty in [r#"{"keys":[]}"#, "{}", ""] {
+            assert!(changed(None, empty).is_err(), "{empty}");
+        }
     }
 
     #[test]
