@@ -310,8 +310,9 @@ async fn a_mask_takes_what_is_the_callers_to_change() {
         request.set_field(&mask, Value::Message(paths));
         let field_violations = doors.told(&method, &request).await;
         let sentence = field_violations.iter().find(|one| one.reason == "FIELD_MASK_INVALID").unwrap().description.clone();
-        let taken: BTreeSet<_> =
-            sentence.split("Use some of ").nth(1).unwrap().trim_end_matches('.').split(", ").map(str::to_owned).collect();
+        // A second sentence says how JSON writes them.
+        let list = sentence.split("Use some of ").nth(1).unwrap().split('.').next().unwrap();
+        let taken: BTreeSet<_> = list.split(", ").map(str::to_owned).collect();
         let kind = input.fields().find_map(|field| field.kind().as_message().filter(|kind| resource(kind).is_some()).cloned()).unwrap();
         let fixed = [Behaviour::OutputOnly, Behaviour::Immutable, Behaviour::Identifier];
         let open = kind.fields().filter(|field| field.name() != "etag" && !fixed.iter().any(|behaviour| has(field, *behaviour)));

@@ -26,7 +26,7 @@ impl Fields {
             } else {
                 // Another letter than ASCII's is shown by its number, so that keys which look alike are told apart.
                 let shown = key.chars().take(63).collect::<String>();
-                self.wrong(&format!("{field}[\"{}\"]", shown.escape_default()), "FIELD_INVALID_CHARS", &format!("{}.", marks::KEY_RULE));
+                self.wrong(&format!("{field}[\"{}\"]", shown.escape_default()), "FIELD_INVALID_CHARS", format!("{}.", marks::KEY_RULE));
             }
         }
         labels.clone()

@@ -65,6 +65,7 @@ pub struct Calendar<'a> {
 
 /// What else decides what happens to an invoice.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct Context {
     /// Why its last collection failed, as the end of a sentence.
     pub failure: &'static str,

@@ -42,6 +42,7 @@ pub(super) fn method(language: Language, method: Option<&PaymentMethod>) -> Stri
 }
 
 /// The method that a try was made with, or the words for a saved one where it is not known any more.
+#[must_use]
 pub fn tried_method(language: Language, payment_method: Option<&PaymentMethod>) -> String {
     payment_method.map_or_else(
         || language.say("saved payment method", "moyen de paiement enregistré").to_owned(),
