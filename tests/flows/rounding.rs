@@ -117,7 +117,7 @@ async fn a_metered_month_moves_no_credit(world: &World) {
     let made = desk.owner.metered_services().enable_metered_service(enable).await.unwrap();
     desk.owner.after(&made).wallets().get_balance(GetBalanceRequest { name: desk.wallet.clone(), as_of: None }).await.unwrap();
     used(&desk.service, &desk.wallet, ("maps", "1", nanos("AUD", 1, 6_000_000))).await.unwrap();
-    advance(world, first_of(2) + 60).await;
+    advance(world, first_of(2) + 2 * 3_600 + 60).await;
     let invoice = invoices(&desk).await.remove(0);
     assert_eq!((micros(invoice.lines[0].amount.as_ref()), invoice.paid == invoice.total), (1_010_000, true), "{invoice:?}");
     assert!(entries(&desk.admin, &desk.wallet).await.is_empty());
