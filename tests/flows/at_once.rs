@@ -12,6 +12,7 @@ use crate::{
 use futures::future::LocalBoxFuture;
 use payterms_chassis::sql;
 use payterms_proto::{
+    common::v1::ResealValuesRequest,
     credit::{
         peers::v1::{AuthorizeForPaymentRequest, CaptureForPaymentRequest, InvoiceToDefer, VoidForPaymentRequest},
         v1::{CloseProgrammeRequest, Programme},
@@ -266,6 +267,8 @@ async fn the_steps_of_peers(world: &World) {
         .await
         .unwrap();
     a_mail_that_failed(world, &shop).await;
+    let seal = ResealValuesRequest { request_id: request_id(), parent: "tenants/acme".into(), page_token: String::new() };
+    world.someone("OPERATOR", None).operations("wallet").reseal_values(seal).await.unwrap();
 }
 
 /// The steps of a transfer back, of credit that a transfer has bought.

@@ -168,6 +168,7 @@ mod transfer_refunds_returned;
 mod transfers;
 mod transfers_undone;
 mod underwriting;
+mod unread;
 mod usage;
 mod usage_import;
 mod verify;

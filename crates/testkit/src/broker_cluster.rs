@@ -3,6 +3,7 @@
 use crate::{
     broker::{Broker, program},
     process::free_address,
+    rig::until,
 };
 use async_nats::jetstream::stream::ClusterInfo;
 
@@ -23,6 +24,11 @@ impl Cluster {
         for (number, at) in routes.into_iter().enumerate() {
             let settings = format!("server_name: n{number}\ncluster {{ name: tests, listen: \"{at}\", routes: [{all}] }}\n");
             servers.push(Broker::with(program.clone(), tempfile::tempdir().unwrap(), &settings).await);
+        }
+        // They listen before they have a leader, and without one no stream can be declared.
+        for server in &servers {
+            let jetstream = server.jetstream().await;
+            until(async || Ok(jetstream.query_account().await.is_ok()), |is_led| *is_led).await;
         }
         Some(Self { servers })
     }

@@ -161,7 +161,7 @@ where
         async move {
             let mut answer = if is_refused { Ok(layers::refuse(outdated_line())) } else { answering.await };
             if let Some(rest) = rest
-                && !Box::pin(rest.read_to_end()).await
+                && !Box::pin(rest.is_read()).await
                 && let Ok(answer) = &mut answer
             {
                 answer.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
