@@ -24,6 +24,7 @@ mod wallet_credit;
 mod wallet_lists;
 mod wallet_payouts;
 mod wallet_reconciliation;
+mod wallet_routes;
 pub mod wallet_single_call;
 mod wallet_stripe;
 

@@ -56,6 +56,7 @@ impl Wallet {
             Box::new(crate::wallet_reconciliation::STEP),
             Box::new(crate::wallet_credit::CEILING_TOLD),
             Box::new(crate::wallet_payouts::STEP),
+            Box::new(crate::wallet_routes::STEP),
         ]
     }
 }

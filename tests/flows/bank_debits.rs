@@ -38,7 +38,7 @@ on_both!(
 );
 
 pub(crate) async fn account(world: &World, admin: &Session, customer: &str, token: &str) -> String {
-    shop::save(admin, world.suite.gateway, customer, (Kind::BankDebit, token)).await.unwrap().unwrap()
+    shop::save(admin, &world.suite.gateway, customer, (Kind::BankDebit, token)).await.unwrap().unwrap()
 }
 
 async fn an_account_is_saved_with_its_mandate_and_buys_credit_when_it_settles(world: &World) {
@@ -48,7 +48,7 @@ async fn an_account_is_saved_with_its_mandate_and_buys_credit_when_it_settles(wo
     let wallet = world.wallet(&customer, "USD").await;
     let (owner, admin) = (world.someone("OWNER", None), world.someone("CUSTOMER_ADMIN", Some(&customer)));
     shop::open(&owner, "acme").await.unwrap();
-    assert!(shop::save(&admin, world.suite.gateway, &customer, (Kind::BankDebit, "tok_visa")).await.is_err(), "no card on this page");
+    assert!(shop::save(&admin, &world.suite.gateway, &customer, (Kind::BankDebit, "tok_visa")).await.is_err(), "no card on this page");
     let saved = account(world, &admin, &customer, "tok_bank").await;
     let list = ListPaymentMethodsRequest { parent: customer.clone(), ..Default::default() };
     let payment_method = admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods.remove(0);

@@ -313,7 +313,7 @@ async fn a_payment_that_is_won_after_it_was_paid_otherwise_becomes_credit(world:
 async fn a_debit_that_a_bank_returns_is_final(world: &World) {
     let desk = desk(world, Some("tok_visa")).await;
     let simulator = world.suite.simulator.clone();
-    let account = shops::save(&desk.admin, world.suite.gateway, &desk.customer, (Kind::BankDebit, "tok_bank")).await.unwrap().unwrap();
+    let account = shops::save(&desk.admin, &world.suite.gateway, &desk.customer, (Kind::BankDebit, "tok_bank")).await.unwrap().unwrap();
     pay_by(&desk.admin, &desk.customer, &desk.invoice, &account).await;
     advance(world, START + 3 * DAY).await;
     assert_eq!(read(&desk.owner, &desk.invoice.name).await.unwrap().state(), State::Paid);

@@ -167,7 +167,12 @@ async fn a_method_set_up_survives_a_kill_at_every_point(on_postgres: bool) {
     for point in ["method_setup.after_intent", "method_setup.before_record"] {
         let Some(mut rig) = rig::start(on_postgres).await else { return };
         let people = rig.prepare("tok_visa").await;
-        let request = StartMethodSetupRequest { request_id: request_id(), parent: people.customer.clone(), kind: Kind::Card.into() };
+        let request = StartMethodSetupRequest {
+            request_id: request_id(),
+            parent: people.customer.clone(),
+            kind: Kind::Card.into(),
+            ..Default::default()
+        };
         let (caller, sent) = (people.admin.clone(), request.clone());
         rig.die_at(point, async move { caller.methods().start_method_setup(sent).await }).await;
         let start = async || people.admin.methods().start_method_setup(request.clone()).await.map(tonic::Response::into_inner);

@@ -72,7 +72,12 @@ async fn every_request_survives_a_kill(on_postgres: bool) {
     let posted = i64::try_from(top_ups.len() * 30 - REFUNDED_AT.len() * 10).unwrap();
     assert_eq!(people.posted().await, amount("USD", posted, 0));
 
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: people.customer.clone(), kind: Kind::Card.into() };
+    let start = StartMethodSetupRequest {
+        request_id: request_id(),
+        parent: people.customer.clone(),
+        kind: Kind::Card.into(),
+        ..Default::default()
+    };
     let (caller, sent) = (people.admin.clone(), start.clone());
     rig.die_at("method_setup.before_record", async move { caller.methods().start_method_setup(sent).await }).await;
     let page =

@@ -244,7 +244,7 @@ async fn a_new_method_is_tried_once_for_a_plan(world: &World) {
 
 async fn a_bank_account_is_told_and_waited_for(world: &World) {
     let (desk, plan) = proposed(world, None).await;
-    shop::save(&desk.admin, world.suite.gateway, &desk.customer, (Kind::BankDebit, "tok_bank")).await.unwrap().unwrap();
+    shop::save(&desk.admin, &world.suite.gateway, &desk.customer, (Kind::BankDebit, "tok_bank")).await.unwrap().unwrap();
     // Approved on the day before the first date: the notice is younger than two days when it is due.
     advance(world, START + 13 * DAY).await;
     let withdraw = payterms_proto::plans::v1::WithdrawPlanRequest { request_id: request_id(), name: plan.name };
@@ -324,7 +324,7 @@ async fn plans_show_by_state_date_and_in_the_overview(world: &World) {
 /// A plan of 100.00 on 10 January, collected from a bank account.
 async fn debited(world: &World, token: &str) -> (Desk, Plan) {
     let desk = crate::collections::desk(world, None).await;
-    shop::save(&desk.admin, world.suite.gateway, &desk.customer, (Kind::BankDebit, token)).await.unwrap().unwrap();
+    shop::save(&desk.admin, &world.suite.gateway, &desk.customer, (Kind::BankDebit, token)).await.unwrap().unwrap();
     allow(&desk.owner, PlanSettings::default(), &[]).await;
     let plan = propose(&desk.admin, proposal(&desk.customer, &[&desk.invoice], deferral(2026, 1, 10))).await.unwrap();
     let active = approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();

@@ -115,7 +115,8 @@ async fn a_key_is_replaced(database: Database) {
     let reopened: Desk = desk_of(&world, customer.clone(), programme.clone()).await;
     assert!(download(&reopened.reviewer, &application, &sha256).await.unwrap().1 == content);
     assert_eq!(reopened.submit(&application).await.unwrap().state(), State::InReview, "the accounts were read by the link");
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: Kind::Card.into() };
+    let start =
+        StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: Kind::Card.into(), ..Default::default() };
     reopened.admin.methods().start_method_setup(start).await.unwrap();
     world.customer("acme", "AU").await;
     let sent = receiver.until("/hook", |all| !all.is_empty()).await;
@@ -181,7 +182,12 @@ async fn sealing_again_survives_kills(on_postgres: bool) {
             let again = retry(async || owner.webhook_endpoints().create_webhook_endpoint(request.clone()).await).await.into_inner();
             assert_eq!(&again.secret, secret, "{point}");
         }
-        let start = StartMethodSetupRequest { request_id: request_id(), parent: people.customer.clone(), kind: Kind::Card.into() };
+        let start = StartMethodSetupRequest {
+            request_id: request_id(),
+            parent: people.customer.clone(),
+            kind: Kind::Card.into(),
+            ..Default::default()
+        };
         retry(async || people.admin.methods().start_method_setup(start.clone()).await).await;
     }
     invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;

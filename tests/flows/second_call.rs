@@ -164,8 +164,12 @@ async fn a_new_customer_is_there_for_every_use_of_its_name(world: &World) {
         let (service, owner, admin) = (at("SERVICE", None), at("OWNER", None), at("CUSTOMER_ADMIN", Some(&customer)));
         let open =
             OpenWalletRequest { request_id: request_id(), parent: customer.clone(), currency_code: "USD".into(), ..Default::default() };
-        let set_up =
-            StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: payment_method::Kind::Card.into() };
+        let set_up = StartMethodSetupRequest {
+            request_id: request_id(),
+            parent: customer.clone(),
+            kind: payment_method::Kind::Card.into(),
+            ..Default::default()
+        };
         let line = OfferLineRequest {
             request_id: request_id(),
             parent: customer.clone(),
@@ -255,8 +259,12 @@ async fn a_profile_that_was_completed_is_complete_everywhere(world: &World) {
     for round in 0..2 * ROUNDS {
         let customer = new_customer(&owner, "").await;
         let admin = doors.at(round, "acme", "CUSTOMER_ADMIN", Some(&customer));
-        let set_up =
-            || StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: payment_method::Kind::Card.into() };
+        let set_up = || StartMethodSetupRequest {
+            request_id: request_id(),
+            parent: customer.clone(),
+            kind: payment_method::Kind::Card.into(),
+            ..Default::default()
+        };
         let lacking = admin.methods().start_method_setup(set_up()).await.unwrap_err();
         assert_eq!(reason(&lacking), "PROFILE_INCOMPLETE");
         let completed = UpdateCustomerRequest {

@@ -84,7 +84,7 @@ async fn start(admin: &Session, customer: &str) -> MethodSetup {
 }
 
 pub(crate) async fn start_for(admin: &Session, customer: &str, kind: Kind) -> Result<MethodSetup, Status> {
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: kind.into() };
+    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: kind.into(), ..Default::default() };
     Ok(admin.methods().start_method_setup(start).await?.into_inner().method_setup.unwrap())
 }
 

@@ -133,7 +133,8 @@ async fn what_begins_at_stripe_waits_for_a_disconnect_on_postgres() {
     connect(&owner, connection()).await.unwrap();
 
     choose(&owner, "stripe").await;
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: shop.customer.clone(), kind: Kind::Card.into() };
+    let start =
+        StartMethodSetupRequest { request_id: request_id(), parent: shop.customer.clone(), kind: Kind::Card.into(), ..Default::default() };
     let caller = admin.clone();
     let saving = while_disconnecting(&world, async move { caller.methods().start_method_setup(start).await }).await;
     assert_eq!(reason(&saving.unwrap_err()), "STRIPE_NOT_CONNECTED");

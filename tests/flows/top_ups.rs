@@ -149,7 +149,8 @@ async fn twenty_sends_of_one_top_up_charge_once(world: &World) {
 async fn what_is_wrong_is_refused_before_the_charge(world: &World) {
     let (customer, wallet) = world.usual().await;
     let admin = world.someone("CUSTOMER_ADMIN", Some(&customer));
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: Kind::Card.into() };
+    let start =
+        StartMethodSetupRequest { request_id: request_id(), parent: customer.clone(), kind: Kind::Card.into(), ..Default::default() };
     let refused = admin.methods().start_method_setup(start).await.unwrap_err();
     assert_eq!(reason(&refused), "METHOD_NOT_OFFERED");
     shop::open(&world.someone("OWNER", None), "acme").await.unwrap();

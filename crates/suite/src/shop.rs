@@ -2,23 +2,52 @@
 //! The demo and the tests speak through it.
 
 use crate::client::{Session, request_id};
+use futures::future::BoxFuture;
 use payterms_proto::wallet::v1::{
     GetMethodSetupRequest, StartMethodSetupRequest, TurnOnPrepaymentRequest, UpdateWalletSettingsRequest, WalletSettings,
     method_setup::State, payment_method::Kind,
 };
 use prost_types::FieldMask;
-use std::net::SocketAddr;
+use std::{fmt::Debug, net::SocketAddr};
 use tonic::Status;
+
+/// A payment provider's hosted pages, on which people save their methods.
+pub trait HostedPages: Debug + Send + Sync {
+    /// The provider, as settings name it.
+    fn provider(&self) -> &'static str;
+
+    /// A person writes the test method of a token on a page.
+    fn write<'a>(&'a self, url: &'a str, token: &'a str) -> BoxFuture<'a, Result<(), Status>>;
+}
+
+/// The simulator's pages are served by the gateway.
+impl HostedPages for SocketAddr {
+    fn provider(&self) -> &'static str {
+        "simulator"
+    }
+
+    fn write<'a>(&'a self, url: &'a str, token: &'a str) -> BoxFuture<'a, Result<(), Status>> {
+        Box::pin(send(*self, url, token))
+    }
+}
 
 /// Connects the simulator as the default provider, chooses cards, and turns prepayment on.
 ///
 /// # Errors
 /// The refusal of a call.
 pub async fn open(owner: &Session, tenant: &str) -> Result<(), Status> {
+    open_at(owner, tenant, "simulator").await
+}
+
+/// Makes a provider that is connected the default one, chooses cards, and turns prepayment on.
+///
+/// # Errors
+/// The refusal of a call.
+pub async fn open_at(owner: &Session, tenant: &str, provider: &str) -> Result<(), Status> {
     let name = format!("tenants/{tenant}/walletSettings");
     let settings = WalletSettings {
         name: name.clone(),
-        provider: "simulator".to_owned(),
+        provider: provider.to_owned(),
         provider_default: true,
         methods: vec![Kind::Card.into()],
         ..WalletSettings::default()
@@ -40,7 +69,7 @@ pub async fn open(owner: &Session, tenant: &str) -> Result<(), Status> {
 /// # Errors
 /// The refusal of a call, or UNAVAILABLE where the page does not answer.
 pub async fn save_card(admin: &Session, gateway: SocketAddr, customer: &str, token: &str) -> Result<Result<String, String>, Status> {
-    save(admin, gateway, customer, (Kind::Card, token)).await
+    save(admin, &gateway, customer, (Kind::Card, token)).await
 }
 
 /// Saves a test method of a kind likewise.
@@ -49,13 +78,13 @@ pub async fn save_card(admin: &Session, gateway: SocketAddr, customer: &str, tok
 /// The refusal of a call, or UNAVAILABLE where the page does not answer.
 pub async fn save(
     admin: &Session,
-    gateway: SocketAddr,
+    pages: &dyn HostedPages,
     customer: &str,
     (kind, token): (Kind, &str),
 ) -> Result<Result<String, String>, Status> {
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: kind.into() };
+    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: kind.into(), ..Default::default() };
     let setup = admin.methods().start_method_setup(start).await?.into_inner().method_setup.unwrap_or_default();
-    send(gateway, &setup.hosted_url, token).await?;
+    pages.write(&setup.hosted_url, token).await?;
     let get = GetMethodSetupRequest { name: setup.name };
     let setup = admin.methods().get_method_setup(get).await?.into_inner().method_setup.unwrap_or_default();
     Ok(if setup.state() == State::Active { Ok(setup.payment_method) } else { Err(setup.failure_reason) })

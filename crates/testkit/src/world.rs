@@ -97,9 +97,16 @@ impl World {
 
     /// Plays the stories of the demo.
     pub async fn play_the_stories(self) -> Self {
+        self.on_stage(async |stage| Box::pin(demo::stories(stage, demo::USAGE)).await).await
+    }
+
+    /// Plays something of the demo.
+    ///
+    /// # Panics
+    /// With its sentence, where it does not hold.
+    pub async fn on_stage(self, play: impl AsyncFnOnce(&mut Stage) -> Result<(), String>) -> Self {
         let mut stage = Stage::new(self.suite);
-        let outcome = Box::pin(demo::stories(&mut stage, demo::USAGE)).await;
-        assert_eq!(outcome, Ok(()));
+        assert_eq!(play(&mut stage).await, Ok(()));
         Self { suite: stage.suite, ..self }
     }
 

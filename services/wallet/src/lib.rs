@@ -74,7 +74,7 @@ pub struct Wallet;
 
 impl Service for Wallet {
     const NAME: &'static str = "wallet";
-    const SCHEMA_VERSION: &'static str = "wallet_0031_provider_payouts";
+    const SCHEMA_VERSION: &'static str = "wallet_0033_provider_routes";
     const REQUESTS_IN: &'static [&'static str] = &["transfers", "usage_records"];
     type Options = Options;
 

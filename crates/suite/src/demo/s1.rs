@@ -311,7 +311,7 @@ async fn approved(stage: &mut Stage, later: &Later) -> Result<String, String> {
     let line = later.admin.lines().activate_line(activate).await.map_err(sentence_of)?.into_inner().credit_line.unwrap_or_default();
     must_hold(line.state() == State::Active, "the line is activated")?;
     stage.print_step("Juniper admin", &format!("activates the line of {}: it is what purchases are paid by.", shown(line.limit.as_ref())));
-    shop::save_card(&later.admin, stage.suite.gateway, &later.customer, "tok_declined").await.map_err(sentence_of)??;
+    stage.save_card_of(&later.admin, &later.customer, "tok_declined").await?;
     stage.print_step("Juniper admin", "saves a card that what is due is collected by; the line stays what purchases are paid by.");
     Ok(line.name)
 }
@@ -365,7 +365,7 @@ async fn due(stage: &mut Stage, later: &Later, line: &str, bought: &[Invoice]) -
     let no =
         later.member.payments().pay_later(pay).await.err().map(sentence_of).ok_or("this does not hold: a suspended line pays nothing")?;
     stage.print_step("Juniper line", &format!("is SUSPENDED: the card was declined on 2027-07-31. Refused: {no}"));
-    let visa = shop::save_card(&later.admin, stage.suite.gateway, &later.customer, "tok_visa").await.map_err(sentence_of)??;
+    let visa = stage.save_card_of(&later.admin, &later.customer, "tok_visa").await?;
     let pay = CreatePaymentRequest {
         request_id: request_id(),
         parent: later.customer.clone(),

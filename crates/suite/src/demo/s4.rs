@@ -34,7 +34,7 @@ pub async fn play(stage: &mut Stage) -> Result<(), String> {
     for condition in ["PROVIDER_NOT_CONNECTED", "PROVIDER_NOT_DEFAULT", "NO_METHOD_CHOSEN"] {
         must_hold(refused.contains(condition), &format!("the refusal names {condition}"))?;
     }
-    shop::open(&owner, TENANT).await.map_err(sentence_of)?;
+    shop::open_at(&owner, TENANT, stage.pages.provider()).await.map_err(sentence_of)?;
     stage.print_step("Owner", "connects the payment provider, chooses cards, turns prepayment on.");
     let read = GetPrepaymentOptionsRequest { parent: stage.customer.clone() };
     let options = stage.someone("CUSTOMER_ADMIN")?.settings().get_prepayment_options(read).await.map_err(sentence_of)?.into_inner();

@@ -4,7 +4,7 @@ use crate::{
     Session, Suite,
     client::{amount, request_id},
     credentials::CallLog,
-    shop,
+    shop::{self, HostedPages},
 };
 use chrono::{DateTime, Utc};
 use payterms_chassis::call::Caller;
@@ -15,7 +15,7 @@ use payterms_proto::{
         Address, AdvanceTestClockRequest, CreateCustomerRequest, CreateTenantRequest, Customer, ImportCustomersRequest,
         StartTestClockRequest, TaxRule, Tenant,
     },
-    wallet::v1::{Balance, CreateTopUpRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest, TopUp},
+    wallet::v1::{Balance, CreateTopUpRequest, GetBalanceRequest, ListWalletsRequest, OpenWalletRequest, TopUp, payment_method::Kind},
 };
 use prost_types::Timestamp;
 use tonic::Status;
@@ -42,6 +42,8 @@ pub struct Stage {
     pub wallet: String,
     /// Other customers who pay by card in USD.
     pub others: Vec<String>,
+    /// Where cards are saved.
+    pub pages: Box<dyn HostedPages>,
     /// What its people have called since the last step was printed.
     calls: CallLog,
 }
@@ -99,7 +101,8 @@ impl Stage {
     pub fn new(suite: Suite) -> Self {
         let now = DateTime::from_timestamp(1_780_236_000, 0).unwrap_or_default();
         let (customer, wallet, others, calls) = (String::new(), String::new(), Vec::new(), CallLog::default());
-        Self { suite, now, customer, wallet, others, calls }
+        let pages = Box::new(suite.gateway);
+        Self { suite, now, customer, wallet, others, pages, calls }
     }
 
     /// Someone in one role.
@@ -266,8 +269,15 @@ impl Stage {
     /// # Errors
     /// A sentence that says why the card is not taken.
     pub async fn save_card(&self, token: &str) -> Result<String, String> {
-        let admin = self.someone("CUSTOMER_ADMIN")?;
-        shop::save_card(&admin, self.suite.gateway, &self.customer, token).await.map_err(sentence_of)?
+        self.save_card_of(&self.someone("CUSTOMER_ADMIN")?, &self.customer, token).await
+    }
+
+    /// The admin of a customer saves a test card.
+    ///
+    /// # Errors
+    /// A sentence that says why the card is not taken.
+    pub async fn save_card_of(&self, admin: &Session, customer: &str, token: &str) -> Result<String, String> {
+        shop::save(admin, self.pages.as_ref(), customer, (Kind::Card, token)).await.map_err(sentence_of)?
     }
 
     /// The customer's admin buys credit in USD.

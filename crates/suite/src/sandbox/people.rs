@@ -199,7 +199,8 @@ pub(super) async fn save_card(owner: &Session, tenant: &str, customer: &str) -> 
 
 /// Saves a test card on the simulator's page. Its request has a new id each time: a page that was used cannot be used again.
 async fn save_as(admin: &Session, customer: &str) -> Result<(), String> {
-    let start = StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: Kind::Card.into() };
+    let start =
+        StartMethodSetupRequest { request_id: request_id(), parent: customer.to_owned(), kind: Kind::Card.into(), ..Default::default() };
     let setup = patient("StartMethodSetup", async || admin.methods().start_method_setup(start.clone()).await).await?;
     let setup = setup.method_setup.unwrap_or_default();
     if !setup.hosted_url.starts_with("/simulator/") {

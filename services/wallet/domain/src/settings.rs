@@ -23,11 +23,24 @@ pub struct Together {
     pub amount: Money,
 }
 
+/// The provider of a kind of method, in one currency or in all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderRoute {
+    /// The kind.
+    pub kind: MethodKind,
+    /// The currency; none: every one that no other route of the kind is for.
+    pub currency: Option<Currency>,
+    /// The provider.
+    pub provider: String,
+}
+
 /// A tenant's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalletSettings {
     /// The connected provider; empty for none.
     pub provider: String,
+    /// Where methods are saved at another provider, one route for each kind and currency.
+    pub provider_routes: Vec<ProviderRoute>,
     /// Whether it is the default one.
     pub provider_default: bool,
     /// The kinds of method that the tenant has chosen.
@@ -65,6 +78,7 @@ impl WalletSettings {
         let two_hundred = Currency::parse("AUD").map(|aud| (MethodKind::BankTransfer, Money::from_micros(aud, 200_000_000)));
         Self {
             provider: String::new(),
+            provider_routes: Vec::new(),
             provider_default: false,
             methods: Vec::new(),
             top_up_tax_kind: TaxKind::Deposit,
@@ -79,6 +93,13 @@ impl WalletSettings {
             former_stripe: None,
             version: 1,
         }
+    }
+
+    /// The provider at which a method is saved whose set-up names a currency, or none (docs/domain/wallet.md#provider-routes).
+    #[must_use]
+    pub fn provider_for(&self, kind: MethodKind, currency: Option<Currency>) -> &str {
+        let route = |of: Option<Currency>| self.provider_routes.iter().find(|route| route.kind == kind && route.currency == of);
+        currency.and_then(|code| route(Some(code))).or_else(|| route(None)).map_or(&self.provider, |route| &route.provider)
     }
 
     /// Refuses a provider at which the tenant has no account (docs/domain/wallet.md#stripe-connection).
@@ -110,6 +131,7 @@ impl WalletSettings {
         }
         self.former_stripe = self.stripe_account();
         self.stripe = None;
+        self.provider_routes.retain(|route| route.provider != "stripe");
         if self.provider == "stripe" {
             self.provider.clear();
             self.provider_default = false;
@@ -262,10 +284,22 @@ impl WalletSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::{MethodKind, WalletSettings};
+    use super::{Currency, MethodKind, ProviderRoute, WalletSettings};
 
     fn connected() -> WalletSettings {
         WalletSettings { provider: "simulator".into(), provider_default: true, methods: vec![MethodKind::Card], ..WalletSettings::fresh() }
+    }
+
+    #[test]
+    fn the_route_of_the_currency_comes_before_that_of_the_kind() {
+        let euro = Currency::parse("EUR").unwrap();
+        let route = |kind, currency, provider: &str| ProviderRoute { kind, currency, provider: provider.to_owned() };
+        let by_kind = route(MethodKind::Card, None, "of the kind");
+        let settings = WalletSettings { provider_routes: vec![by_kind, route(MethodKind::Card, Some(euro), "of euros")], ..connected() };
+        assert_eq!(settings.provider_for(MethodKind::Card, Some(euro)), "of euros");
+        assert_eq!(settings.provider_for(MethodKind::Card, Currency::parse("USD")), "of the kind");
+        assert_eq!(settings.provider_for(MethodKind::Card, None), "of the kind");
+        assert_eq!(settings.provider_for(MethodKind::BankDebit, Some(euro)), "simulator");
     }
 
     #[test]

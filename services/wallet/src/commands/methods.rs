@@ -1,7 +1,7 @@
 //! Commands about payment methods, their set-ups, and credit lines as methods.
 
 use super::customers::CustomerRef;
-use payterms_kernel::Id;
+use payterms_kernel::{Currency, Id};
 use payterms_wallet_domain::{MethodKind, PaymentMethod};
 
 /// A method that a request names.
@@ -20,6 +20,8 @@ pub struct StartMethodSetup {
     pub customer: CustomerRef,
     /// The kind of method that is saved.
     pub kind: MethodKind,
+    /// The currency in which it will be charged most.
+    pub currency: Option<Currency>,
 }
 
 /// The state to which a credit line's method is switched.

@@ -1,7 +1,7 @@
 //! Commands about a tenant's settings.
 
 use payterms_kernel::Money;
-use payterms_wallet_domain::{MethodKind, TaxKind};
+use payterms_wallet_domain::{MethodKind, TaxKind, settings::ProviderRoute};
 
 /// An account at Stripe to connect.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ impl std::fmt::Debug for ConnectStripe {
 pub struct UpdateSettings {
     /// The provider.
     pub provider: String,
+    /// The routes to others.
+    pub provider_routes: Vec<ProviderRoute>,
     /// Whether it is the default.
     pub provider_default: bool,
     /// The chosen kinds.

@@ -118,6 +118,7 @@ pub fn payment_method(customer: &str, method: &PaymentMethod, methods: &Methods)
         create_time: Some(timestamp(method.created_at)),
         charged_back: method.charged_back,
         mandate_reference: method.mandate.clone(),
+        provider: method.provider.clone(),
     }
 }
 

@@ -22,6 +22,7 @@ use payterms_proto::{
 };
 use payterms_wallet_domain::{
     MethodKind, StripeConnection, TaxKind, WalletSettings,
+    settings::ProviderRoute,
     stripe_connection::{is_account, is_webhook_secret, key_kind},
 };
 use tonic::Request;
@@ -40,8 +41,16 @@ pub fn get_wallet_settings(request: Request<pb::GetWalletSettingsRequest>) -> Re
 
 /// Changes settings.
 pub fn update_wallet_settings(request: Request<pb::UpdateWalletSettingsRequest>) -> Result<(Call, UpdateSettings), AppError> {
-    const CHANGING: [&str; 7] =
-        ["provider", "provider_default", "methods", "top_up_tax_kind", "minimums", "purchased_expire_days", "postpaid_minimums"];
+    const CHANGING: [&str; 8] = [
+        "provider",
+        "provider_default",
+        "provider_routes",
+        "methods",
+        "top_up_tax_kind",
+        "minimums",
+        "purchased_expire_days",
+        "postpaid_minimums",
+    ];
     let (mut fields, message) = Fields::open(request)?;
     let paths = fields.mask(message.update_mask.as_ref(), &CHANGING);
     let used = |path: &str| paths.iter().any(|named| named == path);
@@ -53,6 +62,7 @@ pub fn update_wallet_settings(request: Request<pb::UpdateWalletSettingsRequest>)
     let tax = used("top_up_tax_kind").then(|| fields.choice::<pb::TaxKind>("wallet_settings.top_up_tax_kind", new.top_up_tax_kind));
     let update = UpdateSettings {
         provider: new.provider.clone(),
+        provider_routes: if used("provider_routes") { parse_routes(&mut fields, &new.provider_routes) } else { Vec::new() },
         provider_default: new.provider_default,
         methods: if used("methods") { parse_kinds(&mut fields, "wallet_settings.methods", &new.methods) } else { Vec::new() },
         top_up_tax_kind: if tax.flatten() == Some(pb::TaxKind::TaxedSale) { TaxKind::TaxedSale } else { TaxKind::Deposit },
@@ -78,6 +88,29 @@ fn parse_kinds(fields: &mut Fields, field: &str, numbers: &[i32]) -> Vec<MethodK
         fields.wrong(field, "TOO_MANY_ITEMS", "Name at most 10 kinds.");
     }
     kinds
+}
+
+fn parse_routes(fields: &mut Fields, messages: &[pb::ProviderRoute]) -> Vec<ProviderRoute> {
+    let field = "wallet_settings.provider_routes";
+    if messages.len() > 50 {
+        fields.wrong(field, "TOO_MANY_ITEMS", "Send at most 50 routes.");
+        return Vec::new();
+    }
+    let mut parsed: Vec<ProviderRoute> = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        let kind = method_kind(fields, &format!("{field}[{index}].kind"), message.kind, &[Kind::Card, Kind::BankDebit]);
+        let code = message.currency_code.as_str();
+        let currency = (!code.is_empty()).then(|| fields.currency(&format!("{field}[{index}].currency_code"), code));
+        if !matches!(message.provider.as_str(), "simulator" | "stripe") {
+            fields.wrong(&format!("{field}[{index}].provider"), "FIELD_INVALID_CHARS", "Use stripe or simulator.");
+        }
+        let same = |other: &pb::ProviderRoute| (other.kind, &other.currency_code) == (message.kind, &message.currency_code);
+        if messages.iter().take(index).any(same) {
+            fields.wrong(&format!("{field}[{index}]"), "DUPLICATE_ITEM", "Write one route per kind and currency.");
+        }
+        parsed.extend(kind.map(|kind| ProviderRoute { kind, currency, provider: message.provider.clone() }));
+    }
+    parsed
 }
 
 fn parse_minimums(fields: &mut Fields, messages: &[pb::Minimum]) -> Vec<(MethodKind, Money)> {
@@ -182,6 +215,16 @@ pub fn minimums(minimums: &[(MethodKind, Money)]) -> Vec<pb::Minimum> {
     minimums.iter().map(|(method, least)| pb::Minimum { kind: kind(*method), amount: Some(money(*least)) }).collect()
 }
 
+/// Routes to providers.
+fn provider_routes(routes: &[ProviderRoute]) -> Vec<pb::ProviderRoute> {
+    let rendered = |route: &ProviderRoute| pb::ProviderRoute {
+        kind: kind(route.kind),
+        currency_code: route.currency.map(|code| code.to_string()).unwrap_or_default(),
+        provider: route.provider.clone(),
+    };
+    routes.iter().map(rendered).collect()
+}
+
 /// Kinds of method.
 #[must_use]
 pub fn kinds(kinds: &[MethodKind]) -> Vec<i32> {
@@ -195,6 +238,7 @@ pub fn wallet_settings(tenant: &TenantId, settings: &WalletSettings) -> pb::Wall
         name: format!("tenants/{tenant}/walletSettings"),
         provider: settings.provider.clone(),
         provider_default: settings.provider_default,
+        provider_routes: provider_routes(&settings.provider_routes),
         methods: kinds(&settings.methods),
         top_up_tax_kind: tax_kind(Some(settings.top_up_tax_kind)).into(),
         minimums: minimums(&settings.minimums),

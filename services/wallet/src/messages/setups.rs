@@ -17,8 +17,10 @@ pub fn start_method_setup(request: Request<pb::StartMethodSetupRequest>) -> Resu
     let parent = fields.name("parent", &message.parent, CUSTOMER);
     // Nothing is saved of a bank transfer, and a credit line is activated.
     let kind = method_kind(&mut fields, "kind", message.kind, &[Kind::Card, Kind::BankDebit]);
+    let code = message.currency_code.as_str();
+    let currency = (!code.is_empty()).then(|| fields.currency("currency_code", code));
     let call = fields.write(&message.request_id, parent.tenant.clone())?;
-    Ok((call, StartMethodSetup { customer: customer_ref(&parent), kind: kind.unwrap_or(MethodKind::Card) }))
+    Ok((call, StartMethodSetup { customer: customer_ref(&parent), kind: kind.unwrap_or(MethodKind::Card), currency }))
 }
 
 /// Names a set-up to read.
@@ -47,5 +49,6 @@ pub fn method_setup(customer: &str, setup: &MethodSetup) -> pb::MethodSetup {
         failure_reason: setup.failure_reason.clone(),
         expire_time: Some(timestamp(setup.expires_at)),
         create_time: Some(timestamp(setup.created_at)),
+        provider: setup.provider.clone(),
     }
 }

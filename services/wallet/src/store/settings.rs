@@ -1,20 +1,21 @@
 //! Table `wallet_settings`.
 
-use super::{amount, amounts_text, lots, methods, money, unknown};
+use super::{amount, amounts_text, currency, lots, methods, money, unknown};
 use payterms_chassis::AppError;
 use payterms_kernel::{Money, TenantId};
-use payterms_wallet_domain::{MethodKind, StripeConnection, WalletSettings, stripe_connection::StripeAccount};
+use payterms_wallet_domain::{MethodKind, StripeConnection, WalletSettings, settings::ProviderRoute, stripe_connection::StripeAccount};
 use sea_orm::{ActiveValue::Set, Iterable, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "wallet_settings")]
 #[expect(clippy::struct_excessive_bools, reason = "columns are what they are")]
 /// A row. Lists are words with a space between; a minimum is `KIND:CODE:millionths`, a
-/// commitment `CODE:millionths`.
+/// commitment `CODE:millionths`, a route `KIND:CODE:provider`, with an empty code for every currency.
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     tenant: String,
     provider: String,
+    provider_routes: String,
     provider_default: bool,
     methods: String,
     top_up_tax_kind: String,
@@ -48,10 +49,18 @@ fn minimum(word: &str) -> Result<(MethodKind, Money), AppError> {
     Ok((methods::kind(kind)?, money(code, micros.parse().map_err(|_| unknown("minimum", word))?)?))
 }
 
+fn route(word: &str) -> Result<ProviderRoute, AppError> {
+    let parts: Vec<_> = word.split(':').collect();
+    let [kind, code, provider] = parts.as_slice() else { return Err(unknown("route", word)) };
+    let currency = if code.is_empty() { None } else { Some(currency(code)?) };
+    Ok(ProviderRoute { kind: methods::kind(kind)?, currency, provider: (*provider).to_owned() })
+}
+
 fn settings(row: &Model) -> Result<WalletSettings, AppError> {
     let kinds = |words: &str| words.split_whitespace().map(methods::kind).collect::<Result<Vec<_>, _>>();
     Ok(WalletSettings {
         provider: row.provider.clone(),
+        provider_routes: row.provider_routes.split_whitespace().map(route).collect::<Result<_, _>>()?,
         provider_default: row.provider_default,
         methods: kinds(&row.methods)?,
         top_up_tax_kind: lots::tax_kind(&row.top_up_tax_kind)?,
@@ -109,6 +118,11 @@ pub async fn lock<C: ConnectionTrait>(conn: &C, tenant: &TenantId) -> Result<Wal
     row.as_ref().map_or_else(|| Ok(WalletSettings::fresh()), settings)
 }
 
+fn route_word(route: &ProviderRoute) -> String {
+    let code = route.currency.map(|code| code.to_string()).unwrap_or_default();
+    format!("{}:{code}:{}", route.kind.name(), route.provider)
+}
+
 fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
     let kinds = |kinds: &[MethodKind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" ");
     let minimum = |(kind, least): &(MethodKind, Money)| format!("{}:{}:{}", kind.name(), least.currency(), least.micros());
@@ -117,6 +131,7 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
     ActiveModel {
         tenant: Set(tenant.to_string()),
         provider: Set(settings.provider.clone()),
+        provider_routes: Set(settings.provider_routes.iter().map(route_word).collect::<Vec<_>>().join(" ")),
         provider_default: Set(settings.provider_default),
         methods: Set(kinds(&settings.methods)),
         top_up_tax_kind: Set(lots::tax_name(settings.top_up_tax_kind).to_owned()),

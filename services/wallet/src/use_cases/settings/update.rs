@@ -28,6 +28,13 @@ pub async fn update_wallet_settings(
                 settings.must_be_connected_to(&new.provider)?;
                 settings.provider.clone_from(&new.provider);
             }
+            "provider_routes" => {
+                for route in &new.provider_routes {
+                    app.provider(&route.provider)?;
+                    settings.must_be_connected_to(&route.provider)?;
+                }
+                settings.provider_routes.clone_from(&new.provider_routes);
+            }
             "provider_default" => settings.provider_default = new.provider_default,
             "methods" => settings.methods.clone_from(&new.methods),
             "top_up_tax_kind" => settings.top_up_tax_kind = new.top_up_tax_kind,

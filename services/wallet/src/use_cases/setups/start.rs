@@ -28,7 +28,7 @@ pub const FLOW: &str = "method_setup";
 pub async fn start_method_setup(
     app: &App,
     call: &Call,
-    StartMethodSetup { customer: named, kind }: &StartMethodSetup,
+    StartMethodSetup { customer: named, kind, currency }: &StartMethodSetup,
 ) -> Result<Answer<StartMethodSetupResponse>, AppError> {
     let mut tx = app.db.begin(call).await?;
     let customer = customers::find(tx.conn(), &call.tenant, named.customer).await?.ok_or_else(Refusal::not_found)?;
@@ -38,13 +38,14 @@ pub async fn start_method_setup(
         return app.flows.answer(call, true).await;
     }
     let settings = settings::hold(tx.conn(), &call.tenant).await?;
-    settings.must_be_connected_to(&settings.provider)?;
-    if !app.provider(&settings.provider)?.takes(*kind, &customer.country) {
+    let provider = settings.provider_for(*kind, *currency);
+    settings.must_be_connected_to(provider)?;
+    if !app.provider(provider)?.takes(*kind, &customer.country) {
         let message = "The tenant's payment provider does not save this kind of method.";
-        return Err(Refusal::precondition("METHOD_NOT_OFFERED", message).with("provider", &settings.provider).into());
+        return Err(Refusal::precondition("METHOD_NOT_OFFERED", message).with("provider", provider).into());
     }
     let now = tx.now();
-    let setup = MethodSetup::start(tx.id(), &customer, *kind, &settings.provider, now)?;
+    let setup = MethodSetup::start(tx.id(), &customer, *kind, provider, now)?;
     setups::save(&tx, &setup).await?;
     let event = MethodSetupChanged { method_setup: Some(messages::method_setup(&named.name(), &setup)) };
     tx.emit("method_setup", &setup.id.to_string(), &event).await?;
