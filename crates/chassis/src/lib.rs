@@ -26,7 +26,8 @@ pub use bus::{
     copies, inbox, operations, peer_channel, peers, public_events, relay, rules, run_due, samples, sealed, shared, snapshots, steps,
 };
 pub use db::{
-    Db, WriteTx, batch, columns, committer, keyset, marks, pool, retry::retry, rows, single_call, sql, table, tenants, transaction, tx,
+    Db, WriteTx, batch, batch_verb, columns, committer, keyset, marks, pool, retry::retry, rows, single_call, sql, table, tenants,
+    transaction, tx,
 };
 pub use edge::{access, bearer, body, layers, listeners, reflection, scraped, serve};
 pub use flow::{handler, housekeeping, jobs, zones};

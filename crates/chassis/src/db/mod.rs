@@ -3,6 +3,7 @@
 
 pub mod batch;
 mod batch_key;
+pub mod batch_verb;
 pub mod columns;
 pub mod committer;
 pub(crate) mod connection;

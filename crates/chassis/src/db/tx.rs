@@ -64,6 +64,7 @@ pub struct WriteTx {
     versions: Vec<String>,
     looked_up: bool,
     requests_in: &'static [&'static str],
+    writer_id: Uuid,
 }
 
 impl WriteTx {
@@ -79,6 +80,7 @@ impl WriteTx {
             versions: Vec::new(),
             looked_up: false,
             requests_in: db.requests_in,
+            writer_id: db.writer_id(),
         }
     }
 
@@ -104,6 +106,12 @@ impl WriteTx {
     #[must_use]
     pub fn today(&self) -> NaiveDate {
         self.time.today()
+    }
+
+    /// The id of the process that writes.
+    #[must_use]
+    pub fn writer_id(&self) -> Uuid {
+        self.writer_id
     }
 
     /// The tenant's and the machine's time.

@@ -1,6 +1,8 @@
 //! The answer of a write: the message, whether it is a replay, and the versions of the aggregates that changed.
 
+use super::error::AppError;
 use crate::telemetry::metrics;
+use prost::Message;
 use tonic::{Response, metadata::MetadataValue};
 
 /// Metadata that marks a replayed answer.
@@ -20,6 +22,16 @@ pub struct Answer<M> {
     pub replayed: bool,
     /// Versions of the aggregates that the write changed.
     pub versions: Vec<String>,
+}
+
+impl Answer<Vec<u8>> {
+    /// The answer whose message these bytes are.
+    ///
+    /// # Errors
+    /// `Fault` where they are not.
+    pub fn decoded<M: Message + Default>(self) -> Result<Answer<M>, AppError> {
+        Ok(Answer { message: M::decode(self.message.as_slice())?, replayed: self.replayed, versions: self.versions })
+    }
 }
 
 impl<M> Answer<M> {

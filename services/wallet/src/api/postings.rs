@@ -1,11 +1,8 @@
 //! `PostingService`.
 
 use super::{Api, refused};
-use crate::{
-    messages::postings as messages,
-    use_cases::batch::{self, Outcome},
-};
-use payterms_chassis::{AppError, handler};
+use crate::{messages::postings as messages, use_cases::batch};
+use payterms_chassis::{AppError, batch_verb::BatchOutcome, handler};
 use payterms_proto::wallet::v1::{
     DebitResult, PostDebitRequest, PostDebitResponse, PostDebitsRequest, PostDebitsResponse, PostFeeRequest, PostFeeResponse,
     posting_service_server::PostingService,
@@ -51,7 +48,7 @@ impl PostingService for Api {
 }
 
 /// Writes the outcome of one debit into its result.
-fn write_outcome(result: &mut DebitResult, outcome: Outcome) -> Result<(), AppError> {
+fn write_outcome(result: &mut DebitResult, outcome: BatchOutcome) -> Result<(), AppError> {
     match outcome {
         Ok(answer) => {
             result.posting = PostDebitResponse::decode(answer.message.as_slice())?.posting;

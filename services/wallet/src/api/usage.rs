@@ -4,13 +4,10 @@ use super::{Api, refused};
 use crate::{
     commands::{batch::BatchItem, wallets::ListOfWallets},
     messages::usage as messages,
-    use_cases::{
-        batch::{self, Outcome},
-        usage::read,
-    },
+    use_cases::{batch, usage::read},
 };
 use futures::{StreamExt, stream::BoxStream};
-use payterms_chassis::{AppError, Scope, body, handler};
+use payterms_chassis::{AppError, Scope, batch_verb::BatchOutcome, body, handler};
 use payterms_proto::wallet::v1::{
     ExportUsageRecordsRequest, ExportUsageRecordsResponse, ListUsageRecordsRequest, ListUsageRecordsResponse, RecordUsageRequest,
     RecordUsageResponse, RecordUsageStreamRequest, RecordUsageStreamResponse, RecordUsagesRequest, RecordUsagesResponse, UsageRefusal,
@@ -117,7 +114,7 @@ impl Api {
 }
 
 /// Writes the outcome of one use into its result.
-fn write_outcome(result: &mut UsageResult, outcome: Outcome) -> Result<(), AppError> {
+fn write_outcome(result: &mut UsageResult, outcome: BatchOutcome) -> Result<(), AppError> {
     match outcome {
         Ok(answer) => {
             result.usage_record = RecordUsageResponse::decode(answer.message.as_slice())?.usage_record;

@@ -49,6 +49,7 @@ impl Batch {
         self.changed.push((line.id, draw.id, entry, item.call.clone()));
         self.draws.insert(draw.id, (line.id, draw));
         *locked = line;
+        self.answers.push((item.call.clone(), answer.clone()));
         Ok(answer)
     }
 }

@@ -31,6 +31,10 @@ pub(super) struct Batch {
     pub(super) changed: Vec<(Id<Line>, Id<Draw>, Entry, Call)>,
     /// Events of captures, from which invoices are made.
     pub(super) captured: Vec<Event>,
+    /// The answers of what was decided.
+    pub(super) answers: Vec<(Call, Vec<u8>)>,
+    /// The version that each line and purchase came to, by its id; filled when the batch is saved.
+    pub(super) versions: HashMap<String, String>,
 }
 
 impl Batch {
@@ -55,6 +59,8 @@ impl Batch {
             rules: Vec::new(),
             changed: Vec::new(),
             captured: Vec::new(),
+            answers: Vec::new(),
+            versions: HashMap::new(),
         };
         // What decides on new draws alone.
         if items.iter().any(|item| matches!(item.command, PurchaseCommand::Authorize(..))) && !batch.lines.is_empty() {

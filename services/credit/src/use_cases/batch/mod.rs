@@ -1,6 +1,7 @@
 //! Purchases without an invoice, many in one transaction: authorise, capture, void.
 //!
-//! A single call is a batch of one, so there is one way to do a verb.
+//! A single call is a batch of one, so there is one way to do a verb. What batches of all services have in common is
+//! [`payterms_chassis::batch_verb`].
 //!
 //! # Phases
 //!
@@ -64,8 +65,8 @@ use crate::{
 };
 use load::Batch;
 use payterms_chassis::{
-    Answer, AppError, Db,
-    batch::{self, StoredRequest},
+    Answer, AppError, Call, Db, WriteTx,
+    batch_verb::{self, BatchVerb},
     committer::{Bounds, Committer, Key},
     kill,
 };
@@ -75,16 +76,13 @@ use std::sync::Arc;
 /// How many purchases wait and are done together.
 const BOUNDS: Bounds = Bounds { batch: 1_000, of_one: 8_000, in_all: 16_000, at_once: 4 };
 
-/// What became of one item.
-type Outcome = Result<Answer<Vec<u8>>, AppError>;
-
 /// A committer over credit's database.
 #[must_use]
 pub fn committer(db: &Db) -> PurchaseCommitter {
     let db = db.clone();
     Committer::new("credit", BOUNDS, move |items: Arc<[PurchaseItem]>| {
         let db = db.clone();
-        async move { run_batch(&db, &items).await }
+        async move { batch_verb::run_batch::<Batch>(&db, &(), &items).await }
     })
 }
 
@@ -93,45 +91,38 @@ pub fn committer(db: &Db) -> PurchaseCommitter {
 /// # Errors
 /// Those of the verb, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
 pub async fn submit_purchase<M: Message + Default>(app: &App, item: PurchaseItem) -> Result<Answer<M>, AppError> {
-    let answer = app.purchases.submit(Key::of(&item.call, item.command.line().line.uuid()), item).await?;
-    Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
+    app.purchases.submit(Key::of(&item.call, item.command.line().line.uuid()), item).await?.decoded()
 }
 
-/// Runs a batch: purchases of one tenant, in their order. An error means that none was done.
-async fn run_batch(db: &Db, items: &[PurchaseItem]) -> Result<Vec<Outcome>, AppError> {
-    let Some(first) = items.first() else { return Ok(Vec::new()) };
-    let mut tx = db.begin(&first.call).await?;
-    let mut state = Batch::load(&tx, items).await?;
-    let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
-    let mut answered = batch::stored_requests(&tx, &calls).await?;
-    let (mut outcomes, mut fresh) = (Vec::with_capacity(items.len()), Vec::new());
-    for item in items {
-        if let Some(known) = answered.get(&item.call.request_id) {
-            outcomes.push(batch::replay(&item.call, known));
-            continue;
-        }
-        outcomes.push(state.decide(&mut tx, item).map(|answer| {
-            let known = StoredRequest { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
-            answered.insert(item.call.request_id, known);
-            fresh.push((item.call.clone(), answer.clone()));
-            Answer { message: answer, replayed: false, versions: Vec::new() }
-        }));
+impl BatchVerb for Batch {
+    type Item = PurchaseItem;
+    type Context = ();
+
+    fn call(item: &PurchaseItem) -> &Call {
+        &item.call
     }
-    if let Some((call, _)) = fresh.first() {
-        // An id is answered once, so no other batch has this cause.
-        tx.ids_from(&format!("batch/{}", call.request_id));
-        batch::answer(&tx, fresh).await?;
-        let versions = state.save(&mut tx).await?;
-        for (item, outcome) in items.iter().zip(&mut outcomes) {
-            if let Some(answer) = outcome.as_mut().ok().filter(|answer| !answer.replayed) {
-                answer.versions.extend(versions.get(&item.command.line().line.to_string()).cloned());
-                answer.versions.extend(item.command.draw().and_then(|draw| versions.get(&draw.to_string()).cloned()));
-            }
-        }
+
+    async fn load(tx: &WriteTx, (): &(), items: &[PurchaseItem]) -> Result<Self, AppError> {
+        Self::load(tx, items).await
     }
-    kill::point(kill_point(&first.command));
-    tx.commit_rows().await?;
-    Ok(outcomes)
+
+    fn decide(&mut self, tx: &mut WriteTx, item: &PurchaseItem) -> Result<Vec<u8>, AppError> {
+        self.decide(tx, item)
+    }
+
+    async fn save(&mut self, tx: &mut WriteTx) -> Result<(), AppError> {
+        self.save(tx).await
+    }
+
+    fn versions(&self, item: &PurchaseItem) -> Vec<String> {
+        let line = Some(item.command.line().line.to_string());
+        let draw = item.command.draw().map(|draw| draw.to_string());
+        line.into_iter().chain(draw).filter_map(|id| self.versions.get(&id).cloned()).collect()
+    }
+
+    fn before_commit(first: &PurchaseItem) {
+        kill::point(kill_point(&first.command));
+    }
 }
 
 fn kill_point(command: &PurchaseCommand) -> &'static str {

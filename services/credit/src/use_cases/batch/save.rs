@@ -21,9 +21,10 @@ use prost::{Message, Name};
 use std::collections::{HashMap, HashSet};
 
 impl Batch {
-    /// Saves everything that was decided; answers the version that each line and purchase came to, by its id.
-    pub(super) async fn save(mut self, tx: &mut WriteTx) -> Result<HashMap<String, String>, AppError> {
+    /// Saves everything that was decided.
+    pub(super) async fn save(&mut self, tx: &mut WriteTx) -> Result<(), AppError> {
         let tenant = tx.call().tenant.clone();
+        batch::answer(tx, std::mem::take(&mut self.answers)).await?;
         let mut draws: Vec<(Id<Line>, Draw)> = Vec::new();
         // A draw that changed twice is saved as it stands in the end.
         let once: HashSet<_> = self.changed.iter().map(|(_, draw, ..)| *draw).collect();
@@ -50,11 +51,10 @@ impl Batch {
             let data = line_changed(&tenant, line, drawn)?.encode_to_vec();
             line_events.push(Event { by: call, id: id.uuid(), kind: CreditLineChanged::full_name(), data });
         }
-        let mut versions = HashMap::new();
-        for (aggregate, events) in [("draw", draw_events), ("credit_line", line_events), ("purchase", self.captured)] {
+        for (aggregate, events) in [("draw", draw_events), ("credit_line", line_events), ("purchase", std::mem::take(&mut self.captured))] {
             let emitted = batch::emit(tx, aggregate, events).await?;
             // Of a draw that was captured, what is waited for is its invoice: `purchase` comes last.
-            versions.extend(emitted.into_iter().map(|(id, version)| (id.to_string(), format!("{aggregate}/{id}@{version}"))));
+            self.versions.extend(emitted.into_iter().map(|(id, version)| (id.to_string(), format!("{aggregate}/{id}@{version}"))));
         }
         for line in &ends_advice {
             lapse_with_line(tx, line).await?;
@@ -63,6 +63,6 @@ impl Batch {
         schedule_many(tx, expire::JOB, &due.collect::<Vec<_>>()).await?;
         let ended = draws.iter().filter(|(_, draw)| draw.expires_at().is_none()).map(|(_, draw)| draw.id.to_string());
         cancel_many(tx, expire::JOB, &ended.collect::<Vec<_>>()).await?;
-        Ok(versions)
+        Ok(())
     }
 }

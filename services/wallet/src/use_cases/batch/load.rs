@@ -14,6 +14,7 @@ use payterms_chassis::{AppError, Call, WriteTx, batch::BatchEvent};
 use payterms_kernel::Id;
 use payterms_wallet_domain::{Fee, Hold, UsageRecord, Wallet};
 use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
 
 /// The wallets and holds of a batch, and the decisions made on them so far.
 pub(super) struct LoadedBatch {
@@ -32,6 +33,10 @@ pub(super) struct LoadedBatch {
     pub(super) fees: Vec<Fee>,
     /// Wallets without rules of auto-recharge; filled when the batch is saved. Only these may use the fast path.
     pub(super) without_rules: HashSet<Id<Wallet>>,
+    /// The new version of each wallet that has an event of its own; filled when the batch is saved.
+    pub(super) versions: HashMap<Uuid, i64>,
+    /// The aggregate of the batch's single event about postings.
+    pub(super) postings: Uuid,
 }
 
 impl LoadedBatch {
@@ -64,6 +69,8 @@ impl LoadedBatch {
             marked_uses,
             fees: Vec::new(),
             without_rules: HashSet::new(),
+            versions: HashMap::new(),
+            postings: items.first().map(|first| first.key().event_stream(tx.writer_id())).unwrap_or_default(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The batched path: debits, fees, uses and the verbs of holds, many calls in one transaction.
 //!
 //! **Phases.** A call waits in a queue of `chassis::committer` while the batch before it is at the database; then all that
-//! wait in the queue are taken together. `run_batch` begins a transaction. `load` locks the wallets of the batch and reads
+//! wait in the queue are taken together. `chassis::batch_verb::run_batch`, the same for all services, begins a transaction. `load` locks the wallets of the batch and reads
 //! what its items name. After the locks the request ids are looked up: an item that was answered before gets the same
 //! answer (`replay`) and is not decided again. `decide` lets the domain decide the other items one after the other, each on
 //! what the items before it left. `save` writes everything. After the commit the wallets go into the process's cache
@@ -58,19 +58,18 @@ use crate::{
 };
 use load::LoadedBatch;
 use payterms_chassis::{
-    Answer, AppError, Db,
-    batch::{self, StoredRequest},
+    Answer, AppError, Call, Db, WriteTx,
+    batch::StoredRequest,
+    batch_verb::{self, BatchOutcome, BatchVerb},
     committer::{Bounds, Committer, Key},
     tx::Time,
 };
 use prost::Message;
 use std::{collections::HashMap, sync::Arc};
+use uuid::Uuid;
 
 /// Items of one transaction, which bounds how long its locks are held.
 const BATCH: usize = 1_000;
-
-/// The outcome of one item.
-pub type Outcome = Result<Answer<Vec<u8>>, AppError>;
 
 /// A committer over the wallet's database. On PostgreSQL batches of different tenants run at once; the single writer of SQLite
 /// executes one after the other.
@@ -88,15 +87,14 @@ pub fn committer(db: &Db) -> BatchCommitter {
 /// # Errors
 /// The verb's refusals, `RESOURCE_NOT_FOUND`, `OVERLOADED`.
 pub async fn submit<M: Message + Default>(app: &App, item: BatchItem) -> Result<Answer<M>, AppError> {
-    let answer = app.batches.submit(item.key(), item).await?;
-    Ok(Answer { message: M::decode(answer.message.as_slice())?, replayed: answer.replayed, versions: answer.versions })
+    app.batches.submit(item.key(), item).await?.decoded()
 }
 
 /// Processes the items of one caller, in their order on each wallet. Returns the outcome of each.
 ///
 /// # Errors
 /// `OVERLOADED`. Then at least one shard was not processed, and the caller retries with the same request ids.
-pub async fn submit_many(app: &App, items: Vec<BatchItem>) -> Result<Vec<Outcome>, AppError> {
+pub async fn submit_many(app: &App, items: Vec<BatchItem>) -> Result<Vec<BatchOutcome>, AppError> {
     let mut shards: HashMap<Key, Vec<(usize, BatchItem)>> = HashMap::new();
     let count = items.len();
     for (index, item) in items.into_iter().enumerate() {
@@ -106,7 +104,7 @@ pub async fn submit_many(app: &App, items: Vec<BatchItem>) -> Result<Vec<Outcome
         let (indexes, items): (Vec<_>, Vec<_>) = shard.into_iter().unzip();
         Ok::<_, AppError>(indexes.into_iter().zip(app.batches.submit_many(key, items).await?))
     });
-    let mut outcomes: Vec<Option<Outcome>> = std::iter::repeat_with(|| None).take(count).collect();
+    let mut outcomes: Vec<Option<BatchOutcome>> = std::iter::repeat_with(|| None).take(count).collect();
     for (index, outcome) in futures::future::try_join_all(submitted).await?.into_iter().flatten() {
         if let Some(slot) = outcomes.get_mut(index) {
             *slot = Some(outcome);
@@ -120,8 +118,7 @@ pub async fn submit_many(app: &App, items: Vec<BatchItem>) -> Result<Vec<Outcome
 ///
 /// # Errors
 /// `Store`; then none of the items is processed.
-pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result<Vec<Outcome>, AppError> {
-    let Some(first) = items.first() else { return Ok(Vec::new()) };
+pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result<Vec<BatchOutcome>, AppError> {
     if let [only] = items {
         match fast_path::try_single_call(db, cache, only).await {
             Ok(Some(answer)) => return Ok(vec![Ok(answer)]),
@@ -130,43 +127,42 @@ pub async fn run_batch(db: &Db, cache: &LotCache, items: &[BatchItem]) -> Result
             Err(error) => tracing::debug!(%error, "the fast path failed; the debit runs as a batch"),
         }
     }
-    let mut tx = db.begin(&first.call).await?;
-    let mut loaded = LoadedBatch::load(&tx, cache, items).await?;
-    let calls: Vec<_> = items.iter().map(|item| &item.call).collect();
-    let mut answered = batch::stored_requests(&tx, &calls).await?;
-    replay::render_answers(&tx, items, &mut answered).await?;
-    let mut outcomes = Vec::with_capacity(items.len());
-    let mut first_decided = None;
-    for item in items {
-        if let Some(stored) = answered.get(&item.call.request_id) {
-            outcomes.push(batch::replay(&item.call, stored));
-            continue;
+    batch_verb::run_batch::<LoadedBatch>(db, cache, items).await
+}
+
+impl BatchVerb for LoadedBatch {
+    type Item = BatchItem;
+    type Context = LotCache;
+
+    fn call(item: &BatchItem) -> &Call {
+        &item.call
+    }
+
+    async fn load(tx: &WriteTx, cache: &LotCache, items: &[BatchItem]) -> Result<Self, AppError> {
+        Self::load(tx, cache, items).await
+    }
+
+    async fn render_answers(tx: &WriteTx, items: &[BatchItem], answered: &mut HashMap<Uuid, StoredRequest>) -> Result<(), AppError> {
+        replay::render_answers(tx, items, answered).await
+    }
+
+    fn decide(&mut self, tx: &mut WriteTx, item: &BatchItem) -> Result<Vec<u8>, AppError> {
+        self.decide(tx, item)
+    }
+
+    async fn save(&mut self, tx: &mut WriteTx) -> Result<(), AppError> {
+        self.save(tx).await
+    }
+
+    fn versions(&self, item: &BatchItem) -> Vec<String> {
+        let wallet = item.command.wallet().wallet;
+        self.versions.get(&wallet.uuid()).map(|version| format!("wallet/{wallet}@{version}")).into_iter().collect()
+    }
+
+    fn committed(self, cache: &LotCache, first: &BatchItem, time: Time) {
+        for locked in self.wallets {
+            let single_call = self.without_rules.contains(&locked.wallet.id) && !time.tested;
+            cache.insert(&first.call.tenant, locked.wallet, single_call.then_some(time.zone));
         }
-        outcomes.push(loaded.decide(&mut tx, item).map(|answer| {
-            // The same id may occur twice in one batch; the second occurrence is a replay of the first.
-            let stored = StoredRequest { input_hash: item.call.input_hash.clone(), answer: Some(answer.clone()) };
-            answered.insert(item.call.request_id, stored);
-            first_decided.get_or_insert(item.call.request_id);
-            Answer { message: answer, replayed: false, versions: Vec::new() }
-        }));
     }
-    if let Some(id) = first_decided {
-        // The ids of the batch's own rows need a cause that no other batch has: a request id is decided only once.
-        tx.ids_from(&format!("batch/{id}"));
-        let versions = loaded.save(&mut tx, first.key().event_stream(db.writer_id())).await?;
-        for (item, outcome) in items.iter().zip(&mut outcomes) {
-            if let (Some(version), Ok(answer)) = (versions.get(&item.command.wallet().wallet.uuid()), outcome)
-                && !answer.replayed
-            {
-                answer.versions.push(format!("wallet/{}@{version}", item.command.wallet().wallet));
-            }
-        }
-    }
-    let Time { zone, tested, .. } = tx.time();
-    tx.commit_rows().await?;
-    for locked in loaded.wallets.into_iter().filter(|_| first_decided.is_some()) {
-        let single_call = loaded.without_rules.contains(&locked.wallet.id) && !tested;
-        cache.insert(&first.call.tenant, locked.wallet, single_call.then_some(zone));
-    }
-    Ok(outcomes)
 }

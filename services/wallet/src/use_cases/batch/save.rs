@@ -14,13 +14,11 @@ use payterms_chassis::{
 use payterms_kernel::{Id, TenantId};
 use payterms_proto::wallet::v1::{PostedWallet, PostingsMade};
 use payterms_wallet_domain::{Hold, HoldState, Wallet};
-use std::collections::{HashMap, HashSet};
-use uuid::Uuid;
+use std::collections::HashSet;
 
 impl LoadedBatch {
-    /// Saves the batch. Returns the new version of each wallet that has an event of its own. `writer` is the aggregate of the
-    /// batch's single event about postings.
-    pub(super) async fn save(&mut self, tx: &mut WriteTx, writer: Uuid) -> Result<HashMap<Uuid, i64>, AppError> {
+    /// Saves the batch.
+    pub(super) async fn save(&mut self, tx: &mut WriteTx) -> Result<(), AppError> {
         let tenant = tx.call().tenant.clone();
         let now = tx.now();
         batch::answer(tx, std::mem::take(&mut self.answers)).await?;
@@ -34,10 +32,10 @@ impl LoadedBatch {
         fees::insert_many(tx, &self.fees).await?;
         // Each of these events carries its wallet as it was after its item, and the one of the postings as it is after all of them.
         // So that one comes last, and the last event of a wallet has its balance.
-        let versions = batch::emit(tx, "wallet", std::mem::take(&mut self.events)).await?;
+        self.versions = batch::emit(tx, "wallet", std::mem::take(&mut self.events)).await?;
         let posted: Vec<_> = self.wallets.iter().filter_map(|locked| posted_wallet(&tenant, locked)).collect();
         if !posted.is_empty() {
-            tx.emit_without_audit("postings", &writer.to_string(), &PostingsMade { wallets: posted }).await?;
+            tx.emit_without_audit("postings", &self.postings.to_string(), &PostingsMade { wallets: posted }).await?;
         }
         let with_rules = schedule_recharges(tx, self.wallets.iter().map(|locked| &locked.wallet)).await?;
         self.without_rules = self.wallets.iter().map(|locked| locked.wallet.id).filter(|id| !with_rules.contains(id)).collect();
@@ -45,7 +43,7 @@ impl LoadedBatch {
         for locked in self.wallets.iter().filter(|locked| freed.contains(&locked.wallet.id)) {
             schedule_overdue_lots(tx, &locked.wallet, now).await?;
         }
-        Ok(versions)
+        Ok(())
     }
 }
 
