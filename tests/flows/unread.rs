@@ -7,6 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use h2::client;
+use payterms_testkit::{Database, World, people::person};
 use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -60,22 +61,32 @@ async fn who_sends_on_and_on_is_not_read_for_ever() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_in_http2_ends_its_stream_without_a_reset() {
-    let Some(rig) = rig::start(false).await else { return };
-    let stream = TcpStream::connect(rig.gateway).await.unwrap();
+    let world = World::start(Database::Sqlite).await.unwrap();
+    world.tenant("acme").await;
+    let token = world.suite.token(&person("acme", "SERVICE", None), 600).unwrap();
+    let stream = TcpStream::connect(world.suite.gateway).await.unwrap();
     let (client, mut connection) = client::handshake(stream).await.unwrap();
     let mut pings = connection.ping_pong().unwrap();
     tokio::spawn(connection);
     let mut client = client.ready().await.unwrap();
-    for length in [1_000, 9 << 20] {
-        let request = http::Request::post(format!("http://{}/{POST_DEBIT}", rig.gateway)).header("content-type", "application/json");
+    // Without a token it is refused at once; with one a message that is too long is, while others pass it on.
+    for (length, token, status) in [(1_000, "", 401), (9 << 20, "", 401), (9 << 20, token.as_str(), 413)] {
+        let request = http::Request::post(format!("http://{}/{POST_DEBIT}", world.suite.gateway))
+            .header("content-type", "application/json")
+            .header("content-length", length)
+            .header("authorization", format!("Bearer {token}"));
         let (answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+        // A short body is awaited by its answer; all of a long one is sent behind it.
+        let mut left: usize = if length > PIECE { length } else { 0 };
+        if left == 0 {
+            body.send_data(Bytes::from(vec![b' '; length]), true).unwrap();
+        }
         let mut answer = answer.await.unwrap();
-        assert_eq!(answer.status(), 401);
+        assert_eq!(answer.status(), status);
         while let Some(data) = answer.body_mut().data().await {
             let data = data.unwrap();
             answer.body_mut().flow_control().release_capacity(data.len()).unwrap();
         }
-        let mut left = length;
         while left > 0 {
             body.reserve_capacity(left.min(PIECE));
             let room = std::future::poll_fn(|context| body.poll_capacity(context)).await.expect("the stream is open").unwrap();
@@ -87,4 +98,5 @@ async fn an_answer_in_http2_ends_its_stream_without_a_reset() {
         pings.ping(h2::Ping::opaque()).await.unwrap();
         client = client.ready().await.unwrap();
     }
+    world.end().await;
 }

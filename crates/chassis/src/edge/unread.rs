@@ -22,21 +22,36 @@ const PIECE_WITHIN: Duration = Duration::from_secs(1);
 /// looked whether there is an answer, and who sends slower holds the connection for its own sake.
 const PIECES: u64 = 256;
 
-/// What is left of a request's body once nobody reads it any more.
-#[derive(Debug, Clone)]
-pub(crate) struct Rest {
-    left: Arc<Mutex<Option<Incoming>>>,
-    /// The next request of the connection stands behind this body. In HTTP/2 each request is a stream of its own, which ends alone.
-    is_before_others: bool,
-    /// A client that expects `100 Continue` sends its body only then, and has not.
-    is_awaited: bool,
+/// Where the body of a request is.
+#[derive(Debug)]
+enum Place {
+    /// Somebody may still read it.
+    Read,
+    /// Nobody reads what is left of it, and the answer is to come.
+    Left(Incoming),
+    /// The answer has come: what is left then is read behind it.
+    Answered,
 }
 
-/// A body that hands over what is left of it when it is dropped.
+/// The rest of a request's body, once nobody reads it any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Rest {
+    place: Arc<Mutex<Place>>,
+    /// The next request of the connection stands behind this body. In HTTP/2 each request is a stream of its own, which ends alone.
+    is_before_others: bool,
+    /// It may be short, so the answer waits for it. In HTTP/2 a body of unknown length may be a stream, whose sender waits for the answer.
+    /// (That short ones are read before is for curl 7.88, which loses an answer in HTTP/2 that comes before it has sent the body.)
+    may_be_short: bool,
+    /// A client that expects `100 Continue` sends its body only then, and has not.
+    is_sent: bool,
+}
+
+/// A body of which the rest is known when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watched {
     body: Option<Incoming>,
-    left: Arc<Mutex<Option<Incoming>>>,
+    place: Arc<Mutex<Place>>,
+    is_sent: bool,
 }
 
 /// Watches the body of a request; one that has none is left as it is.
@@ -44,34 +59,37 @@ pub(crate) fn watched(request: http::Request<Incoming>) -> (http::Request<axum::
     if request.body().is_end_stream() {
         return (request.map(axum::body::Body::new), None);
     }
-    let left = Arc::default();
-    let rest = Rest {
-        left: Arc::clone(&left),
-        is_before_others: request.version() <= http::Version::HTTP_11,
-        is_awaited: !request.headers().contains_key(http::header::EXPECT),
-    };
-    (request.map(|body| axum::body::Body::new(Watched { body: Some(body), left })), Some(rest))
+    let is_before_others = request.version() <= http::Version::HTTP_11;
+    let length = request.body().size_hint();
+    let may_be_short = if is_before_others { length.lower() <= PIECE } else { length.exact().is_some_and(|exact| exact <= PIECE) };
+    let is_sent = !request.headers().contains_key(http::header::EXPECT);
+    let place = Arc::new(Mutex::new(Place::Read));
+    let rest = Rest { place: Arc::clone(&place), is_before_others, may_be_short, is_sent };
+    (request.map(|body| axum::body::Body::new(Watched { body: Some(body), place, is_sent })), Some(rest))
 }
 
 impl Rest {
     /// Reads what is left, now or behind the answer, and answers whether the connection can be used again.
     pub(crate) async fn is_read(self) -> bool {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut body) = left else { return true };
-        if !self.is_awaited {
+        let place = std::mem::replace(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner), Place::Answered);
+        let Place::Left(mut body) = place else { return true };
+        if !self.is_sent {
             return !self.is_before_others;
         }
-        if self.is_before_others && body.size_hint().lower() <= PIECE && read_piece(&mut body).await == Some(true) {
+        if self.may_be_short && read_piece(&mut body).await == Some(true) {
             return true;
         }
-        tokio::spawn(async move {
-            for _ in 0..PIECES {
-                if read_piece(&mut body).await != Some(false) {
-                    break;
-                }
-            }
-        });
+        tokio::spawn(read_on(body));
         !self.is_before_others
+    }
+}
+
+/// Reads what comes behind an answer, and throws it away.
+async fn read_on(mut body: Incoming) {
+    for _ in 0..PIECES {
+        if read_piece(&mut body).await != Some(false) {
+            break;
+        }
     }
 }
 
@@ -119,8 +137,15 @@ impl Body for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        if let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) {
-            *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+        let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) else { return };
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*place, Place::Read) {
+            *place = Place::Left(body);
+        } else if self.is_sent
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            // A task of its own had it, and ends after the answer.
+            runtime.spawn(read_on(body));
         }
     }
 }
