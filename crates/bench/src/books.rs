@@ -8,22 +8,25 @@ use uuid::Uuid;
 
 /// Entries sum to zero; running balances have no gap; wallets and lots agree with them.
 const RULES: [(&str, &str); 4] = [
-    ("entries sum to zero", "SELECT count(*) FROM (SELECT FROM wallet.journal GROUP BY transfer_id, currency HAVING sum(amount) <> 0) own"),
+    (
+        "entries sum to zero",
+        "SELECT count(*) FROM (SELECT FROM wallet.journal GROUP BY transfer_id, currency HAVING sum(amount) <> 0) held",
+    ),
     (
         "running balances are unbroken",
-        "SELECT count(*) FROM (SELECT balance_after - amount - lag(balance_after, 1, 0) OVER own AS gap, sequence - lag(sequence, 1, 0) \
-         OVER own AS step FROM wallet.entries WHERE sequence IS NOT NULL WINDOW own AS (PARTITION BY wallet_id ORDER BY sequence)) own \
+        "SELECT count(*) FROM (SELECT balance_after - amount - lag(balance_after, 1, 0) OVER held AS gap, sequence - lag(sequence, 1, 0) \
+         OVER held AS step FROM wallet.entries WHERE sequence IS NOT NULL WINDOW held AS (PARTITION BY wallet_id ORDER BY sequence)) held \
          WHERE gap <> 0 OR step <> 1",
     ),
     (
         "a wallet has what its entries say",
-        "SELECT count(*) FROM wallet.wallets own JOIN (SELECT wallet_id, sum(amount) AS sum, max(sequence) AS last FROM wallet.entries \
-         WHERE sequence IS NOT NULL GROUP BY wallet_id) told ON told.wallet_id = own.id WHERE own.posted <> told.sum OR own.sequence <> told.last",
+        "SELECT count(*) FROM wallet.wallets held JOIN (SELECT wallet_id, sum(amount) AS sum, max(sequence) AS last FROM wallet.entries \
+         WHERE sequence IS NOT NULL GROUP BY wallet_id) summed ON summed.wallet_id = held.id WHERE held.posted <> summed.sum OR held.sequence <> summed.last",
     ),
     (
         "a lot has what is left of it",
-        "SELECT count(*) FROM wallet.lots own JOIN (SELECT lot_id, sum(amount) AS sum FROM wallet.entries WHERE lot_id IS NOT NULL \
-         GROUP BY lot_id) told ON told.lot_id = own.id WHERE own.remaining <> told.sum",
+        "SELECT count(*) FROM wallet.lots held JOIN (SELECT lot_id, sum(amount) AS sum FROM wallet.entries WHERE lot_id IS NOT NULL \
+         GROUP BY lot_id) summed ON summed.lot_id = held.id WHERE held.remaining <> summed.sum",
     ),
 ];
 

@@ -55,20 +55,20 @@ pub async fn lines(owner: &DatabaseConnection, line: &str, count: usize) -> Vec<
 }
 
 async fn copy(owner: &DatabaseConnection, schema: &str, tables: &[Copied], id: Uuid, (there, count): (usize, usize)) {
-    for own in tables {
+    for copied in tables {
         let select = "SELECT column_name::text AS name FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2 \
                       ORDER BY ordinal_position";
-        let rows = sql::all(owner, select, vec![schema.into(), own.table.into()]).await.expect("columns");
+        let rows = sql::all(owner, select, vec![schema.into(), copied.table.into()]).await.expect("columns");
         let columns: Vec<String> = rows.iter().map(|row| row.try_get("", "name").expect("a name")).collect();
         let taken = columns.iter().map(|column| {
-            let letter = own.ids.iter().find(|(name, _)| name == column).map(|(_, letter)| *letter);
+            let letter = copied.ids.iter().find(|(name, _)| name == column).map(|(_, letter)| *letter);
             // A column that has no id keeps none: the other side of an entry has no lot.
             letter.map_or_else(
                 || format!("own.{column}"),
                 |letter| format!("CASE WHEN own.{column} IS NOT NULL THEN {} END", copy_id(letter)),
             )
         });
-        let (table, of, taken) = (own.table, own.of.replace("$1", &format!("'{id}'")), taken.collect::<Vec<_>>().join(", "));
+        let (table, of, taken) = (copied.table, copied.of.replace("$1", &format!("'{id}'")), taken.collect::<Vec<_>>().join(", "));
         let insert = format!(
             "INSERT INTO {schema}.{table} ({}) SELECT {taken} FROM (SELECT * FROM {schema}.{table} WHERE {of}) own, \
              generate_series({there} + 1, {count}) n",

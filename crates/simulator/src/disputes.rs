@@ -119,8 +119,8 @@ pub(crate) async fn takes_refund(world: &World, tenant: &str, charge: &Charge, a
 async fn not_refunded(world: &World, tenant: &str, charge: &Charge) -> Result<Decimal, DbErr> {
     let decimal = |text: &str| text.parse::<Decimal>().unwrap_or_default();
     let refunds = world.store.refunds(tenant).await?;
-    let own = refunds.iter().filter(|refund| refund.charge == charge.id && refund.state == "succeeded");
-    Ok(own.map(|refund| decimal(&refund.amount)).fold(decimal(&charge.amount), Decimal::saturating_sub))
+    let given_back = refunds.iter().filter(|refund| refund.charge == charge.id && refund.state == "succeeded");
+    Ok(given_back.map(|refund| decimal(&refund.amount)).fold(decimal(&charge.amount), Decimal::saturating_sub))
 }
 
 /// Acts as the issuer: decides the open dispute of a charge, `won` by the seller or `lost`, and notifies the suite. Decided as it was

@@ -39,6 +39,9 @@ const KEYS: [&str; 6] = ["gateway", "wallet", "invoicing", "credit", "plans", DE
 /// Services with a database of their own.
 const SERVICES: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];
 
+/// The file of the keys with which the simulator signs its notifications.
+const SIMULATOR_SECRET: &str = "simulator.secret";
+
 /// How the suite is started.
 #[derive(Debug, Clone)]
 pub struct SuiteOptions {
@@ -90,6 +93,57 @@ pub struct Suite {
     running: Vec<Running>,
 }
 
+/// The tokens that the suite makes itself.
+fn development_tokens() -> TokenOptions {
+    TokenOptions { issuer: Some(DEVELOPMENT.to_owned()), ..TokenOptions::default() }
+}
+
+/// A port for each service, by name.
+async fn bind_services() -> Result<(HashMap<String, SocketAddr>, HashMap<&'static str, TcpListener>), String> {
+    let (mut addresses, mut listeners) = (HashMap::new(), HashMap::new());
+    for name in SERVICES {
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+        addresses.insert(name.to_owned(), listener.local_addr().map_err(|error| error.to_string())?);
+        listeners.insert(name, listener);
+    }
+    Ok((addresses, listeners))
+}
+
+/// Starts the services on their ports, each on a database of its own.
+async fn start_services(
+    options: &SuiteOptions,
+    keys: &Path,
+    (network, mut listeners): (&Network, HashMap<&'static str, TcpListener>),
+    simulator: &str,
+    stop: &CancellationToken,
+) -> Result<Vec<Running>, String> {
+    let mut listener = |name| listeners.remove(name).ok_or_else(|| format!("{name} has no port"));
+    let wallet = payterms_wallet::Options {
+        simulator: Some(simulator.to_owned()),
+        stripe: options.stripe.clone(),
+        simulator_secret: keys.join(SIMULATOR_SECRET),
+    };
+    let invoicing = payterms_invoicing::Options {
+        mail: options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display())),
+        mail_file: None,
+        mail_from: options.mail_from.clone(),
+        vies: options.vies.clone(),
+    };
+    let credit = payterms_credit::Options {
+        simulator: Some(simulator.to_owned()),
+        plaid: options.plaid.clone(),
+        plaid_credentials: keys.join("plaid.credentials"),
+        seal_key: keys.join("seal.key"),
+    };
+    let plans = payterms_plans::Options {};
+    Ok(vec![
+        boot::start::<Wallet>(open("wallet", options).await?, keys, network, listener("wallet")?, wallet, stop.clone()).await?,
+        boot::start::<Invoicing>(open("invoicing", options).await?, keys, network, listener("invoicing")?, invoicing, stop.clone()).await?,
+        boot::start::<Credit>(open("credit", options).await?, keys, network, listener("credit")?, credit, stop.clone()).await?,
+        boot::start::<Plans>(open("plans", options).await?, keys, network, listener("plans")?, plans, stop.clone()).await?,
+    ])
+}
+
 impl Suite {
     /// Starts everything; all is served when this answers.
     ///
@@ -109,13 +163,7 @@ impl Suite {
             file
         };
         let door = TcpListener::bind(options.listen).await.map_err(|error| format!("{}: {error}", options.listen))?;
-        let (mut services, mut listeners) = (HashMap::new(), HashMap::new());
-        for name in SERVICES {
-            let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
-            services.insert(name.to_owned(), listener.local_addr().map_err(|error| error.to_string())?);
-            listeners.insert(name, listener);
-        }
-        let secret = keys.join("simulator.secret");
+        let secret = keys.join(SIMULATOR_SECRET);
         ensure_secret(&secret)?;
         ensure_secret(&keys.join("seal.key"))?;
         ensure_secret(&keys.join(Webhooks::KEY))?;
@@ -123,6 +171,7 @@ impl Suite {
             Some(elsewhere) => elsewhere.clone(),
             None => Self::start_simulator(&options.data, &secret, &door, stop.clone()).await?,
         };
+        let (services, listeners) = bind_services().await?;
         let addresses = services.iter().map(|(name, address)| (name.clone(), *address)).collect();
         // The suite as a whole serves development alone.
         let mut objections = Objections::new(Mode::Development);
@@ -130,49 +179,13 @@ impl Suite {
         let broker = options.broker.open("suite", &mut objections).await;
         objections.settle()?;
         let network = Network { addresses, broker, webhooks, ..Network::default() };
-        let mut running = Vec::new();
-        if let Some(listener) = listeners.remove("wallet") {
-            let db = open("wallet", options).await?;
-            let this_options =
-                payterms_wallet::Options { simulator: Some(simulator.clone()), stripe: options.stripe.clone(), simulator_secret: secret };
-            running.push(boot::start::<Wallet>(db, &keys, &network, listener, this_options, stop.clone()).await?);
-        }
-        if let Some(listener) = listeners.remove("invoicing") {
-            let db = open("invoicing", options).await?;
-            let place = options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display()));
-            let this_options = payterms_invoicing::Options {
-                mail: place,
-                mail_file: None,
-                mail_from: options.mail_from.clone(),
-                vies: options.vies.clone(),
-            };
-            running.push(boot::start::<Invoicing>(db, &keys, &network, listener, this_options, stop.clone()).await?);
-        }
-        if let Some(listener) = listeners.remove("credit") {
-            let db = open("credit", options).await?;
-            let bank = payterms_credit::Options {
-                simulator: Some(simulator.clone()),
-                plaid: options.plaid.clone(),
-                plaid_credentials: keys.join("plaid.credentials"),
-                seal_key: keys.join("seal.key"),
-            };
-            running.push(boot::start::<Credit>(db, &keys, &network, listener, bank, stop.clone()).await?);
-        }
-        if let Some(listener) = listeners.remove("plans") {
-            let db = open("plans", options).await?;
-            running.push(boot::start::<Plans>(db, &keys, &network, listener, payterms_plans::Options {}, stop.clone()).await?);
-        }
-        let tokens = if options.jwks.is_some() {
-            options.tokens.clone()
-        } else {
-            TokenOptions { issuer: Some(DEVELOPMENT.to_owned()), ..TokenOptions::default() }
-        };
+        let mut running = start_services(options, &keys, (&network, listeners), &simulator, &stop).await?;
         let gateway_options = GatewayOptions {
             keys: KeyOptions::file(jwks),
             simulator: Some(simulator.clone()),
             door_tls: None,
             cors: options.cors.clone(),
-            tokens,
+            tokens: if options.jwks.is_some() { options.tokens.clone() } else { development_tokens() },
             limits: options.limits.clone(),
         };
         let gateway = payterms_gateway::start(&keys, &network, (door.into(), network.port()), &gateway_options, stop.clone()).await?;

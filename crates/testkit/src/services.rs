@@ -78,18 +78,18 @@ impl Services {
     /// gateways a patient client's line, which has the address of the suite's gateway.
     pub async fn installed(rig: Rig, authority: &Authority, options: Vec<String>) -> (Self, PatientLine) {
         let layout = Layout { options, security: Some(Security::of_lines(authority)), twice: true, behind: true, ..Layout::default() };
-        let mut own = Self::start(rig, layout).await;
-        own.start_other(GATEWAY).await;
-        let doors = [own.at(GATEWAY), own.other_at(GATEWAY)].map(|door| channel(door, DOOR, client(authority, None)));
-        let line = PatientLine::open(own.rig.gateway, doors.to_vec()).await;
-        (own, line)
+        let mut services = Self::start(rig, layout).await;
+        services.start_other(GATEWAY).await;
+        let doors = [services.at(GATEWAY), services.other_at(GATEWAY)].map(|door| channel(door, DOOR, client(authority, None)));
+        let line = PatientLine::open(services.rig.gateway, doors.to_vec()).await;
+        (services, line)
     }
 
     pub(crate) async fn start(mut rig: Rig, Layout { options, security, pairs, twice, behind }: Layout<'_>) -> Self {
         rig.stop();
         let mut places: BTreeMap<_, _> = SERVICES.into_iter().map(|name| (name, free_address())).collect();
         places.insert(GATEWAY, if behind { free_address() } else { rig.gateway });
-        let mut own = Self {
+        let mut services = Self {
             rig,
             options,
             // Logs are read by what is in them.
@@ -101,14 +101,14 @@ impl Services {
             others: BTreeMap::new(),
             running: BTreeMap::new(),
         };
-        own.lines = pairs.iter().map(|pair| (*pair, FaultyLine::to(own.at(pair.1)))).collect();
+        services.lines = pairs.iter().map(|pair| (*pair, FaultyLine::to(services.at(pair.1)))).collect();
         for name in SERVICES.into_iter().chain([GATEWAY]) {
-            own.restart(name, None).await;
+            services.restart(name, None).await;
             if twice && name != GATEWAY {
-                own.start_other(name).await;
+                services.start_other(name).await;
             }
         }
-        own
+        services
     }
 
     /// Where the second replica of a service listens.

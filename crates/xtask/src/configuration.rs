@@ -84,8 +84,9 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
 
 /// The variables that a program and its commands read.
 fn variables(command: &Command) -> BTreeSet<String> {
-    let own = command.get_arguments().filter_map(|argument| argument.get_env().and_then(|name| name.to_str()).map(str::to_owned));
-    own.chain(command.get_subcommands().flat_map(variables)).collect()
+    let variables_here =
+        command.get_arguments().filter_map(|argument| argument.get_env().and_then(|name| name.to_str()).map(str::to_owned));
+    variables_here.chain(command.get_subcommands().flat_map(variables)).collect()
 }
 
 fn page() -> String {

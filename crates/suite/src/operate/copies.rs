@@ -78,7 +78,7 @@ async fn differ(session: &Session, (hearer, owner): (Service, Service), tenant: 
         let later = versions(session, hearer, owner, tenant, kind).await?;
         // What came meanwhile counts; what is ahead was so at the first look.
         for (id, version) in later {
-            if owned.get(&id).is_some_and(|own| heard.get(&id).copied().unwrap_or_default() < *own) {
+            if owned.get(&id).is_some_and(|version| heard.get(&id).copied().unwrap_or_default() < *version) {
                 heard.insert(id, version);
             }
         }
@@ -113,7 +113,7 @@ async fn versions(session: &Session, asked: Service, owner: Service, tenant: &st
     let page = async |page_token: String| -> Result<Paged<Versions>, Status> {
         let request = ListAggregateVersionsRequest { page_token, ..request.clone() };
         let answer = session.operations(asked.name()).list_aggregate_versions(request).await?.into_inner();
-        Ok((answer.aggregate_versions.into_iter().map(|own| (own.aggregate_id, own.version)).collect(), answer.next_page_token))
+        Ok((answer.aggregate_versions.into_iter().map(|named| (named.aggregate_id, named.version)).collect(), answer.next_page_token))
     };
     all(page).await.map_err(|status| sentence_of(asked.name(), &status))
 }

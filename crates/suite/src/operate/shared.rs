@@ -95,8 +95,8 @@ async fn differ(session: &Session, service: Service, tenant: &str, pair: &Pair) 
 /// Subject and both sums where they differ and nothing is under way.
 fn differences(ours: &Sums, theirs: &Sums) -> BTreeSet<(String, String, String)> {
     let subjects: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
-    let is_under_way = |sums: &Sums, subject: &str| sums.get(subject).is_some_and(|own| own.under_way);
-    let shown = |sums: &Sums, subject: &str| sums.get(subject).map_or_else(|| "nothing".to_owned(), |own| shown(own.amount.as_ref()));
+    let is_under_way = |sums: &Sums, subject: &str| sums.get(subject).is_some_and(|sum| sum.under_way);
+    let shown = |sums: &Sums, subject: &str| sums.get(subject).map_or_else(|| "nothing".to_owned(), |sum| shown(sum.amount.as_ref()));
     let compared = subjects.into_iter().filter(|subject| !is_under_way(ours, subject) && !is_under_way(theirs, subject));
     compared
         .map(|subject| (subject.clone(), shown(ours, subject), shown(theirs, subject)))
@@ -112,7 +112,7 @@ async fn sums(session: &Session, asked: Service, tenant: &str, kind: SharedAmoun
     let page = async |page_token: String| -> Result<Paged<Sums>, Status> {
         let request = ListSharedAmountsRequest { parent: tenant.to_owned(), kind: kind.into(), page_size: PAGE, page_token };
         let answer = session.operations(asked.name()).list_shared_amounts(request).await?.into_inner();
-        Ok((answer.shared_amounts.into_iter().map(|own| (own.subject_id.clone(), own)).collect(), answer.next_page_token))
+        Ok((answer.shared_amounts.into_iter().map(|shared| (shared.subject_id.clone(), shared)).collect(), answer.next_page_token))
     };
     all(page).await.map_err(|status| sentence_of(asked.name(), &status))
 }
@@ -125,11 +125,11 @@ mod tests {
     #[test]
     fn what_stands_differently_is_named_and_what_is_under_way_is_not() {
         let sums = |all: &[(&str, i64, bool)]| -> Sums {
-            let own = |(subject, units, under_way): &(&str, i64, bool)| {
+            let row = |(subject, units, under_way): &(&str, i64, bool)| {
                 let amount = Some(Money { currency_code: "USD".into(), units: *units, nanos: 0 });
                 ((*subject).to_owned(), SharedAmount { subject_id: (*subject).to_owned(), amount, under_way: *under_way })
             };
-            all.iter().map(own).collect()
+            all.iter().map(row).collect()
         };
         let ours = sums(&[("a", 5, false), ("b", 5, false), ("c", 5, false), ("d", 1, false)]);
         let theirs = sums(&[("a", 5, false), ("b", 6, false), ("d", 2, true), ("e", 7, true), ("f", 8, false)]);

@@ -75,8 +75,13 @@ pub fn mint(options: &TokenOptions, data: &Path) -> Result<String, String> {
     let tenant = tenant(options).map(str::parse).transpose().map_err(|_| "the tenant is no slug".to_owned())?;
     let first_role = options.roles.first().map(|role| role.to_lowercase()).unwrap_or_default();
     let subject = options.subject.clone().unwrap_or_else(|| format!("dev:{first_role}"));
-    let caller =
-        Caller { subject, roles: options.roles.clone(), tenant, customer: options.customer.as_ref().map(|own| own.id), run_id: None };
+    let caller = Caller {
+        subject,
+        roles: options.roles.clone(),
+        tenant,
+        customer: options.customer.as_ref().map(|customer| customer.id),
+        run_id: None,
+    };
     let keys = options.keys.clone().unwrap_or_else(|| data.join("keys"));
     signed_token(&keys, &options.issuer, &caller, options.seconds)
 }
@@ -104,7 +109,7 @@ fn faults(options: &TokenOptions) -> Vec<String> {
             faults.push(format!("{role} is of a tenant: write its slug with --tenant"));
         }
     }
-    let named = options.customer.as_ref().and_then(|own| own.tenant.as_deref());
+    let named = options.customer.as_ref().and_then(|customer| customer.tenant.as_deref());
     if let (Some(tenant), Some(named)) = (options.tenant.as_deref(), named)
         && tenant != named
     {

@@ -119,7 +119,7 @@ pub async fn run(command: &UsageCommand, data: &Path) -> Result<Outcome, String>
             break;
         }
         let answer = send(&service, &uses).await.map_err(|status| {
-            let ends = [uses.first(), uses.last()].map(|own| own.map_or(0, |(line, _)| *line));
+            let ends = [uses.first(), uses.last()].map(|end| end.map_or(0, |(line, _)| *line));
             let again = if is_passing(status.code()) { "; import the file again" } else { "" };
             sentence_of(&format!("lines {} to {} may not be recorded{again}", ends[0], ends[1]), &status)
         })?;
@@ -165,8 +165,9 @@ fn show(tally: &mut Tally, output: Output) -> Result<Outcome, String> {
     match output {
         Output::Json => {
             let refusals = tally.first.iter();
-            let refusals =
-                refusals.map(|own| json!({ "line": own.line, "reason": own.reason, "message": own.message })).collect::<Vec<_>>();
+            let refusals = refusals
+                .map(|refusal| json!({ "line": refusal.line, "reason": refusal.reason, "message": refusal.message }))
+                .collect::<Vec<_>>();
             let (recorded, replayed, refused) = (tally.recorded, tally.replayed, tally.refused);
             output::print_json(
                 &json!({ "recordedCount": recorded, "replayedCount": replayed, "refusedCount": refused, "refusals": refusals }),
@@ -175,7 +176,8 @@ fn show(tally: &mut Tally, output: Output) -> Result<Outcome, String> {
         Output::Table => {
             let (recorded, replayed, refused) = (tally.recorded, tally.replayed, tally.refused);
             output::line(&format!("{recorded} recorded, {replayed} recorded before, {refused} refused."))?;
-            let rows: Vec<_> = tally.first.iter().map(|own| vec![own.line.to_string(), own.reason.clone(), plain(&own.message)]).collect();
+            let rows: Vec<_> =
+                tally.first.iter().map(|refusal| vec![refusal.line.to_string(), refusal.reason.clone(), plain(&refusal.message)]).collect();
             if !rows.is_empty() {
                 output::print_table(&["line", "reason", "why"], rows, "")?;
             }

@@ -7,8 +7,8 @@ use super::{
 use serde_json::{Value, json};
 
 /// What moved money: the charge of an intent that succeeded, a refund, or a dispute that is no inquiry.
-fn source(own: &Value) -> Option<Value> {
-    let text = |name: &str| own[name].as_str().unwrap_or_default();
+fn source(object: &Value) -> Option<Value> {
+    let text = |name: &str| object[name].as_str().unwrap_or_default();
     let moves = match text("object") {
         "payment_intent" => text("status") == "succeeded",
         "refund" => text("status") != "pending",
@@ -20,12 +20,12 @@ fn source(own: &Value) -> Option<Value> {
         return None;
     }
     if text("object") != "payment_intent" {
-        return Some(own.clone());
+        return Some(object.clone());
     }
     Some(json!({
-        "object": "charge", "id": format!("ch_{}", text("id")), "payment_intent": own["id"], "status": "succeeded",
-        "amount": own["amount"], "amount_captured": own["amount_received"], "currency": own["currency"], "created": own["created"],
-        "metadata": own["metadata"],
+        "object": "charge", "id": format!("ch_{}", text("id")), "payment_intent": object["id"], "status": "succeeded",
+        "amount": object["amount"], "amount_captured": object["amount_received"], "currency": object["currency"], "created": object["created"],
+        "metadata": object["metadata"],
     }))
 }
 
@@ -61,25 +61,24 @@ impl State {
         let (from, to) = (bound("created[gte]", 0), bound("created[lt]", i64::MAX));
         let is_whole = command.expands("data.source");
         let payout = command.field("payout");
-        let shown = |mut own: Value| {
+        let shown = |mut object: Value| {
             if !is_whole {
-                own["source"] = own["source"]["id"].clone();
+                object["source"] = object["source"]["id"].clone();
             }
-            own
+            object
         };
-        let all = self
-            .transactions(account)
-            .into_iter()
-            .filter(|(own, of)| (from..to).contains(&own["created"].as_i64().unwrap_or_default()) && (payout.is_empty() || payout == of));
-        Self::cut(all.map(|(own, _)| shown(own)).collect(), command)
+        let all = self.transactions(account).into_iter().filter(|(object, of)| {
+            (from..to).contains(&object["created"].as_i64().unwrap_or_default()) && (payout.is_empty() || payout == of)
+        });
+        Self::cut(all.map(|(object, _)| shown(object)).collect(), command)
     }
 
     /// All balance transactions, newest first, and the payout of each.
     pub(super) fn transactions(&self, account: &str) -> Vec<(Value, String)> {
-        let own = self.objects.iter().rev().filter(|own| own.account == account).filter_map(|own| source(&own.value));
-        let with_payout = own.map(|own| transaction(&own)).map(|own| {
-            let of = self.paid_in.get(own["id"].as_str().unwrap_or_default()).cloned().unwrap_or_default();
-            (own, of)
+        let sources = self.objects.iter().rev().filter(|object| object.account == account).filter_map(|object| source(&object.value));
+        let with_payout = sources.map(|object| transaction(&object)).map(|object| {
+            let of = self.paid_in.get(object["id"].as_str().unwrap_or_default()).cloned().unwrap_or_default();
+            (object, of)
         });
         with_payout.collect()
     }
@@ -102,7 +101,7 @@ impl StripeServer {
 
     fn charge_like(&self, like: &str, change: impl Fn(&mut Value)) -> String {
         let mut state = self.state();
-        let found = state.objects.iter().find(|own| own.id() == like).expect("a charge");
+        let found = state.objects.iter().find(|object| object.id() == like).expect("a charge");
         let (account, mut value) = (found.account.clone(), found.value.clone());
         change(&mut value);
         state.add(&account, "pi", value)["id"].as_str().unwrap_or_default().to_owned()
@@ -112,15 +111,15 @@ impl StripeServer {
     #[must_use]
     pub fn pay_out(&self, more: i64) -> String {
         let mut state = self.state();
-        let fresh = state.transactions(super::ACCOUNT).into_iter().filter(|(_, of)| of.is_empty()).map(|(own, _)| own);
+        let fresh = state.transactions(super::ACCOUNT).into_iter().filter(|(_, of)| of.is_empty()).map(|(object, _)| object);
         let fresh: Vec<_> = fresh.collect();
-        let net: i64 = fresh.iter().filter_map(|own| own["net"].as_i64()).sum();
+        let net: i64 = fresh.iter().filter_map(|object| object["net"].as_i64()).sum();
         let payout = json!({
             "object": "payout", "status": "paid", "amount": net + more, "currency": "usd", "automatic": true,
             "arrival_date": State::now() + 172_800, "reconciliation_status": "completed",
         });
         let id = state.add(super::ACCOUNT, "po", payout)["id"].as_str().unwrap_or_default().to_owned();
-        let taken = fresh.iter().filter_map(|own| own["id"].as_str()).map(str::to_owned).chain([format!("txn_{id}")]);
+        let taken = fresh.iter().filter_map(|object| object["id"].as_str()).map(str::to_owned).chain([format!("txn_{id}")]);
         for transaction in taken.collect::<Vec<_>>() {
             state.paid_in.insert(transaction, id.clone());
         }
@@ -130,26 +129,26 @@ impl StripeServer {
     /// Pays another amount out.
     pub fn change_payout(&self, id: &str, cents: i64) {
         let mut state = self.state();
-        let own = state.objects.iter_mut().find(|own| own.id() == id).expect("a payout");
-        own.value["amount"] = cents.into();
+        let object = state.objects.iter_mut().find(|object| object.id() == id).expect("a payout");
+        object.value["amount"] = cents.into();
     }
 
     /// The bank does not take a payout.
     pub fn fail_payout(&self, id: &str) {
         let mut state = self.state();
-        let own = state.objects.iter_mut().find(|own| own.id() == id).expect("a payout");
-        own.value["status"] = "failed".into();
+        let object = state.objects.iter_mut().find(|object| object.id() == id).expect("a payout");
+        object.value["status"] = "failed".into();
     }
 
     /// Takes another amount by a charge than the suite has asked for.
     pub fn change_amount(&self, intent: &str, cents: i64) {
         let mut state = self.state();
-        let own = state.objects.iter_mut().find(|own| own.id() == intent).expect("a charge");
-        own.value["amount_received"] = cents.into();
+        let object = state.objects.iter_mut().find(|object| object.id() == intent).expect("a charge");
+        object.value["amount_received"] = cents.into();
     }
 
     /// Loses an object.
     pub fn forget(&self, id: &str) {
-        self.state().objects.retain(|own| own.id() != id);
+        self.state().objects.retain(|object| object.id() != id);
     }
 }

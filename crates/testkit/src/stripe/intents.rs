@@ -85,7 +85,8 @@ impl State {
 
     pub(super) fn list_intents(&self, account: &str, command: &Command) -> Answer {
         let since: i64 = command.field("created[gte]").parse().unwrap_or_default();
-        let fits = |own: &Value| own["customer"] == command.field("customer") && own["created"].as_i64().unwrap_or_default() >= since;
+        let fits =
+            |object: &Value| object["customer"] == command.field("customer") && object["created"].as_i64().unwrap_or_default() >= since;
         self.page(account, "payment_intent", command, fits)
     }
 
@@ -120,10 +121,12 @@ impl StripeServer {
     /// The network decides all charges that it is at: they succeed, or are declined with a code.
     pub fn settle(&self, declined: Option<&str>) {
         let mut state = self.state();
-        for own in state.objects.iter_mut().filter(|own| own.value["object"] == "payment_intent" && own.value["status"] == "processing") {
+        for object in
+            state.objects.iter_mut().filter(|object| object.value["object"] == "payment_intent" && object.value["status"] == "processing")
+        {
             match declined {
-                None => succeed(&mut own.value),
-                Some(code) => decline(&mut own.value, &card_error("card_declined", code)),
+                None => succeed(&mut object.value),
+                Some(code) => decline(&mut object.value, &card_error("card_declined", code)),
             }
         }
     }

@@ -46,10 +46,10 @@ impl StripeServer {
     pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address");
-        let own = Self { at, state: Arc::new(Mutex::new(State::new(at))) };
-        let server = Router::new().fallback(answer).with_state(own.clone());
+        let stripe = Self { at, state: Arc::new(Mutex::new(State::new(at))) };
+        let server = Router::new().fallback(answer).with_state(stripe.clone());
         tokio::spawn(async move { axum::serve(listener, server).await });
-        own
+        stripe
     }
 
     /// Its address.
@@ -103,7 +103,7 @@ impl StripeServer {
     #[must_use]
     pub fn objects(&self, kind: &str) -> Vec<Value> {
         let state = self.state();
-        state.objects.iter().filter(|own| own.value["object"] == kind).map(|own| own.value.clone()).collect()
+        state.objects.iter().filter(|object| object.value["object"] == kind).map(|object| object.value.clone()).collect()
     }
 
     /// What the account lists, in the words of the simulator: `charges`, `refunds` or `chargebacks`.

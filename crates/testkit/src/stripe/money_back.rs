@@ -18,8 +18,12 @@ fn plain(cents: i64) -> String {
 impl State {
     /// What has been given back of an intent, or is being.
     fn given_back(&self, intent: &str) -> i64 {
-        let refunds = self.objects.iter().map(|own| &own.value).filter(|own| own["object"] == "refund" && own["payment_intent"] == intent);
-        refunds.filter(|own| own["status"] != "failed").map(|own| number(own, "amount")).sum()
+        let refunds = self
+            .objects
+            .iter()
+            .map(|object| &object.value)
+            .filter(|object| object["object"] == "refund" && object["payment_intent"] == intent);
+        refunds.filter(|object| object["status"] != "failed").map(|object| number(object, "amount")).sum()
     }
 
     pub(super) fn refund(&mut self, account: &str, command: &Command) -> Answer {
@@ -29,8 +33,9 @@ impl State {
         if intent["status"] != "succeeded" {
             return Answer::invalid("nothing to refund", Some("charge_not_captured"), None);
         }
-        let is_disputed = |own: &Value| own["object"] == "dispute" && own["payment_intent"] == id.as_str() && own["status"] != "won";
-        if self.objects.iter().any(|own| is_disputed(&own.value)) {
+        let is_disputed =
+            |object: &Value| object["object"] == "dispute" && object["payment_intent"] == id.as_str() && object["status"] != "won";
+        if self.objects.iter().any(|object| is_disputed(&object.value)) {
             return Answer::invalid("the issuer has it", Some("charge_disputed"), None);
         }
         if amount <= 0 || amount > number(&intent, "amount").saturating_sub(self.given_back(&id)) {
@@ -65,15 +70,15 @@ impl State {
             "refunds" => "refund",
             _ => "dispute",
         };
-        let shown = |own: &Value| {
-            let state = match own["status"].as_str().unwrap_or_default() {
+        let shown = |object: &Value| {
+            let state = match object["status"].as_str().unwrap_or_default() {
                 "needs_response" | "under_review" => "open",
                 status => status,
             };
-            json!({ "id": own["id"], "charge": own["payment_intent"], "amount": plain(number(own, "amount")), "state": state })
+            json!({ "id": object["id"], "charge": object["payment_intent"], "amount": plain(number(object, "amount")), "state": state })
         };
-        let inquiry = |own: &Value| own["status"].as_str().unwrap_or_default().starts_with("warning");
-        self.objects.iter().map(|own| &own.value).filter(|own| own["object"] == kind && !inquiry(own)).map(shown).collect()
+        let inquiry = |object: &Value| object["status"].as_str().unwrap_or_default().starts_with("warning");
+        self.objects.iter().map(|object| &object.value).filter(|object| object["object"] == kind && !inquiry(object)).map(shown).collect()
     }
 }
 
@@ -81,8 +86,8 @@ impl StripeServer {
     /// Stripe decides the refunds that it is at.
     pub fn decide_refunds(&self, status: &str) {
         let mut state = self.state();
-        for own in state.objects.iter_mut().filter(|own| own.value["object"] == "refund" && own.value["status"] == "pending") {
-            own.value["status"] = status.into();
+        for object in state.objects.iter_mut().filter(|object| object.value["object"] == "refund" && object.value["status"] == "pending") {
+            object.value["status"] = status.into();
         }
     }
 
@@ -90,7 +95,7 @@ impl StripeServer {
     #[must_use]
     pub fn dispute(&self, intent: &str, cents: i64, status: &str) -> Value {
         let mut state = self.state();
-        let found = state.objects.iter().find(|own| own.id() == intent).expect("a charge");
+        let found = state.objects.iter().find(|object| object.id() == intent).expect("a charge");
         let (account, currency) = (found.account.clone(), found.value["currency"].clone());
         let dispute = json!({
             "object": "dispute", "status": status, "amount": cents, "currency": currency, "payment_intent": intent,
@@ -103,15 +108,15 @@ impl StripeServer {
     #[must_use]
     pub fn decide_dispute(&self, dispute: &Value, status: &str) -> Value {
         let mut state = self.state();
-        let own = state.objects.iter_mut().find(|own| own.value["id"] == dispute["id"]).expect("a dispute");
-        own.value["status"] = status.into();
-        own.value.clone()
+        let object = state.objects.iter_mut().find(|object| object.value["id"] == dispute["id"]).expect("a dispute");
+        object.value["status"] = status.into();
+        object.value.clone()
     }
 
     /// Somebody gives a charge back in the dashboard.
     pub fn refund_by_hand(&self, intent: &str, cents: i64) {
         let mut state = self.state();
-        let found = state.objects.iter().find(|own| own.id() == intent).expect("a charge");
+        let found = state.objects.iter().find(|object| object.id() == intent).expect("a charge");
         let (account, currency) = (found.account.clone(), found.value["currency"].clone());
         let refund = json!({
             "object": "refund", "status": "succeeded", "amount": cents, "currency": currency, "payment_intent": intent, "metadata": {},

@@ -92,8 +92,8 @@ impl StripeServer {
     pub fn save_card(&self, page: &str, card: Card) -> (String, String) {
         let id = page.rsplit('/').next().unwrap_or_default().to_owned();
         let mut state = self.state();
-        let found = state.objects.iter().find(|own| own.value["object"] == "checkout.session" && own.id() == id);
-        let (account, page) = found.map(|own| (own.account.clone(), own.value.clone())).expect("a page");
+        let found = state.objects.iter().find(|object| object.value["object"] == "checkout.session" && object.id() == id);
+        let (account, page) = found.map(|object| (object.account.clone(), object.value.clone())).expect("a page");
         let (customer, kind) = (&page["customer"], page["payment_method_types"][0].as_str().unwrap_or_default());
         assert_eq!(kind == "card", card != Card::Account, "the page asks for a {kind}");
         let brand = if card == Card::Discover { "discover" } else { "visa" };
@@ -118,6 +118,6 @@ impl StripeServer {
 
     /// Somebody deletes a customer in the dashboard, with its methods.
     pub fn delete_customers(&self) {
-        self.state().objects.retain(|own| own.value["object"] != "customer" && own.value["object"] != "payment_method");
+        self.state().objects.retain(|object| object.value["object"] != "customer" && object.value["object"] != "payment_method");
     }
 }

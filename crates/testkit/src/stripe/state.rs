@@ -34,11 +34,11 @@ impl Command {
     }
 
     pub(super) fn metadata(&self) -> Value {
-        let own = |(name, value): (&String, &String)| {
+        let field = |(name, value): (&String, &String)| {
             let name = name.strip_prefix("metadata[")?.strip_suffix(']')?;
             Some((name.to_owned(), Value::from(value.clone())))
         };
-        Value::Object(self.fields.iter().filter_map(own).collect())
+        Value::Object(self.fields.iter().filter_map(field).collect())
     }
 }
 
@@ -146,21 +146,22 @@ impl State {
     }
 
     pub(super) fn find(&mut self, account: &str, kind: &str, id: &str) -> Option<&mut Value> {
-        let found = self.objects.iter_mut().find(|own| own.account == account && own.value["object"] == kind && own.id() == id);
-        found.map(|own| &mut own.value)
+        let found = self.objects.iter_mut().find(|object| object.account == account && object.value["object"] == kind && object.id() == id);
+        found.map(|object| &mut object.value)
     }
 
     /// A page of an account's objects, newest first.
     pub(super) fn page(&self, account: &str, kind: &str, command: &Command, fits: impl Fn(&Value) -> bool) -> Answer {
-        let all = self.objects.iter().rev().filter(|own| own.account == account && own.value["object"] == kind && fits(&own.value));
-        Self::cut(all.map(|own| own.value.clone()).collect(), command)
+        let all =
+            self.objects.iter().rev().filter(|object| object.account == account && object.value["object"] == kind && fits(&object.value));
+        Self::cut(all.map(|object| object.value.clone()).collect(), command)
     }
 
     /// The page of a list that is asked for.
     pub(super) fn cut(mut rest: Vec<Value>, command: &Command) -> Answer {
         let limit: usize = command.field("limit").parse().unwrap_or(10);
         let after = command.field("starting_after");
-        if let Some(place) = rest.iter().position(|own| own["id"] == after) {
+        if let Some(place) = rest.iter().position(|object| object["id"] == after) {
             rest.drain(..=place);
         }
         let has_more = rest.len() > limit;
@@ -170,13 +171,13 @@ impl State {
 
     /// Answers a request with a key, in the name of another account if one is named.
     pub(super) fn answer(&mut self, key: &str, on_behalf_of: &str, command: &Command) -> Answer {
-        let Some(own) = self.keys.get(key).cloned() else {
+        let Some(account_of_key) = self.keys.get(key).cloned() else {
             return Answer::error(401, "invalid_request_error", None, None);
         };
         if !on_behalf_of.is_empty() && !self.connected.iter().any(|account| account == on_behalf_of) {
             return Answer::error(403, "invalid_request_error", Some("account_invalid"), None);
         }
-        let account = if on_behalf_of.is_empty() { own } else { on_behalf_of.to_owned() };
+        let account = if on_behalf_of.is_empty() { account_of_key } else { on_behalf_of.to_owned() };
         if command.method != "POST" {
             return self.dispatch(&account, command);
         }
@@ -210,16 +211,17 @@ impl State {
             ("GET", ["balance_transactions"]) => self.list_balance(account, command),
             ("GET", ["payouts"]) => {
                 let since: i64 = command.field("created[gte]").parse().unwrap_or_default();
-                self.page(account, "payout", command, |own| own["created"].as_i64().unwrap_or_default() >= since)
+                self.page(account, "payout", command, |object| object["created"].as_i64().unwrap_or_default() >= since)
             }
             ("GET", [kind @ ("refunds" | "disputes"), id]) => {
                 let found = self.find(account, kind.trim_end_matches('s'), id);
-                found.map_or_else(|| Answer::missing(404, "id"), |own| Answer::ok(own.clone()))
+                found.map_or_else(|| Answer::missing(404, "id"), |object| Answer::ok(object.clone()))
             }
             ("GET", ["refunds" | "disputes"]) => {
                 let kind = parts.first().copied().unwrap_or_default().trim_end_matches('s');
-                let fits =
-                    |own: &Value| command.field("payment_intent").is_empty() || own["payment_intent"] == command.field("payment_intent");
+                let fits = |object: &Value| {
+                    command.field("payment_intent").is_empty() || object["payment_intent"] == command.field("payment_intent")
+                };
                 let mut answer = self.page(account, kind, command, fits);
                 if command.expands("data.charge") {
                     self.with_charges(account, &mut answer.body);

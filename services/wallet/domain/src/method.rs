@@ -347,17 +347,21 @@ mod tests {
     #[test]
     fn a_method_may_be_charged_now_or_once_its_dispute_is_won() {
         let day = NaiveDate::from_ymd_opt(2026, 6, 30).unwrap();
-        let (own, expired) = (card(1, 2027), card(2, 2025));
+        let (disputed, expired) = (card(1, 2027), card(2, 2025));
         let none: &[(Id<PaymentMethod>, i32)] = &[];
         let mut methods = Methods::default();
-        methods.add(own.clone());
+        methods.add(disputed.clone());
         assert!(methods.may_be_charged(none, day));
-        methods.stop_charging(own.id, day);
-        assert!(methods.may_be_charged(&[(own.id, 1)], day), "its dispute may be won");
-        assert_eq!(methods.waits_for(&[(expired.id, 1), (own.id, 2), (own.id, 3)], day), Some(2), "the first that may bring it back");
+        methods.stop_charging(disputed.id, day);
+        assert!(methods.may_be_charged(&[(disputed.id, 1)], day), "its dispute may be won");
+        assert_eq!(
+            methods.waits_for(&[(expired.id, 1), (disputed.id, 2), (disputed.id, 3)], day),
+            Some(2),
+            "the first that may bring it back"
+        );
         assert!(!methods.may_be_charged(none, day), "it was lost");
-        methods.remove(own.id, day);
-        assert!(!methods.may_be_charged(&[(own.id, 1)], day), "it was removed");
+        methods.remove(disputed.id, day);
+        assert!(!methods.may_be_charged(&[(disputed.id, 1)], day), "it was removed");
         let mut methods = Methods { active: vec![expired.clone()], collection: Some(expired.id), ..Methods::default() };
         assert!(!methods.may_be_charged(none, day));
         methods.stop_charging(expired.id, day);

@@ -133,8 +133,8 @@ impl Billed {
     /// The number of the line that bills what accrued under a label: its own, or the last, which has the rest.
     #[must_use]
     pub fn line_of(&self, label: &str) -> usize {
-        let own = self.lines.iter().position(|line| line.accrued_as == label && !label.is_empty());
-        own.map_or(self.lines.len(), |place| place.saturating_add(1))
+        let place_of_line = self.lines.iter().position(|line| line.accrued_as == label && !label.is_empty());
+        place_of_line.map_or(self.lines.len(), |place| place.saturating_add(1))
     }
 }
 

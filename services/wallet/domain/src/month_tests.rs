@@ -25,14 +25,15 @@ fn customer_sum(wallet: &Wallet) -> i64 {
 
 /// The entries of rounding, and that they say so.
 fn rounding(wallet: &Wallet) -> i64 {
-    let own = wallet.transfers.iter().filter(|transfer| transfer.kind == TransferKind::MonthRounding);
-    own.flat_map(|transfer| {
-        assert_eq!(transfer.description, "Rounding of January 1970");
-        &transfer.entries
-    })
-    .filter(|entry| entry.account == Account::CustomerCredit)
-    .map(|entry| entry.amount.micros())
-    .sum()
+    let roundings = wallet.transfers.iter().filter(|transfer| transfer.kind == TransferKind::MonthRounding);
+    roundings
+        .flat_map(|transfer| {
+            assert_eq!(transfer.description, "Rounding of January 1970");
+            &transfer.entries
+        })
+        .filter(|entry| entry.account == Account::CustomerCredit)
+        .map(|entry| entry.amount.micros())
+        .sum()
 }
 
 fn aud(micros: i64) -> Money {

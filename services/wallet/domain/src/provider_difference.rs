@@ -249,9 +249,9 @@ mod tests {
             record(Charge, "pi_5", 500, None),
         ];
         let here = [record(Refund, "re_2", 8, None), record(Dispute, "dp_2", 9, Some(Open)), record(Charge, "pi_4", 5, None), euros];
-        let all = |own: &[Record]| same.iter().chain(own).cloned().collect::<Vec<_>>();
+        let all = |records: &[Record]| same.iter().chain(records).cloned().collect::<Vec<_>>();
         assert!(findings(&all(&[]), &all(&[])).is_empty());
-        let named: Vec<_> = findings(&all(&there), &all(&here)).into_iter().map(|own| (own.apart(), own.place.id)).collect();
+        let named: Vec<_> = findings(&all(&there), &all(&here)).into_iter().map(|finding| (finding.apart(), finding.place.id)).collect();
         let expected = [
             (Apart::OnlyAtProvider, "pi_2"),
             (Apart::OnlyInLedger, "pi_4"),
@@ -285,17 +285,17 @@ mod tests {
     fn what_a_person_has_settled_comes_back_only_where_it_changes() {
         let one = findings(&[record(RecordKind::Refund, "re_1", 500, None)], &[]).remove(0);
         let other = findings(&[record(RecordKind::Refund, "re_1", 700, None)], &[]).remove(0);
-        let mut own = difference(&one, true);
-        assert!(own.found_again(&one, true, at(1)) && !own.settles_itself, "it has not settled itself");
-        assert!(!own.found_again(&one, true, at(2)), "the third time nothing is new");
-        own.settle("ann", "It was meant so.", at(3)).unwrap();
-        assert_eq!(own.settle("bob", "Again.", at(4)).unwrap_err().reason, "DIFFERENCE_STATE");
-        assert!(!own.found_again(&one, false, at(5)));
-        assert_eq!((own.state, own.settled_by.as_str()), (DifferenceState::Settled, "ann"));
-        assert!(own.found_again(&other, false, at(6)));
-        assert_eq!((own.state, own.settled_by.as_str()), (DifferenceState::Open, ""));
-        own.gone(at(7));
-        assert_eq!(own.settle("bob", "It is gone.", at(8)).unwrap_err().reason, "DIFFERENCE_STATE");
-        assert!(own.found_again(&other, true, at(9)) && own.settles_itself, "it is there again");
+        let mut difference = difference(&one, true);
+        assert!(difference.found_again(&one, true, at(1)) && !difference.settles_itself, "it has not settled itself");
+        assert!(!difference.found_again(&one, true, at(2)), "the third time nothing is new");
+        difference.settle("ann", "It was meant so.", at(3)).unwrap();
+        assert_eq!(difference.settle("bob", "Again.", at(4)).unwrap_err().reason, "DIFFERENCE_STATE");
+        assert!(!difference.found_again(&one, false, at(5)));
+        assert_eq!((difference.state, difference.settled_by.as_str()), (DifferenceState::Settled, "ann"));
+        assert!(difference.found_again(&other, false, at(6)));
+        assert_eq!((difference.state, difference.settled_by.as_str()), (DifferenceState::Open, ""));
+        difference.gone(at(7));
+        assert_eq!(difference.settle("bob", "It is gone.", at(8)).unwrap_err().reason, "DIFFERENCE_STATE");
+        assert!(difference.found_again(&other, true, at(9)) && difference.settles_itself, "it is there again");
     }
 }

@@ -60,17 +60,18 @@ fn original(
     reversed: &BTreeMap<(Id<crate::Transfer>, Option<Id<crate::Lot>>), i64>,
 ) -> Original {
     let taken_of = |transfer: &crate::Transfer| {
-        let own = transfer.entries.iter().filter(|entry| entry.account == Account::CustomerCredit && entry.amount.is_negative());
-        own.map(|entry| Taken {
-            by: transfer.id,
-            lot: entry.lot.and_then(|id| wallet.lots.iter().chain(&known.lots).find(|lot| lot.id == id).cloned()),
-            left: usd(-entry.amount.micros() - reversed.get(&(transfer.id, entry.lot)).copied().unwrap_or_default()),
-            sequence: entry.running.unwrap().sequence,
-            recorded_at: transfer.recorded_at,
-            label: crate::month::label(transfer.kind, &transfer.description, None).unwrap(),
-            billed: false,
-        })
-        .collect::<Vec<_>>()
+        let debited = transfer.entries.iter().filter(|entry| entry.account == Account::CustomerCredit && entry.amount.is_negative());
+        debited
+            .map(|entry| Taken {
+                by: transfer.id,
+                lot: entry.lot.and_then(|id| wallet.lots.iter().chain(&known.lots).find(|lot| lot.id == id).cloned()),
+                left: usd(-entry.amount.micros() - reversed.get(&(transfer.id, entry.lot)).copied().unwrap_or_default()),
+                sequence: entry.running.unwrap().sequence,
+                recorded_at: transfer.recorded_at,
+                label: crate::month::label(transfer.kind, &transfer.description, None).unwrap(),
+                billed: false,
+            })
+            .collect::<Vec<_>>()
     };
     let at = wallet.transfers.iter().position(|transfer| transfer.id == posting.transfer).unwrap();
     let (transfer, later) = (&wallet.transfers[at], &wallet.transfers[at + 1..]);

@@ -150,14 +150,14 @@ pub struct Around<'a> {
 /// The event of a dispute: what is disputed, what was charged, what is charged without a person present from now on, and what it leaves of
 /// the wallet.
 #[must_use]
-pub fn dispute_changed(tenant: &TenantId, own: &Dispute, around: Around<'_>) -> pb::DisputeChanged {
+pub fn dispute_changed(tenant: &TenantId, changed: &Dispute, around: Around<'_>) -> pb::DisputeChanged {
     let Around { top_up, charged, methods, owed, paid_owed, paused_until } = around;
-    let customer = CustomerRef { tenant: tenant.clone(), customer: own.customer }.name();
+    let customer = CustomerRef { tenant: tenant.clone(), customer: changed.customer }.name();
     let collection = methods.collection.and_then(|id| methods.get(id));
     pb::DisputeChanged {
-        dispute: Some(dispute(tenant, own)),
+        dispute: Some(dispute(tenant, changed)),
         top_up,
-        charge_request_id: match own.disputed {
+        charge_request_id: match changed.disputed {
             Disputed::TopUp(_) => String::new(),
             Disputed::Charge { step, .. } => step.to_string(),
         },
@@ -166,6 +166,6 @@ pub fn dispute_changed(tenant: &TenantId, own: &Dispute, around: Around<'_>) -> 
         owed: owed.filter(|owed| owed.is_positive()).map(money),
         paid_owed: paid_owed.filter(|paid| paid.is_positive()).map(money),
         recharge_paused_until_time: paused_until.map(timestamp),
-        provider_charge_id: own.provider_charge_id.clone(),
+        provider_charge_id: changed.provider_charge_id.clone(),
     }
 }

@@ -68,26 +68,26 @@ fn payout_name(tenant: &TenantId, id: Uuid) -> String {
 ///
 /// # Errors
 /// Where a sum is out of range.
-pub fn provider_payout(tenant: &TenantId, own: &ProviderPayout, sums: Option<&Sums>) -> Result<pb::ProviderPayout, MoneyError> {
+pub fn provider_payout(tenant: &TenantId, payout: &ProviderPayout, sums: Option<&Sums>) -> Result<pb::ProviderPayout, MoneyError> {
     use pb::provider_payout::State;
-    let state = match own.state {
+    let state = match payout.state {
         PayoutState::Pending => State::Pending,
         PayoutState::InTransit => State::InTransit,
         PayoutState::Paid => State::Paid,
         PayoutState::Failed => State::Failed,
         PayoutState::Canceled => State::Canceled,
     };
-    let none = Sums::none(own.amount.currency());
+    let none = Sums::none(payout.amount.currency());
     Ok(pb::ProviderPayout {
-        name: payout_name(tenant, own.id),
-        provider: own.provider.clone(),
-        provider_payout_id: own.provider_id.clone(),
+        name: payout_name(tenant, payout.id),
+        provider: payout.provider.clone(),
+        provider_payout_id: payout.provider_id.clone(),
         state: state.into(),
-        automatic: own.automatic,
-        amount: Some(money(own.amount)),
-        arrival_date: Some(date(own.arrives_on)),
-        sums: own.is_listed.then(|| provider_sums(sums.unwrap_or(&none))).transpose()?,
-        create_time: Some(timestamp(own.created_at)),
+        automatic: payout.automatic,
+        amount: Some(money(payout.amount)),
+        arrival_date: Some(date(payout.arrives_on)),
+        sums: payout.is_listed.then(|| provider_sums(sums.unwrap_or(&none))).transpose()?,
+        create_time: Some(timestamp(payout.created_at)),
     })
 }
 
@@ -95,9 +95,9 @@ pub fn provider_payout(tenant: &TenantId, own: &ProviderPayout, sums: Option<&Su
 ///
 /// # Errors
 /// Where its net amount is out of range.
-pub fn provider_transaction(tenant: &TenantId, own: &ProviderTransaction) -> Result<pb::ProviderTransaction, MoneyError> {
+pub fn provider_transaction(tenant: &TenantId, transaction: &ProviderTransaction) -> Result<pb::ProviderTransaction, MoneyError> {
     use pb::provider_transaction::Kind;
-    let kind = match own.kind {
+    let kind = match transaction.kind {
         TransactionKind::Charge => Kind::Charge,
         TransactionKind::Refund => Kind::Refund,
         TransactionKind::Dispute => Kind::Dispute,
@@ -106,15 +106,15 @@ pub fn provider_transaction(tenant: &TenantId, own: &ProviderTransaction) -> Res
         TransactionKind::Other => Kind::Other,
     };
     Ok(pb::ProviderTransaction {
-        provider_transaction_id: own.id.clone(),
+        provider_transaction_id: transaction.id.clone(),
         kind: kind.into(),
-        provider_id: own.source.clone(),
-        provider_charge_id: own.charge.clone(),
-        amount: Some(money(own.amount)),
-        fee: Some(money(own.fee)),
-        net: Some(money(own.net()?)),
-        payout: own.payout.map(|id| payout_name(tenant, id)).unwrap_or_default(),
-        create_time: Some(timestamp(own.created_at)),
-        available_time: Some(timestamp(own.available_at)),
+        provider_id: transaction.source.clone(),
+        provider_charge_id: transaction.charge.clone(),
+        amount: Some(money(transaction.amount)),
+        fee: Some(money(transaction.fee)),
+        net: Some(money(transaction.net()?)),
+        payout: transaction.payout.map(|id| payout_name(tenant, id)).unwrap_or_default(),
+        create_time: Some(timestamp(transaction.created_at)),
+        available_time: Some(timestamp(transaction.available_at)),
     })
 }

@@ -67,49 +67,49 @@ fn count(number: i64) -> i32 {
 
 /// A reconciliation.
 #[must_use]
-pub fn provider_reconciliation(tenant: &TenantId, own: &ProviderReconciliation) -> pb::ProviderReconciliation {
+pub fn provider_reconciliation(tenant: &TenantId, reconciliation: &ProviderReconciliation) -> pb::ProviderReconciliation {
     use pb::provider_reconciliation::{Problem, State};
-    let (state, problem) = match own.state {
+    let (state, problem) = match reconciliation.state {
         ReconciliationState::Running => (State::Running, Problem::Unspecified),
         ReconciliationState::Completed => (State::Completed, Problem::Unspecified),
         ReconciliationState::KeyRefused => (State::Failed, Problem::KeyRefused),
         ReconciliationState::TooMany => (State::Failed, Problem::TooMany),
     };
     pb::ProviderReconciliation {
-        name: format!("tenants/{tenant}/providerReconciliations/{}", own.id),
-        provider: own.provider.clone(),
+        name: format!("tenants/{tenant}/providerReconciliations/{}", reconciliation.id),
+        provider: reconciliation.provider.clone(),
         state: state.into(),
         problem: problem.into(),
-        start_time: Some(timestamp(own.period.from)),
-        end_time: Some(timestamp(own.period.to)),
-        nightly: own.nightly,
-        charge_count: count(own.listed.charges),
-        refund_count: count(own.listed.refunds),
-        dispute_count: count(own.listed.disputes),
-        difference_count: count(own.differences),
-        create_time: Some(timestamp(own.created_at)),
-        complete_time: own.ended_at.map(timestamp),
-        payout_count: count(own.listed.payouts),
+        start_time: Some(timestamp(reconciliation.period.from)),
+        end_time: Some(timestamp(reconciliation.period.to)),
+        nightly: reconciliation.nightly,
+        charge_count: count(reconciliation.listed.charges),
+        refund_count: count(reconciliation.listed.refunds),
+        dispute_count: count(reconciliation.listed.disputes),
+        difference_count: count(reconciliation.differences),
+        create_time: Some(timestamp(reconciliation.created_at)),
+        complete_time: reconciliation.ended_at.map(timestamp),
+        payout_count: count(reconciliation.listed.payouts),
     }
 }
 
 /// A difference.
 #[must_use]
-pub fn provider_difference(tenant: &TenantId, own: &ProviderDifference) -> pb::ProviderDifference {
+pub fn provider_difference(tenant: &TenantId, difference: &ProviderDifference) -> pb::ProviderDifference {
     use pb::provider_difference::{Kind, Record, State};
-    let record = match own.finding.place.kind {
+    let record = match difference.finding.place.kind {
         RecordKind::Charge => Record::Charge,
         RecordKind::Refund => Record::Refund,
         RecordKind::Dispute => Record::Dispute,
         RecordKind::Payout => Record::Payout,
     };
-    let kind = match own.finding.apart() {
+    let kind = match difference.finding.apart() {
         Apart::OnlyAtProvider => Kind::OnlyAtProvider,
         Apart::OnlyInLedger => Kind::OnlyInLedger,
         Apart::Amount => Kind::AmountDiffers,
         Apart::Outcome => Kind::OutcomeDiffers,
     };
-    let state = match own.state {
+    let state = match difference.state {
         DifferenceState::Open => State::Open,
         DifferenceState::Gone => State::Gone,
         DifferenceState::Settled => State::Settled,
@@ -117,23 +117,23 @@ pub fn provider_difference(tenant: &TenantId, own: &ProviderDifference) -> pb::P
     let amount = |side: Option<Side>| side.map(|side| money(side.amount));
     let outcome = |side: Option<Side>| side.and_then(|side| side.outcome).map(DisputeState::name).unwrap_or_default().to_owned();
     pb::ProviderDifference {
-        name: format!("tenants/{tenant}/providerDifferences/{}", own.id),
-        provider: own.provider.clone(),
+        name: format!("tenants/{tenant}/providerDifferences/{}", difference.id),
+        provider: difference.provider.clone(),
         state: state.into(),
         record: record.into(),
         kind: kind.into(),
-        provider_id: own.finding.place.id.clone(),
-        provider_charge_id: own.finding.place.charge.clone(),
-        provider_amount: amount(own.finding.at_provider),
-        ledger_amount: amount(own.finding.in_ledger),
-        provider_outcome: outcome(own.finding.at_provider),
-        ledger_outcome: outcome(own.finding.in_ledger),
-        step: own.step.map(|step| step.to_string()).unwrap_or_default(),
-        settles_itself: own.settles_itself,
-        advice: own.finding.advice().to_owned(),
-        explanation: own.explanation.clone(),
-        settled_by: own.settled_by.clone(),
-        create_time: Some(timestamp(own.created_at)),
-        update_time: Some(timestamp(own.updated_at)),
+        provider_id: difference.finding.place.id.clone(),
+        provider_charge_id: difference.finding.place.charge.clone(),
+        provider_amount: amount(difference.finding.at_provider),
+        ledger_amount: amount(difference.finding.in_ledger),
+        provider_outcome: outcome(difference.finding.at_provider),
+        ledger_outcome: outcome(difference.finding.in_ledger),
+        step: difference.step.map(|step| step.to_string()).unwrap_or_default(),
+        settles_itself: difference.settles_itself,
+        advice: difference.finding.advice().to_owned(),
+        explanation: difference.explanation.clone(),
+        settled_by: difference.settled_by.clone(),
+        create_time: Some(timestamp(difference.created_at)),
+        update_time: Some(timestamp(difference.updated_at)),
     }
 }

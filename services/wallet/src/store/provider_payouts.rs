@@ -68,19 +68,19 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts or updates a payout.
-pub async fn save(tx: &WriteTx, own: &ProviderPayout) -> Result<(), AppError> {
+pub async fn save(tx: &WriteTx, payout: &ProviderPayout) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
-        id: Set(own.id),
-        provider: Set(own.provider.clone()),
-        provider_payout_id: Set(own.provider_id.clone()),
-        state: Set(own.state.name().to_owned()),
-        automatic: Set(own.automatic),
-        is_listed: Set(own.is_listed),
-        amount: Set(own.amount.micros()),
-        currency: Set(own.amount.currency().code().to_owned()),
-        arrives_on: Set(own.arrives_on.to_string()),
-        created_at: Set(own.created_at),
+        id: Set(payout.id),
+        provider: Set(payout.provider.clone()),
+        provider_payout_id: Set(payout.provider_id.clone()),
+        state: Set(payout.state.name().to_owned()),
+        automatic: Set(payout.automatic),
+        is_listed: Set(payout.is_listed),
+        amount: Set(payout.amount.micros()),
+        currency: Set(payout.amount.currency().code().to_owned()),
+        arrives_on: Set(payout.arrives_on.to_string()),
+        created_at: Set(payout.created_at),
     };
     let changing = [Column::State, Column::IsListed, Column::Amount, Column::ArrivesOn];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();

@@ -78,22 +78,22 @@ pub async fn list<C: ConnectionTrait>(
 }
 
 /// Inserts or updates a reconciliation.
-pub async fn save(tx: &WriteTx, own: &ProviderReconciliation) -> Result<(), AppError> {
+pub async fn save(tx: &WriteTx, reconciliation: &ProviderReconciliation) -> Result<(), AppError> {
     let row = ActiveModel {
         tenant: Set(tx.call().tenant.to_string()),
-        id: Set(own.id),
-        provider: Set(own.provider.clone()),
-        state: Set(own.state.name().to_owned()),
-        from_at: Set(own.period.from),
-        to_at: Set(own.period.to),
-        nightly: Set(own.nightly),
-        charges: Set(own.listed.charges),
-        refunds: Set(own.listed.refunds),
-        disputes: Set(own.listed.disputes),
-        payouts: Set(own.listed.payouts),
-        differences: Set(own.differences),
-        created_at: Set(own.created_at),
-        ended_at: Set(own.ended_at),
+        id: Set(reconciliation.id),
+        provider: Set(reconciliation.provider.clone()),
+        state: Set(reconciliation.state.name().to_owned()),
+        from_at: Set(reconciliation.period.from),
+        to_at: Set(reconciliation.period.to),
+        nightly: Set(reconciliation.nightly),
+        charges: Set(reconciliation.listed.charges),
+        refunds: Set(reconciliation.listed.refunds),
+        disputes: Set(reconciliation.listed.disputes),
+        payouts: Set(reconciliation.listed.payouts),
+        differences: Set(reconciliation.differences),
+        created_at: Set(reconciliation.created_at),
+        ended_at: Set(reconciliation.ended_at),
     };
     let changing =
         [Column::State, Column::Charges, Column::Refunds, Column::Disputes, Column::Payouts, Column::Differences, Column::EndedAt];

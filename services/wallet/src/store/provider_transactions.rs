@@ -55,20 +55,20 @@ pub async fn save(tx: &WriteTx, provider: &str, transactions: &[ProviderTransact
         ("created_at", Kind::Time),
         ("available_at", Kind::Time),
     ]);
-    for own in transactions {
+    for transaction in transactions {
         rows.push([
             tx.call().tenant.as_str().into(),
             provider.into(),
-            own.id.as_str().into(),
-            own.kind.name().into(),
-            own.source.as_str().into(),
-            own.charge.as_str().into(),
-            own.amount.micros().into(),
-            own.fee.micros().into(),
-            own.amount.currency().code().into(),
-            own.payout.into(),
-            own.created_at.into(),
-            own.available_at.into(),
+            transaction.id.as_str().into(),
+            transaction.kind.name().into(),
+            transaction.source.as_str().into(),
+            transaction.charge.as_str().into(),
+            transaction.amount.micros().into(),
+            transaction.fee.micros().into(),
+            transaction.amount.currency().code().into(),
+            transaction.payout.into(),
+            transaction.created_at.into(),
+            transaction.available_at.into(),
         ]);
     }
     let conflict = "ON CONFLICT (tenant, provider, provider_transaction_id) DO UPDATE SET payout_id = excluded.payout_id \

@@ -143,14 +143,14 @@ fn row(tenant: &TenantId, settings: &WalletSettings) -> ActiveModel {
         purchased_expire_days: Set(settings.purchased_expire_days.into()),
         version: Set(settings.version),
         approval_limits: Set(amounts_text(&settings.approval_limits)),
-        stripe_account: Set(account.as_ref().map(|own| own.account.clone()).unwrap_or_default()),
-        stripe_on_behalf: Set(stripe.is_some_and(|own| own.on_behalf)),
-        stripe_live: Set(account.is_some_and(|own| own.live)),
-        stripe_key_ending: text(|own| &own.key_ending),
-        stripe_return_url: text(|own| &own.return_url),
-        stripe_key: Set(stripe.map(|own| own.sealed_key.clone())),
-        stripe_webhook_secret: Set(stripe.map(|own| own.sealed_webhook_secret.clone())),
-        stripe_connected_at: Set(stripe.map(|own| own.connected_at)),
+        stripe_account: Set(account.as_ref().map(|account| account.account.clone()).unwrap_or_default()),
+        stripe_on_behalf: Set(stripe.is_some_and(|connection| connection.on_behalf)),
+        stripe_live: Set(account.is_some_and(|account| account.live)),
+        stripe_key_ending: text(|connection| &connection.key_ending),
+        stripe_return_url: text(|connection| &connection.return_url),
+        stripe_key: Set(stripe.map(|connection| connection.sealed_key.clone())),
+        stripe_webhook_secret: Set(stripe.map(|connection| connection.sealed_webhook_secret.clone())),
+        stripe_connected_at: Set(stripe.map(|connection| connection.connected_at)),
     }
 }
 

@@ -86,19 +86,19 @@ impl Stripe {
             amount: order.amount,
             first_asked_at: self.db.clock().now(),
         };
-        let own = self.begin(&order.tenant, &new).await?;
-        let intent = if own.stripe_id.is_empty() {
-            match self.make(&access, &order.tenant, (&own, kind)).await? {
+        let row = self.begin(&order.tenant, &new).await?;
+        let intent = if row.stripe_id.is_empty() {
+            match self.make(&access, &order.tenant, (&row, kind)).await? {
                 Ok(intent) => intent,
                 Err(outcome) => return nothing(outcome),
             }
         } else {
-            self.intent(&access, &own.stripe_id).await?
+            self.intent(&access, &row.stripe_id).await?
         };
         kill::point("stripe.before_confirm");
-        let intent = if intent.status == "requires_confirmation" { self.confirm(&access, &own, &intent.id).await? } else { intent };
+        let intent = if intent.status == "requires_confirmation" { self.confirm(&access, &row, &intent.id).await? } else { intent };
         kill::point("stripe.after_confirm");
-        let charged = self.ended(&access, &own, intent, order.now).await?;
+        let charged = self.ended(&access, &row, intent, order.now).await?;
         charged.ok_or_else(|| Unknown("the intent waits for its confirmation".to_owned()))
     }
 
@@ -110,12 +110,12 @@ impl Stripe {
         now: DateTime<Utc>,
     ) -> Result<Option<ProviderCharge>, Unknown> {
         let conn = self.db.read(tenant).await.map_err(stored)?;
-        let own = store::intent_of_step(&conn, tenant, step).await.map_err(stored)?;
+        let row = store::intent_of_step(&conn, tenant, step).await.map_err(stored)?;
         drop(conn);
-        let Some(own) = own.filter(|own| !own.stripe_id.is_empty()) else { return Ok(None) };
+        let Some(row) = row.filter(|row| !row.stripe_id.is_empty()) else { return Ok(None) };
         let (access, _) = self.access(tenant).await?;
-        let intent = self.intent(&access, &own.stripe_id).await?;
-        self.ended(&access, &own, intent, now).await
+        let intent = self.intent(&access, &row.stripe_id).await?;
+        self.ended(&access, &row, intent, now).await
     }
 
     /// Stores that Stripe is about to be asked, and answers what is stored: a charge that was begun before keeps its words.
@@ -123,31 +123,31 @@ impl Stripe {
         let call = Call::internal("wallet", tenant, "stripe_intent_begun", new.step, None);
         let tx = self.db.begin_apart(&call).await.map_err(stored)?;
         store::begin_intent(tx.conn(), tenant, new).await.map_err(stored)?;
-        let own = store::intent_of_step(tx.conn(), tenant, new.step).await.map_err(stored)?;
+        let row = store::intent_of_step(tx.conn(), tenant, new.step).await.map_err(stored)?;
         tx.commit_rows().await.map_err(stored)?;
-        own.ok_or_else(|| Unknown("a charge that was stored is gone".to_owned()))
+        row.ok_or_else(|| Unknown("a charge that was stored is gone".to_owned()))
     }
 
     /// Makes an intent, or finds it, and stores its id.
-    async fn make(&self, access: &Access, tenant: &TenantId, (own, kind): (&StripeIntent, &str)) -> Result<Made, Unknown> {
-        let intent = if self.db.clock().now() - own.first_asked_at < REPEATS_FOR {
-            match self.create(access, tenant, (own, kind)).await {
+    async fn make(&self, access: &Access, tenant: &TenantId, (row, kind): (&StripeIntent, &str)) -> Result<Made, Unknown> {
+        let intent = if self.db.clock().now() - row.first_asked_at < REPEATS_FOR {
+            match self.create(access, tenant, (row, kind)).await {
                 Ok(Ok(intent)) => intent,
                 Ok(Err(failure)) => return Ok(Err(refused(&failure))),
                 // Stripe repeats a fault as it repeats an answer, though the intent may be made.
-                Err(unknown) => self.look_up(access, own).await?.ok_or(unknown)?,
+                Err(unknown) => self.look_up(access, row).await?.ok_or(unknown)?,
             }
         } else {
-            match self.look_up(access, own).await? {
+            match self.look_up(access, row).await? {
                 Some(intent) => intent,
                 None => return Ok(Err(rejected())),
             }
         };
         kill::point("stripe.after_create");
-        let call = Call::internal("wallet", tenant, "stripe_intent_named", own.step, None);
+        let call = Call::internal("wallet", tenant, "stripe_intent_named", row.step, None);
         let tx = self.db.begin_apart(&call).await.map_err(stored)?;
-        store::name_intent(tx.conn(), tenant, own.step, &intent.id).await.map_err(stored)?;
-        let named = store::intent_of_step(tx.conn(), tenant, own.step).await.map_err(stored)?;
+        store::name_intent(tx.conn(), tenant, row.step, &intent.id).await.map_err(stored)?;
+        let named = store::intent_of_step(tx.conn(), tenant, row.step).await.map_err(stored)?;
         tx.commit_rows().await.map_err(stored)?;
         // Another driver was faster with another intent: that one is confirmed, this one never.
         if named.is_none_or(|named| named.stripe_id != intent.id) {
@@ -160,16 +160,16 @@ impl Stripe {
         &self,
         access: &Access,
         tenant: &TenantId,
-        (own, kind): (&StripeIntent, &str),
+        (row, kind): (&StripeIntent, &str),
     ) -> Result<Result<IntentMessage, Failure>, Unknown> {
-        let amount = minor_units::of_money(own.amount).ok_or_else(|| Unknown("an amount that Stripe has no units for".to_owned()))?;
-        let (amount, currency, step) = (amount.to_string(), own.amount.currency().code().to_ascii_lowercase(), own.step.to_string());
+        let amount = minor_units::of_money(row.amount).ok_or_else(|| Unknown("an amount that Stripe has no units for".to_owned()))?;
+        let (amount, currency, step) = (amount.to_string(), row.amount.currency().code().to_ascii_lowercase(), row.step.to_string());
         let (mark, owner) = (format!("metadata[{STEP}]"), format!("metadata[{TENANT}]"));
         let form = [
             ("amount", amount.as_str()),
             ("currency", &currency),
-            ("customer", &own.stripe_customer),
-            ("payment_method", &own.stripe_method),
+            ("customer", &row.stripe_customer),
+            ("payment_method", &row.stripe_method),
             ("payment_method_types[]", kind),
             (&mark, &step),
             (&owner, tenant.as_str()),
@@ -178,11 +178,11 @@ impl Stripe {
     }
 
     /// The intent of a step among those of its customer, which are all read: a search could be behind.
-    async fn look_up(&self, access: &Access, own: &StripeIntent) -> Result<Option<IntentMessage>, Unknown> {
-        let (step, since) = (own.step.to_string(), (own.first_asked_at - TimeDelta::hours(1)).timestamp());
+    async fn look_up(&self, access: &Access, row: &StripeIntent) -> Result<Option<IntentMessage>, Unknown> {
+        let (step, since) = (row.step.to_string(), (row.first_asked_at - TimeDelta::hours(1)).timestamp());
         let mut after = String::new();
         for _ in 0..MOST_PAGES {
-            let path = format!("/v1/payment_intents?customer={}&created[gte]={since}&limit=100{after}", own.stripe_customer);
+            let path = format!("/v1/payment_intents?customer={}&created[gte]={since}&limit=100{after}", row.stripe_customer);
             let page: List<IntentMessage> = self.client.get(access, &path).await?.must()?;
             let last = page.data.last().map(|intent| intent.id.clone());
             if let Some(found) = page.data.into_iter().find(|intent| intent.metadata.get(STEP) == Some(&step)) {
@@ -198,8 +198,8 @@ impl Stripe {
 
     /// The key of one try. An intent is confirmed or cancelled once whatever the key; with the same one Stripe would repeat a fault that
     /// it has answered before, for a day.
-    fn key_of_try(&self, own: &StripeIntent, what: &str) -> String {
-        format!("{}-{what}-{}", own.step, self.db.clock().now().timestamp_micros())
+    fn key_of_try(&self, row: &StripeIntent, what: &str) -> String {
+        format!("{}-{what}-{}", row.step, self.db.clock().now().timestamp_micros())
     }
 
     async fn intent(&self, access: &Access, id: &str) -> Result<IntentMessage, Unknown> {
@@ -207,8 +207,8 @@ impl Stripe {
     }
 
     /// Confirms an intent with nobody present. Whatever a refusal says, the intent itself says what has become of it.
-    async fn confirm(&self, access: &Access, own: &StripeIntent, id: &str) -> Result<IntentMessage, Unknown> {
-        let key = self.key_of_try(own, "confirm");
+    async fn confirm(&self, access: &Access, row: &StripeIntent, id: &str) -> Result<IntentMessage, Unknown> {
+        let key = self.key_of_try(row, "confirm");
         let path = format!("/v1/payment_intents/{id}/confirm");
         let failure = match self.client.post(access, &path, &key, &[("off_session", "true")]).await?.answered()? {
             Ok(intent) => return Ok(intent),
@@ -227,19 +227,19 @@ impl Stripe {
     async fn ended(
         &self,
         access: &Access,
-        own: &StripeIntent,
+        row: &StripeIntent,
         intent: IntentMessage,
         now: DateTime<Utc>,
     ) -> Result<Option<ProviderCharge>, Unknown> {
-        let asked = minor_units::of_money(own.amount);
-        if Some(intent.amount) != asked || !intent.currency.eq_ignore_ascii_case(own.amount.currency().code()) {
+        let asked = minor_units::of_money(row.amount);
+        if Some(intent.amount) != asked || !intent.currency.eq_ignore_ascii_case(row.amount.currency().code()) {
             return Err(Unknown("the intent is of another amount".to_owned()));
         }
         let outcome = match intent.status.as_str() {
             "requires_confirmation" => return Ok(None),
             "requires_action" | "requires_payment_method" => {
                 let needs_person = intent.status == "requires_action" || failed(&intent) == Charged::RequiresAction;
-                let cancelled = self.cancel(access, own, &intent.id, needs_person).await?;
+                let cancelled = self.cancel(access, row, &intent.id, needs_person).await?;
                 match settled(&cancelled, now)? {
                     Some(outcome) => outcome,
                     None if needs_person => Charged::RequiresAction,
@@ -254,8 +254,8 @@ impl Stripe {
         Ok(Some(ProviderCharge { id: intent.id, outcome }))
     }
 
-    async fn cancel(&self, access: &Access, own: &StripeIntent, id: &str, needs_person: bool) -> Result<IntentMessage, Unknown> {
-        let key = self.key_of_try(own, "cancel");
+    async fn cancel(&self, access: &Access, row: &StripeIntent, id: &str, needs_person: bool) -> Result<IntentMessage, Unknown> {
+        let key = self.key_of_try(row, "cancel");
         let form: &[(&str, &str)] = if needs_person { &[("cancellation_reason", ABANDONED)] } else { &[] };
         match self.client.post(access, &format!("/v1/payment_intents/{id}/cancel"), &key, form).await?.answered()? {
             Ok(intent) => Ok(intent),

@@ -50,15 +50,15 @@ impl Stripe {
     /// The last dispute of a charge, by the id of its intent.
     pub(super) async fn dispute_of_charge(&self, tenant: &TenantId, intent: &str) -> Result<Option<ProviderDispute>, Unknown> {
         let conn = self.db.read(tenant).await.map_err(stored)?;
-        let own = store::intent_at_stripe(&conn, tenant, intent).await.map_err(stored)?;
+        let row = store::intent_at_stripe(&conn, tenant, intent).await.map_err(stored)?;
         drop(conn);
-        let Some(own) = own else { return Ok(None) };
+        let Some(row) = row else { return Ok(None) };
         let (access, _) = self.access(tenant).await?;
         let page: List<DisputeMessage> =
             self.client.get(&access, &format!("/v1/disputes?payment_intent={intent}&limit=100&expand[]=data.charge")).await?.must()?;
         let Some(last) = page.data.into_iter().filter(takes_money).max_by_key(|dispute| dispute.created) else { return Ok(None) };
         let amount = minor_units::to_money(&last.currency, last.amount)?;
-        if amount.currency() != own.amount.currency() {
+        if amount.currency() != row.amount.currency() {
             return Err(Unknown(format!("a dispute in {}", amount.currency())));
         }
         let outcome = outcome_of(&last)?;

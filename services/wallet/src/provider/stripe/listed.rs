@@ -57,7 +57,7 @@ impl Source {
         let (kind, id, units, currency, outcome) = match self {
             Self::Charge(charge) => (RecordKind::Charge, intent, charge.amount_captured, &charge.currency, None),
             Self::Refund(refund) => (RecordKind::Refund, refund.id.as_str(), refund.amount, &refund.currency, None),
-            Self::Dispute(own) => (RecordKind::Dispute, own.id.as_str(), own.amount, &own.currency, state_of(own)?),
+            Self::Dispute(dispute) => (RecordKind::Dispute, dispute.id.as_str(), dispute.amount, &dispute.currency, state_of(dispute)?),
         };
         let stands = match self {
             Self::Charge(charge) => charge.status == "succeeded",

@@ -62,7 +62,7 @@ impl Stripe {
     /// The tenant's account.
     async fn connection(&self, tenant: &TenantId) -> Result<Option<StripeConnection>, Unknown> {
         let conn = self.db.read(tenant).await.map_err(stored)?;
-        settings::find(&conn, tenant).await.map(|own| own.stripe).map_err(stored)
+        settings::find(&conn, tenant).await.map(|settings| settings.stripe).map_err(stored)
     }
 
     /// How the tenant's account is reached.

@@ -57,7 +57,7 @@ impl Source {
 
     /// The step of the suite that made it, where it has the mark.
     pub(super) fn step(&self) -> Option<Uuid> {
-        self.metadata().and_then(|own| own.get(STEP)).and_then(|step| step.parse().ok())
+        self.metadata().and_then(|metadata| metadata.get(STEP)).and_then(|step| step.parse().ok())
     }
 
     /// When it was made.
@@ -143,15 +143,18 @@ impl Stripe {
             let source = Source::of(&mut transaction)?;
             entries.push(Entry { transaction, source, is_ours: false });
         }
-        let intents: BTreeSet<&str> = entries.iter().filter_map(|own| own.source.as_ref()?.intent()).collect();
+        let intents: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.source.as_ref()?.intent()).collect();
         let conn = self.db.read(tenant).await.map_err(stored)?;
         let made = provider_records::intents_among(&conn, tenant, &intents).await.map_err(stored)?;
         drop(conn);
         // What the tenant charges elsewhere by the same account is not the suite's; the marks find charges of a database that was restored.
-        let is_marked = |source: &Source| source.metadata().and_then(|own| own.get(TENANT)).is_some_and(|own| own == tenant.as_str());
-        for own in &mut entries {
-            own.is_ours =
-                own.source.as_ref().is_some_and(|source| source.intent().is_some_and(|intent| made.contains(intent) || is_marked(source)));
+        let is_marked =
+            |source: &Source| source.metadata().and_then(|metadata| metadata.get(TENANT)).is_some_and(|named| named == tenant.as_str());
+        for entry in &mut entries {
+            entry.is_ours = entry
+                .source
+                .as_ref()
+                .is_some_and(|source| source.intent().is_some_and(|intent| made.contains(intent) || is_marked(source)));
         }
         Ok(Ok((entries, next)))
     }

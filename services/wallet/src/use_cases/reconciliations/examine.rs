@@ -150,9 +150,14 @@ impl Examination<'_> {
         }
         let asked: BTreeSet<_> = questions.iter().map(|question| question.place.clone()).collect();
         // Payouts are read with all that they are made of.
-        let single = open.iter().filter(|own| own.finding.place.kind != RecordKind::Payout);
-        let before = single.filter(|own| !examined.seen.contains(&own.finding.place) && !asked.contains(&own.finding.place));
-        questions.extend(before.map(|own| Question { place: own.finding.place.clone(), step: own.step, made_at: own.created_at }));
+        let single = open.iter().filter(|difference| difference.finding.place.kind != RecordKind::Payout);
+        let before =
+            single.filter(|difference| !examined.seen.contains(&difference.finding.place) && !asked.contains(&difference.finding.place));
+        questions.extend(before.map(|difference| Question {
+            place: difference.finding.place.clone(),
+            step: difference.step,
+            made_at: difference.created_at,
+        }));
         questions.truncate(MOST_QUESTIONS);
         Ok(Ok(questions))
     }
@@ -173,8 +178,11 @@ impl Examination<'_> {
 
     /// Compares what stands at the provider with what the ledger has of the same places.
     async fn compare(&self, examined: &mut Examined, moved: Vec<Moved>) -> Result<(), AppError> {
-        let fresh: BTreeMap<Place, Moved> =
-            moved.into_iter().filter(|own| examined.seen.insert(own.place.clone())).map(|own| (own.place.clone(), own)).collect();
+        let fresh: BTreeMap<Place, Moved> = moved
+            .into_iter()
+            .filter(|record| examined.seen.insert(record.place.clone()))
+            .map(|record| (record.place.clone(), record))
+            .collect();
         let charges = fresh.keys().map(|place| place.charge.as_str()).collect();
         let there: Vec<Record> = fresh.values().filter_map(|moved| moved.record.clone()).collect();
         let conn = self.app.db.read(self.tenant).await?;
@@ -189,7 +197,8 @@ impl Examination<'_> {
             if is_under_way && self.now - moved.made_at < UNDER_WAY {
                 continue;
             }
-            let has_charge = || records.iter().any(|own| own.place.kind == RecordKind::Charge && own.place.id == finding.place.charge);
+            let has_charge =
+                || records.iter().any(|record| record.place.kind == RecordKind::Charge && record.place.id == finding.place.charge);
             // What a notification would have said is asked for now.
             let is_unheard = finding.place.kind == RecordKind::Dispute
                 && matches!(finding.apart(), Apart::OnlyAtProvider | Apart::Outcome)

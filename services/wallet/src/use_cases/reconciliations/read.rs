@@ -24,8 +24,8 @@ pub async fn list_provider_reconciliations(
     let before = app.pages.cursor(page)?.unwrap_or(Uuid::max());
     let conn = app.db.read(tenant).await?;
     let mut listed = provider_reconciliations::list(&conn, tenant, before, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |own| own.id.to_string());
-    let provider_reconciliations = listed.iter().map(|own| messages::provider_reconciliation(tenant, own)).collect();
+    let next_page_token = app.pages.cut(page, &mut listed, |reconciliation| reconciliation.id.to_string());
+    let provider_reconciliations = listed.iter().map(|reconciliation| messages::provider_reconciliation(tenant, reconciliation)).collect();
     Ok(pb::ListProviderReconciliationsResponse { provider_reconciliations, next_page_token })
 }
 
@@ -40,8 +40,8 @@ pub async fn list_provider_differences(
     let after = app.pages.cursor(page)?.unwrap_or(Uuid::nil());
     let conn = app.db.read(tenant).await?;
     let mut listed = provider_differences::list(&conn, tenant, *state, after, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |own| own.id.to_string());
-    let provider_differences = listed.iter().map(|own| messages::provider_difference(tenant, own)).collect();
+    let next_page_token = app.pages.cut(page, &mut listed, |difference| difference.id.to_string());
+    let provider_differences = listed.iter().map(|difference| messages::provider_difference(tenant, difference)).collect();
     Ok(pb::ListProviderDifferencesResponse { provider_differences, next_page_token })
 }
 
@@ -60,12 +60,12 @@ pub async fn list_provider_payouts(
     let conn = app.db.read(tenant).await?;
     let mut listed = provider_payouts::list(&conn, tenant, after, page.reads()).await?;
     let position =
-        |own: &payterms_wallet_domain::provider_payout::ProviderPayout| Position { key: Key::Instant(own.created_at), id: own.id };
-    let next_page_token = app.pages.cut(page, &mut listed, |own| position(own).to_string());
-    let ids: Vec<_> = listed.iter().filter(|own| own.is_listed).map(|own| own.id).collect();
+        |payout: &payterms_wallet_domain::provider_payout::ProviderPayout| Position { key: Key::Instant(payout.created_at), id: payout.id };
+    let next_page_token = app.pages.cut(page, &mut listed, |payout| position(payout).to_string());
+    let ids: Vec<_> = listed.iter().filter(|payout| payout.is_listed).map(|payout| payout.id).collect();
     let sums = provider_transactions::sums_of(&conn, tenant, &ids).await?;
     let provider_payouts =
-        listed.iter().map(|own| payout_messages::provider_payout(tenant, own, sums.get(&own.id))).collect::<Result<_, _>>()?;
+        listed.iter().map(|payout| payout_messages::provider_payout(tenant, payout, sums.get(&payout.id))).collect::<Result<_, _>>()?;
     Ok(pb::ListProviderPayoutsResponse { provider_payouts, next_page_token })
 }
 
@@ -80,8 +80,9 @@ pub async fn list_provider_transactions(
     let after = app.pages.cursor::<String>(page)?.unwrap_or_default();
     let conn = app.db.read(tenant).await?;
     let mut listed = provider_transactions::list(&conn, tenant, *payout, &after, page.reads()).await?;
-    let next_page_token = app.pages.cut(page, &mut listed, |own| own.id.clone());
-    let provider_transactions = listed.iter().map(|own| payout_messages::provider_transaction(tenant, own)).collect::<Result<_, _>>()?;
+    let next_page_token = app.pages.cut(page, &mut listed, |transaction| transaction.id.clone());
+    let provider_transactions =
+        listed.iter().map(|transaction| payout_messages::provider_transaction(tenant, transaction)).collect::<Result<_, _>>()?;
     Ok(pb::ListProviderTransactionsResponse { provider_transactions, next_page_token })
 }
 
