@@ -69,17 +69,21 @@ pub(crate) fn watched(request: http::Request<Incoming>) -> (http::Request<axum::
 }
 
 impl Rest {
-    /// Reads what is left, now or behind the answer, and answers whether the connection can be used again.
-    pub(crate) async fn is_read(self) -> bool {
+    /// What is left when the answer is there; most often nothing.
+    pub(crate) fn left(&self) -> Option<Incoming> {
         let place = std::mem::replace(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner), Place::Answered);
-        let Place::Left(mut body) = place else { return true };
+        if let Place::Left(body) = place { Some(body) } else { None }
+    }
+
+    /// Reads what is left, now or behind the answer, and answers whether the connection can be used again.
+    pub(crate) async fn is_read(self, mut left: Incoming) -> bool {
         if !self.is_sent {
             return !self.is_before_others;
         }
-        if self.may_be_short && read_piece(&mut body).await == Some(true) {
+        if self.may_be_short && read_piece(&mut left).await == Some(true) {
             return true;
         }
-        tokio::spawn(read_on(body));
+        tokio::spawn(read_on(left));
         !self.is_before_others
     }
 }

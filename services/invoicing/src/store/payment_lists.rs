@@ -1,6 +1,9 @@
 //! Lists of payments, by what a caller compares.
 
-use super::payments::{Column, Entity, allocations, whole};
+use super::{
+    payment_allocations,
+    payments::{Column, Entity, whole},
+};
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError,
@@ -91,10 +94,10 @@ fn compared(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
 fn of_invoice(comparison: &Comparison, tenant: &TenantId) -> Option<Compared> {
     let Value::Id(invoice) = &comparison.value else { return None };
     let payments = Query::select()
-        .column(allocations::Column::PaymentId)
-        .from(allocations::Entity)
-        .and_where(allocations::Column::Tenant.eq(tenant.as_str()))
-        .and_where(allocations::Column::InvoiceId.eq(*invoice))
+        .column(payment_allocations::Column::PaymentId)
+        .from(payment_allocations::Entity)
+        .and_where(payment_allocations::Column::Tenant.eq(tenant.as_str()))
+        .and_where(payment_allocations::Column::InvoiceId.eq(*invoice))
         .to_owned();
     let among = Column::Id.in_subquery(payments);
     Some(Compared::Whole(if comparison.operator == Operator::Equal { among } else { among.not() }))

@@ -1,10 +1,8 @@
-//! Tables `payments`, `payment_allocations` and `payment_tenders`.
+//! Table `payments`. What a payment is for, and by what it is paid, are tables of their own.
 
-use super::{currency, unknown};
+use super::{currency, payment_allocations, payment_tenders, unknown};
 use payterms_chassis::{AppError, columns::date, marks};
-use payterms_invoicing_domain::{
-    Allocation, Customer, Invoice, Payment, PaymentState, Tender, TenderState, payment::Source, top_up::Bought,
-};
+use payterms_invoicing_domain::{Customer, Invoice, Payment, PaymentState, payment::Source, top_up::Bought};
 use payterms_kernel::{Id, Money, TenantId};
 use sea_orm::{
     ActiveValue::Set,
@@ -12,7 +10,6 @@ use sea_orm::{
     entity::prelude::*,
     sea_query::{Expr, OnConflict},
 };
-use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payments")]
@@ -51,130 +48,10 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Table `payment_allocations`.
-pub(super) mod allocations {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "payment_allocations")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub tenant: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub payment_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub place: i64,
-        pub invoice_id: Uuid,
-        pub amount: i64,
-        pub reversed: i64,
-        pub paid: i64,
-        pub refunded: i64,
-        pub deferred: i64,
-        pub repays_line: bool,
-        pub currency: String,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// Table `payment_tenders`.
-mod tenders {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "payment_tenders")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub tenant: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub payment_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub place: i64,
-        pub kind: String,
-        pub method_id: Option<Uuid>,
-        pub amount: i64,
-        pub refunded: i64,
-        pub charged_back: i64,
-        pub state: String,
-        pub decline_code: String,
-        pub currency: String,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-fn tender(row: tenders::Model) -> Result<(Uuid, Tender), AppError> {
-    let state = match row.state.as_str() {
-        "PROCESSING" => TenderState::Processing,
-        "SUCCEEDED" => TenderState::Succeeded,
-        "RELEASED" => TenderState::Released,
-        "FAILED" => TenderState::Failed(row.decline_code),
-        other => return Err(unknown("tender state", other)),
-    };
-    let currency = currency(&row.currency)?;
-    let money = |micros| Money::from_micros(currency, micros);
-    let (amount, refunded, charged_back) = (money(row.amount), money(row.refunded), money(row.charged_back));
-    let source = match (row.kind.as_str(), row.method_id) {
-        ("CREDIT", _) => Source::Credit,
-        ("COLLECTION", method) => Source::Collection(method),
-        ("CARD", Some(method)) => Source::Card(method),
-        ("BANK_DEBIT", Some(method)) => Source::BankDebit(method),
-        ("TRANSFER", Some(line)) => Source::Transfer(line),
-        ("TRANSFER", None) => Source::Announced,
-        ("OUTSIDE", _) => Source::Outside,
-        ("CREDIT_LINE", Some(line)) => Source::Line(line),
-        (other, _) => return Err(unknown("tender", other)),
-    };
-    Ok((row.payment_id, Tender { source, amount, state, refunded, charged_back }))
-}
-
-fn kind(source: Source) -> &'static str {
-    match source {
-        Source::Credit => "CREDIT",
-        Source::Card(_) => "CARD",
-        Source::BankDebit(_) => "BANK_DEBIT",
-        Source::Collection(_) => "COLLECTION",
-        Source::Transfer(_) | Source::Announced => "TRANSFER",
-        Source::Outside => "OUTSIDE",
-        Source::Line(_) => "CREDIT_LINE",
-    }
-}
-
-fn allocation(row: &allocations::Model) -> Result<(Uuid, Allocation), AppError> {
-    let currency = currency(&row.currency)?;
-    let money = |micros| Money::from_micros(currency, micros);
-    let invoice = Id::from_uuid(row.invoice_id);
-    let (paid, refunded, deferred) = (money(row.paid), money(row.refunded), money(row.deferred));
-    let (amount, reversed, repays_line) = (money(row.amount), money(row.reversed), row.repays_line);
-    Ok((row.payment_id, Allocation { invoice, amount, reversed, paid, refunded, deferred, repays_line }))
-}
-
 pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows: Vec<Model>) -> Result<Vec<Payment>, AppError> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let mut allocated: HashMap<Uuid, Vec<Allocation>> = HashMap::new();
-    let found = allocations::Entity::find()
-        .filter(allocations::Column::Tenant.eq(tenant.as_str()))
-        .filter(allocations::Column::PaymentId.is_in(ids.clone()))
-        .order_by_asc(allocations::Column::Place);
-    for row in found.all(conn).await? {
-        let (payment, this_allocation) = allocation(&row)?;
-        allocated.entry(payment).or_default().push(this_allocation);
-    }
-    let mut tendered: HashMap<Uuid, Vec<Tender>> = HashMap::new();
-    let found = tenders::Entity::find()
-        .filter(tenders::Column::Tenant.eq(tenant.as_str()))
-        .filter(tenders::Column::PaymentId.is_in(ids))
-        .order_by_asc(tenders::Column::Place);
-    for row in found.all(conn).await? {
-        let (payment, this_tender) = tender(row)?;
-        tendered.entry(payment).or_default().push(this_tender);
-    }
+    let mut allocated = payment_allocations::of_payments(conn, tenant, ids.clone()).await?;
+    let mut tendered = payment_tenders::of_payments(conn, tenant, ids).await?;
     let payment = |row: Model| {
         let currency = currency(&row.currency)?;
         let state = PaymentState::named(&row.state);
@@ -222,12 +99,12 @@ pub async fn find_many<C: ConnectionTrait>(conn: &C, tenant: &TenantId, ids: &[I
 
 /// Ended payments that have paid something of an invoice, newest first, locked in the order of their ids.
 pub async fn lock_of_invoice<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Id<Invoice>) -> Result<Vec<Payment>, AppError> {
-    let ids: Vec<Uuid> = allocations::Entity::find()
+    let ids: Vec<Uuid> = payment_allocations::Entity::find()
         .select_only()
-        .column(allocations::Column::PaymentId)
-        .filter(allocations::Column::Tenant.eq(tenant.as_str()))
-        .filter(allocations::Column::InvoiceId.eq(invoice.uuid()))
-        .filter(allocations::Column::Paid.gt(0))
+        .column(payment_allocations::Column::PaymentId)
+        .filter(payment_allocations::Column::Tenant.eq(tenant.as_str()))
+        .filter(payment_allocations::Column::InvoiceId.eq(invoice.uuid()))
+        .filter(payment_allocations::Column::Paid.gt(0))
         .into_tuple()
         .all(conn)
         .await?;
@@ -252,11 +129,11 @@ pub async fn announced<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice:
 
 /// The ids of the payments of these invoices.
 async fn ids_of<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoices: &[Id<Invoice>]) -> Result<Vec<Uuid>, AppError> {
-    let query = allocations::Entity::find()
+    let query = payment_allocations::Entity::find()
         .select_only()
-        .column(allocations::Column::PaymentId)
-        .filter(allocations::Column::Tenant.eq(tenant.as_str()))
-        .filter(allocations::Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())));
+        .column(payment_allocations::Column::PaymentId)
+        .filter(payment_allocations::Column::Tenant.eq(tenant.as_str()))
+        .filter(payment_allocations::Column::InvoiceId.is_in(invoices.iter().map(|id| id.uuid())));
     Ok(query.into_tuple().all(conn).await?)
 }
 
@@ -340,61 +217,7 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, payment: &Pay
     let changing = others.into_iter().chain(bought);
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
-    let rows = (1_i64..).zip(&payment.allocations).map(|(place, allocation)| allocations::ActiveModel {
-        tenant: Set(tenant.to_string()),
-        payment_id: Set(payment.id.uuid()),
-        place: Set(place),
-        invoice_id: Set(allocation.invoice.uuid()),
-        amount: Set(allocation.amount.micros()),
-        reversed: Set(allocation.reversed.micros()),
-        paid: Set(allocation.paid.micros()),
-        refunded: Set(allocation.refunded.micros()),
-        deferred: Set(allocation.deferred.micros()),
-        repays_line: Set(allocation.repays_line),
-        currency: Set(code.to_owned()),
-    });
-    let rows: Vec<_> = rows.collect();
-    let key = [allocations::Column::Tenant, allocations::Column::PaymentId, allocations::Column::Place];
-    let changing = [
-        // What was announced again reserves when it comes.
-        allocations::Column::Amount,
-        allocations::Column::Reversed,
-        allocations::Column::Paid,
-        allocations::Column::Refunded,
-        allocations::Column::Deferred,
-        allocations::Column::RepaysLine,
-    ];
-    let upsert = OnConflict::columns(key).update_columns(changing).to_owned();
-    if !rows.is_empty() {
-        allocations::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
-    }
-    let rows = (1_i64..).zip(&payment.tenders).map(|(place, tender)| tenders::ActiveModel {
-        tenant: Set(tenant.to_string()),
-        payment_id: Set(payment.id.uuid()),
-        place: Set(place),
-        kind: Set(kind(tender.source).to_owned()),
-        method_id: Set(match tender.source {
-            Source::Card(id) | Source::BankDebit(id) | Source::Transfer(id) | Source::Line(id) => Some(id),
-            Source::Collection(charged) => charged,
-            Source::Credit | Source::Announced | Source::Outside => None,
-        }),
-        amount: Set(tender.amount.micros()),
-        refunded: Set(tender.refunded.micros()),
-        charged_back: Set(tender.charged_back.micros()),
-        state: Set(tender.state.name().to_owned()),
-        decline_code: Set(if let TenderState::Failed(code) = &tender.state { code.clone() } else { String::new() }),
-        currency: Set(code.to_owned()),
-    });
-    let key = [tenders::Column::Tenant, tenders::Column::PaymentId, tenders::Column::Place];
-    let changing = [
-        tenders::Column::MethodId,
-        tenders::Column::Amount,
-        tenders::Column::State,
-        tenders::Column::DeclineCode,
-        tenders::Column::Refunded,
-        tenders::Column::ChargedBack,
-    ];
-    let upsert = OnConflict::columns(key).update_columns(changing).to_owned();
-    tenders::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(conn).await?;
+    payment_allocations::save(conn, tenant, payment).await?;
+    payment_tenders::save(conn, tenant, payment).await?;
     Ok(())
 }

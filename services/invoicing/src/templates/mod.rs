@@ -91,7 +91,6 @@ fn of_invoicing(kind: MailKind) -> [&'static str; 2] {
 /// The variables of a kind, with values to try a template with.
 #[must_use]
 pub fn samples(kind: MailKind, language: Language) -> Variables {
-    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).unwrap_or_default();
     let mut samples = Variables::new();
     let mut add = |name: &str, value: Value| samples.insert(name.to_owned(), value);
     add("seller", json!("Acme Telecom"));
@@ -108,6 +107,27 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("reference", json!(REFERENCE));
         }
     }
+    match kind {
+        _ if invoices::ours(kind).is_some() => invoices::samples(kind, language, &mut samples),
+        _ if credit::ours(kind).is_some() => credit::samples(language, &mut samples),
+        _ if wallet::ours(kind).is_some() => wallet::samples(kind, language, &mut samples),
+        _ if disputes::ours(kind).is_some() => disputes::samples(kind, language, &mut samples),
+        _ if webhooks::ours(kind).is_some() => webhooks::samples(kind, language, &mut samples),
+        _ if plans::ours(kind).is_some() => plans::samples(kind, language, &mut samples),
+        _ => payment_samples(kind, language, &mut samples),
+    }
+    if matches!(kind, MailKind::CollectionFailed | MailKind::Reminder) {
+        invoices::planned_samples(language, &mut samples);
+    }
+    samples
+}
+
+/// The variables of the kinds whose texts stand here, beside those that all have.
+fn payment_samples(kind: MailKind, language: Language, samples: &mut Variables) {
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1).unwrap_or_default();
+    let mut add = |name: &str, value: Value| {
+        samples.insert(name.to_owned(), value);
+    };
     match kind {
         MailKind::Receipt => {
             add("number", json!("RC-2026-000001"));
@@ -129,16 +149,14 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
         }
-        MailKind::PrepaymentTurnedOff => {
-            add("reason", json!(language.prepayment_condition("PROVIDER_NOT_CONNECTED")));
-        }
+        MailKind::PrepaymentTurnedOff => add("reason", json!(language.prepayment_condition("PROVIDER_NOT_CONNECTED"))),
         MailKind::Reminder => {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
             add("due_date", json!(language.date(day)));
             add("late", json!("true"));
         }
-        MailKind::Statement => invoices::statement_samples(language, &mut samples),
+        MailKind::Statement => invoices::statement_samples(language, samples),
         MailKind::DebitNotice => {
             add("number", json!("INV-2026-000001"));
             add("amount", json!("100.00\u{a0}USD"));
@@ -166,26 +184,15 @@ pub fn samples(kind: MailKind, language: Language) -> Variables {
             add("by_bank", json!("true"));
             add("collected_from", json!(language.date(day)));
         }
-        MailKind::TaxNumberInvalid => {
-            add("number", json!("DE 136695976"));
-        }
+        MailKind::TaxNumberInvalid => add("number", json!("DE 136695976")),
         MailKind::ServiceOverdue | MailKind::ServiceSuspended | MailKind::ServiceRestored => {
             add("service", json!("Maps"));
             if kind == MailKind::ServiceOverdue {
                 add("suspend_on", json!(language.date(day)));
             }
         }
-        _ if invoices::ours(kind).is_some() => invoices::samples(kind, language, &mut samples),
-        _ if credit::ours(kind).is_some() => credit::samples(language, &mut samples),
-        _ if wallet::ours(kind).is_some() => wallet::samples(kind, language, &mut samples),
-        _ if disputes::ours(kind).is_some() => disputes::samples(kind, language, &mut samples),
-        _ if webhooks::ours(kind).is_some() => webhooks::samples(kind, language, &mut samples),
-        _ => plans::samples(kind, language, &mut samples),
+        _ => {}
     }
-    if matches!(kind, MailKind::CollectionFailed | MailKind::Reminder) {
-        invoices::planned_samples(language, &mut samples);
-    }
-    samples
 }
 
 /// Renders subject and text, on a thread of its own whose stack the bounds were measured for.
