@@ -145,6 +145,7 @@ async fn a_new_method_is_tried_once_the_next_day(world: &World) {
     let mail = mails_of(&desk.owner, MailKind::CollectionPlanned, 1).await.remove(0);
     let words = text(&desk.owner, &mail).await;
     assert!(words.contains(&desk.invoice.number) && words.contains("100.00\u{a0}USD"), "{words}");
+    assert!(words.contains("is charged to your card ending in 0002 from now on. On 1 February 2026 we will try it once"), "{words}");
     assert!(mail.subject.contains("1 February 2026"), "{}", mail.subject);
     advance(world, DUE + 9 * DAY).await;
     assert_eq!(desk.collection().await, (State::Failed, 2, None, "card_declined".into()), "once, not up a ladder");

@@ -11,10 +11,14 @@ use crate::{
     mails::{mails, mails_of, text},
     months::remind,
     payments::by,
+    plans,
 };
-use payterms_proto::invoicing::v1::{
-    BankLine, BusinessDetails, CreatePaymentRequest, Invoice, InvoiceToPay, MailKind, bank_line::State as LineState,
-    bank_line::SuggestReason, collection, invoice::State,
+use payterms_proto::{
+    invoicing::v1::{
+        BankLine, BusinessDetails, CreatePaymentRequest, Invoice, InvoiceToPay, MailKind, bank_line::State as LineState,
+        bank_line::SuggestReason, collection, invoice::State,
+    },
+    plans::v1::PlanSettings,
 };
 use payterms_suite::client::{amount, request_id};
 use payterms_testkit::{World, on_both};
@@ -25,11 +29,13 @@ on_both!(
     what_is_transferred_all_the_same_becomes_credit,
     a_transfer_that_arrives_before_lowers_the_charge,
     the_mail_of_the_month_has_figures_of_one_instant_and_comes_before_the_collection,
+    a_breach_says_what_is_collected_from_then_on,
+    the_next_due_date_of_a_month_is_that_of_what_is_owed,
 );
 
-const DETAILS: &str = "Acme Telecom, BSB 062-000, account 1234 5678";
+pub(crate) const DETAILS: &str = "Acme Telecom, BSB 062-000, account 1234 5678";
 
-async fn with_details(world: &World) {
+pub(crate) async fn with_details(world: &World) {
     business(world, BusinessDetails { bank_details: DETAILS.into(), ..acme() }).await;
 }
 
@@ -181,4 +187,45 @@ async fn the_mail_of_the_month_has_figures_of_one_instant_and_comes_before_the_c
     advance(world, turn + 2 * 3_600).await;
     until_invoice(&desk.owner, &first, |invoice| invoice.state() == State::Paid).await;
     all_holds(world).await;
+}
+
+/// Due on 31 January, and breached after its five days of grace: all of it is collected at once, so nobody is asked for a transfer.
+async fn a_breach_says_what_is_collected_from_then_on(world: &World) {
+    let (desk, plan) = plans::proposed(world, Some("tok_declined")).await;
+    with_details(world).await;
+    plans::approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
+    let approved = text(&desk.owner, &mails_of(&desk.owner, MailKind::PlanApproved, 1).await.remove(0)).await;
+    assert!(approved.contains("Each instalment is taken from your card ending in 0002 on its date."), "{approved}");
+    advance(world, plans::MIDNIGHT + 36 * DAY + 60).await;
+    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::PlanBreached, 1).await.remove(0)).await;
+    let collected = format!(
+        "We will collect 100.00\u{a0}USD of {} on 6 February 2026 from your card ending in 0002: you need to do nothing.",
+        desk.invoice.number
+    );
+    assert!(words.contains(&collected) && !words.contains(DETAILS), "{words}");
+    let tried = until_invoice(&desk.owner, &desk.invoice, |invoice| {
+        invoice.collection.as_ref().is_some_and(|collection| collection.failed_attempt_count == 1)
+    });
+    assert_eq!(tried.await.state(), State::Open, "as the mail says");
+    all_holds(world).await;
+}
+
+/// Of what a plan pays the plan has the dates: the month's mail names none of its invoices as the next to fall due.
+async fn the_next_due_date_of_a_month_is_that_of_what_is_owed(world: &World) {
+    let desk = desk(world, Some("tok_visa")).await;
+    plans::allow(&desk.owner, PlanSettings::default(), &[]).await;
+    let due_in = async |days: i32| {
+        let mut request = draft(&desk.customer, "USD", vec![line("Plan", amount("USD", 90, 0))]);
+        request.invoice.as_mut().unwrap().payment_term.as_mut().unwrap().days = days;
+        issued(&desk.owner, request).await
+    };
+    let (in_plan, owed) = (due_in(40).await, due_in(50).await);
+    let request = plans::proposal(&desk.customer, &[&in_plan], plans::monthly(2, 28));
+    let plan = plans::propose(&desk.admin, request).await.unwrap();
+    plans::approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
+    advance(world, plans::MIDNIGHT + 32 * DAY).await;
+    let words = text(&desk.owner, &mails_of(&desk.owner, MailKind::Statement, 1).await.remove(0)).await;
+    let due = owed.due_date.unwrap();
+    assert!(words.contains(&format!("the next due on {} February 2026", due.day)), "{words}");
+    assert!(words.contains("due on") && words.contains("without the plan"), "{words}");
 }

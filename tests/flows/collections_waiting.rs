@@ -5,6 +5,7 @@ use crate::{
     chargebacks::take_back,
     clocks::advance,
     collections::{DAY, DUE, Desk, desk},
+    collections_told::{DETAILS, with_details},
     disputes::{all_holds, decide, disputed, next_attempt, until_invoice},
     disputes_of_parts::charge_of,
     invariants_of_plans::plans_agree,
@@ -29,6 +30,7 @@ on_both!(
     an_invoice_that_waits_is_collected_from_another_card,
     instalments_wait_until_the_only_card_stands_again,
     instalments_that_waited_in_vain_are_tried_after_notice_before_a_breach,
+    an_instalment_is_announced_for_the_day_on_which_it_is_taken,
 );
 
 /// 50.00 of credit were bought by the only card, and are disputed on 1 January.
@@ -53,6 +55,7 @@ async fn explained(session: &Session, invoice: &Invoice) -> Vec<String> {
 /// An invoice of 100.00, due on 31 January, that waits for the dispute of a purchase on 10 February.
 async fn waiting(world: &World) -> (Desk, String, Dispute) {
     let desk = desk(world, Some("tok_visa")).await;
+    with_details(world).await;
     remind(world, &[3]).await;
     let (charge, dispute) = disputed_top_up(world, &desk).await;
     let before = explained(&desk.admin, &desk.invoice).await.join("\n");
@@ -113,6 +116,7 @@ async fn an_invoice_that_waited_in_vain_is_tried_after_notice(world: &World) {
     assert_eq!(next_attempt(&invoice), Some(DUE + 12 * DAY), "the second day after the mail");
     let words = planned(&desk).await;
     assert!(words.contains("is to be collected on 12 February 2026, but no saved payment method can be used"), "{words}");
+    assert!(words.contains(DETAILS), "who is asked to pay is told where to: {words}");
     advance(world, DUE + 12 * DAY - 1).await;
     assert!(mails(&desk.owner, MailKind::CollectionFailed).await.is_empty() && mails(&desk.owner, MailKind::Reminder).await.is_empty());
     advance(world, DUE + 12 * DAY + 60).await;
@@ -131,6 +135,8 @@ async fn an_invoice_that_waits_is_collected_from_another_card(world: &World) {
     until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.block.is_none()).await;
     let words = planned(&desk).await;
     assert!(words.contains("on 11 February 2026 from your card ending in 4444"), "{words}");
+    let this_text = explained(&desk.admin, &desk.invoice).await.join("\n");
+    assert!(this_text.contains("nothing follows from that before 2026-02-11") && !this_text.contains("taken back"), "{this_text}");
     advance(world, DUE + 11 * DAY).await;
     until_invoice(&desk.owner, &desk.invoice, |invoice| invoice.state() == State::Paid).await;
     assert_eq!(disputed(&desk.admin, dispute::State::Open).await.name, dispute.name, "the dispute is open still");
@@ -155,18 +161,34 @@ async fn waiting_plan(world: &World) -> (Desk, String, String) {
     (desk, plan.name, charge)
 }
 
+/// The plan and the explanation of its invoice say the day that the mail has said, and no other mail says another.
+async fn planned_for(desk: &Desk, plan: &str, (day, at): (&str, i64)) {
+    let next = plans::plan(&desk.admin, plan).await.collection.and_then(|collection| collection.next_attempt_time);
+    assert_eq!(next.map(|next| next.seconds), Some(at));
+    let this_text = explained(&desk.admin, &desk.invoice).await.join("\n");
+    assert!(this_text.contains(&format!("collected on {day}")) || this_text.contains(&format!("method on {day}")), "{this_text}");
+    let announced = mails(&desk.owner, MailKind::InstalmentDue).await;
+    assert!(announced.is_empty(), "{announced:?}");
+}
+
 async fn instalments_wait_until_the_only_card_stands_again(world: &World) {
     let (desk, plan, charge) = waiting_plan(world).await;
     decide(&world.suite.simulator, &charge, "won").await;
     let words = planned(&desk).await;
     let said = ["We will collect it on 23 March 2026 from your card ending in 4242", "66.67\u{a0}USD"];
     assert!(said.iter().all(|part| words.contains(part)), "{words}");
+    planned_for(&desk, &plan, ("2026-03-23", plans::MIDNIGHT + 81 * DAY)).await;
     advance(world, plans::MIDNIGHT + 81 * DAY + 60).await;
     let paid = plans::knows(&desk.admin, &plan, &plans::usd(33, 33)).await;
     assert_eq!((paid.state(), paid.breach_count), (PlanState::Active, 0));
     advance(world, plans::MIDNIGHT + 100 * DAY).await;
     until(async || Ok(plans::plan(&desk.admin, &plan).await), |plan| plan.state() == PlanState::Completed).await;
     assert!(mails(&desk.owner, MailKind::InstalmentFailed).await.is_empty() && mails(&desk.owner, MailKind::PlanLate).await.is_empty());
+    let announced = text(&desk.owner, &mails_of(&desk.owner, MailKind::InstalmentDue, 1).await.remove(0)).await;
+    assert!(
+        announced.contains("from your card ending in 4242 on 31 March 2026"),
+        "what the other mail told is not told again: {announced}"
+    );
     plans_agree(world).await;
     all_holds(world).await;
 }
@@ -176,6 +198,7 @@ async fn instalments_that_waited_in_vain_are_tried_after_notice_before_a_breach(
     decide(&world.suite.simulator, &charge, "lost").await;
     let words = planned(&desk).await;
     assert!(words.contains("is to be collected on 24 March 2026, but no saved payment method can be used"), "{words}");
+    planned_for(&desk, &plan, ("2026-03-24", plans::MIDNIGHT + 82 * DAY)).await;
     advance(world, plans::MIDNIGHT + 82 * DAY - 1).await;
     assert!(mails(&desk.owner, MailKind::InstalmentFailed).await.is_empty());
     advance(world, plans::MIDNIGHT + 82 * DAY + 60).await;
@@ -188,5 +211,24 @@ async fn instalments_that_waited_in_vain_are_tried_after_notice_before_a_breach(
     let paid = plans::knows(&desk.admin, &plan, &plans::usd(33, 33)).await;
     assert_eq!((paid.state(), paid.breach_count), (PlanState::Active, 0));
     plans_agree(world).await;
+    all_holds(world).await;
+}
+
+/// The first instalment is disputed before the second one, due on 28 February, is announced, and lost on 5 March.
+async fn an_instalment_is_announced_for_the_day_on_which_it_is_taken(world: &World) {
+    let (desk, plan) = plans::proposed(world, Some("tok_visa")).await;
+    plans::approve(&world.someone("STAFF", None), &plan, plan.open.clone()).await.unwrap();
+    advance(world, plans::MIDNIGHT + 50 * DAY).await;
+    let charge = charge_of(&world.suite.simulator, "33.34").await;
+    card(world, &desk.admin, &desk.customer, "tok_mastercard").await;
+    take_back(&world.suite.simulator, &charge).await;
+    disputed(&desk.admin, dispute::State::Open).await;
+    advance(world, plans::MIDNIGHT + 63 * DAY + 60).await;
+    mails_of(&desk.owner, MailKind::InstalmentDue, 1).await;
+    decide(&world.suite.simulator, &charge, "lost").await;
+    disputed(&desk.admin, dispute::State::Lost).await;
+    advance(world, plans::MIDNIGHT + 64 * DAY).await;
+    let announced = text(&desk.owner, &mails_of(&desk.owner, MailKind::InstalmentDue, 2).await.remove(0)).await;
+    assert!(announced.contains("from your card ending in 4444 on 7 March 2026") && !announced.contains("28 February"), "{announced}");
     all_holds(world).await;
 }

@@ -236,6 +236,7 @@ async fn a_new_method_is_tried_once_for_a_plan(world: &World) {
     let mail = mails_of(&desk.owner, MailKind::CollectionPlanned, 1).await.remove(0);
     let words = text(&desk.owner, &mail).await;
     assert!(words.contains(&desk.invoice.number) && words.contains("33.34\u{a0}USD"), "{words}");
+    assert!(words.contains("is charged to your card ending in 4242 from now on."), "{words}");
     advance(world, due + DAY + 60).await;
     assert_eq!(shares(&self::plan(&desk.admin, &plan.name).await), [(3_334, 3_334), (3_333, 0), (3_333, 0)]);
     plans_agree(world).await;

@@ -3,7 +3,7 @@
 use crate::{
     clocks::{advance, start},
     invariants,
-    mails::mails_of,
+    mails::{mails_of, text},
     top_ups::card,
     wallets::debit,
 };
@@ -20,7 +20,7 @@ use payterms_suite::{
     client::{amount, request_id},
     shop,
 };
-use payterms_testkit::{World, on_both, reason, violations};
+use payterms_testkit::{World, conditions, on_both, reason, violations};
 
 on_both!(
     a_threshold_recharges_once_whoever_crosses_it,
@@ -228,6 +228,9 @@ async fn the_monthly_ceiling_stops_what_would_pass_it(world: &World) {
     let low = |ceiling| AutoRecharge { monthly_ceiling: amount("USD", ceiling, 0), ..threshold(50, 20) };
     let refused = set(&admin, &wallet, AutoRecharge { month_end_amount: amount("USD", 30, 0), ..low(19) }).await.unwrap_err();
     assert_eq!((reason(&refused).as_str(), violations(&refused).len()), ("FIELD_OUT_OF_RANGE", 3), "both figures and the least charge");
+    let in_euro = AutoRecharge { month_end_amount: amount("EUR", 30, 0), monthly_ceiling: amount("EUR", 60, 0), ..threshold(50, 20) };
+    let refused = set(&admin, &wallet, in_euro).await.unwrap_err();
+    assert_eq!((reason(&refused).as_str(), conditions(&refused).len()), ("CURRENCY_MISMATCH", 2), "each figure: {refused}");
     let shown = set(&admin, &wallet, low(60)).await.unwrap();
     assert_eq!((shown.ceiling_in_force, shown.ceiling_left), (amount("USD", 60, 0), amount("USD", 60, 0)));
     assert_eq!((shown.largest_charge, shown.month), (amount("USD", 60, 0), Some(Date { year: 2026, month: 1, day: 1 })));
@@ -271,6 +274,9 @@ async fn one_trigger_makes_one_charge(world: &World) {
     advance(world, START + 120).await;
     assert_eq!(amounts(&other, &buyer).await, [amount("USD", 60, 0)]);
     assert_eq!(read(&buyer, &other).await.failure_reason, "CEILING");
+    let owner = world.someone("OWNER", None);
+    let stopped = text(&owner, &mails_of(&owner, MailKind::RechargeFailed, 1).await.remove(0)).await;
+    assert!(stopped.contains("The next charge would have passed the monthly limit"), "60.00 were bought: {stopped}");
     invariants::hold(world).await;
 }
 

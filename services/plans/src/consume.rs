@@ -58,6 +58,6 @@ fn payment_methods_changed<'a>(tx: &'a mut WriteTx, event: &'a Event) -> BoxFutu
         let fault = || AppError::Fault(format!("customer {:?}", changed.customer));
         let customer = Id::from_uuid(names::parse(&changed.customer, &["customers"]).ok_or_else(fault)?.id(0));
         follow_waits(tx, customer, &changed).await?;
-        if changed.collection_method_replaced { follow_method(tx, customer).await } else { Ok(()) }
+        if changed.collection_method_replaced { follow_method(tx, customer, &changed).await } else { Ok(()) }
     })
 }

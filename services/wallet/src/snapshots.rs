@@ -98,6 +98,7 @@ fn revocations_of<'a>(tx: &'a WriteTx, ids: &'a [String]) -> States<'a> {
                 revocation: Some(messages::revocations::revocation(&name, each)),
                 decided: false,
                 paid_owed: None,
+                recharge_stopped: false,
             };
             Some((each.id.to_string(), event.encode_to_vec()))
         };

@@ -63,16 +63,25 @@ pub struct Calendar<'a> {
     pub now: DateTime<Utc>,
 }
 
+/// What an invoice, or an instalment of its plan, can be collected from when that is done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Source {
+    /// No saved payment method can be charged then.
+    #[default]
+    None,
+    /// The collection method can be charged then.
+    Method,
+    /// A dispute has taken the only method that could be charged, and may bring it back: nothing is collected before it is decided.
+    WaitsForDispute,
+}
+
 /// What else decides what happens to an invoice.
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct Context {
     /// Why its last collection failed, as the end of a sentence.
     pub failure: &'static str,
-    /// Whether a saved payment method can be charged when it is collected next.
-    pub has_method: bool,
-    /// Whether a dispute has taken the only method that could be charged, and may bring it back: nothing is collected before it is decided.
-    pub waits: bool,
+    /// What it can be collected from.
+    pub source: Source,
     /// The payment plan that blocks it.
     pub plan: Option<PlanOutlook>,
     /// The transfer that is announced for it and reserves it: how much, and until when it is awaited.
@@ -144,10 +153,9 @@ pub fn explain(invoice: &Invoice, calendar: Calendar<'_>, context: &Context) -> 
             zone: calendar.zone,
             today: calendar.today,
             now: calendar.now,
-            has_method: context.has_method,
+            source: context.source,
             spared_until: invoice.spared_until(calendar.today),
             disputed: !invoice.disputed_by.is_empty(),
-            waits: context.waits,
         })),
         // A plan of which nothing has been told yet.
         None if invoice.block.as_ref().is_some_and(|block| block.reason == BlockReason::PlanActive) => {}
@@ -271,8 +279,7 @@ fn due(invoice: &Invoice, today: NaiveDate, plan: Option<&PlanOutlook>) -> Resul
     };
     let bought = invoice.deferral.map(|deferral| (deferral.amount.grouped(), deferral.purchased_on));
     let deferred = bought.map(|(amount, on)| format!(" A credit line deferred it: {amount} were bought on {on}."));
-    let spared = invoice.spared_until(today);
-    let spared = spared.map(|day| format!(" A payment of it was taken back: nothing follows from that before {day}."));
+    let spared = invoice.spared_until(today).map(|day| format!(" There is time to act: nothing follows from that before {day}."));
     let sentence = format!("{late}{}{}", deferred.unwrap_or_default(), spared.unwrap_or_default());
     Ok(Some(Fact { topic: Topic::Due, sentence, at: None }))
 }
@@ -356,7 +363,7 @@ fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
         CollectionState::Off if invoice.state == InvoiceState::Open => "It is not collected by itself: the customer pays it.".to_owned(),
         CollectionState::Off => return None,
         CollectionState::Scheduled if invoice.block.is_some() => "Its collection waits until the block is lifted.".to_owned(),
-        CollectionState::Scheduled if context.waits => {
+        CollectionState::Scheduled if context.source == Source::WaitsForDispute => {
             let failed = if collection.ladder.attempts > 0 { format!("{} ", failed()) } else { String::new() };
             format!(
                 "{failed}It is to be collected{when}; while a charge of the only payment method that could be charged is disputed, nothing is \
@@ -367,7 +374,7 @@ fn collection(invoice: &Invoice, zone: Tz, context: &Context) -> Option<Fact> {
             format!("{} Another collection method was chosen since; it is tried once{when}.", failed())
         }
         CollectionState::Scheduled if collection.ladder.attempts > 0 => format!("{} It is tried again{when}.", failed()),
-        CollectionState::Scheduled if context.has_method => format!("It is collected from the customer's collection method{when}."),
+        CollectionState::Scheduled if context.source == Source::Method => format!("It is collected from the customer's collection method{when}."),
         CollectionState::Scheduled => {
             format!("It is to be collected{when}, but no saved payment method can be charged: the customer chooses or saves one, or pays it.")
         }

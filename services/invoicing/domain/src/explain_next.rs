@@ -3,7 +3,7 @@
 use crate::{
     block::BlockReason,
     collection::CollectionState,
-    explain::{Context, Fact, Topic},
+    explain::{Context, Fact, Source, Topic},
     invoice::{Invoice, InvoiceState},
 };
 use payterms_kernel::money::MoneyError;
@@ -12,7 +12,8 @@ use payterms_kernel::money::MoneyError;
 pub(crate) fn nothing_planned(invoice: &Invoice, context: &Context) -> Result<Fact, MoneyError> {
     let fact = |topic, sentence: &str| Ok(Fact { topic, sentence: sentence.to_owned(), at: None });
     let plan = context.plan.as_ref().filter(|plan| plan.under_way);
-    let plan_waits = context.waits && context.plan.as_ref().is_some_and(|plan| plan.automatic && plan.next.is_some());
+    let plan_waits =
+        context.source == Source::WaitsForDispute && context.plan.as_ref().is_some_and(|plan| plan.automatic && plan.next.is_some());
     if let Some(next) = plan.and_then(|plan| plan.next).filter(|_| invoice.disputed_by.is_empty() && !plan_waits) {
         let sentence = format!(
             "The payment plan's instalment of {} is being collected: the payment under way pays it, or the try has failed.",

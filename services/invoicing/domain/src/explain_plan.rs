@@ -1,6 +1,6 @@
 //! What a payment plan does with an invoice that it blocks, and when.
 
-use crate::explain::{Fact, Topic};
+use crate::explain::{Fact, Source, Topic};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use payterms_kernel::{Money, calendar::start_of_day, money::MoneyError};
@@ -60,14 +60,12 @@ pub(crate) struct Surroundings {
     pub(crate) zone: Tz,
     pub(crate) today: NaiveDate,
     pub(crate) now: DateTime<Utc>,
-    /// Whether a saved payment method can be charged when the instalment falls due.
-    pub(crate) has_method: bool,
+    /// What the instalment can be collected from.
+    pub(crate) source: Source,
     /// The day before which nothing follows from what is open.
     pub(crate) spared_until: Option<NaiveDate>,
     /// Whether a charge that had paid the invoice is disputed.
     pub(crate) disputed: bool,
-    /// Whether a dispute has taken the only method that could be charged, and may bring it back.
-    pub(crate) waits: bool,
 }
 
 impl PlanOutlook {
@@ -84,7 +82,7 @@ impl PlanOutlook {
             let sentence = "While the dispute is open, no instalment of the payment plan is collected or late.";
             return vec![fact(Topic::Collection, sentence.to_owned(), None)];
         }
-        if around.waits && self.automatic {
+        if around.source == Source::WaitsForDispute && self.automatic {
             let sentence = "While a charge of the only payment method that could be charged is disputed, no instalment of the payment plan is \
                             collected or late. The customer may pay it, or choose another collection method.";
             return vec![fact(Topic::Collection, sentence.to_owned(), None)];
@@ -104,7 +102,7 @@ impl PlanOutlook {
     }
 
     fn collection(&self, next: NextInstalment, due: NaiveDate, around: Surroundings) -> (String, Option<DateTime<Utc>>) {
-        let Surroundings { zone, today, now, has_method, .. } = around;
+        let Surroundings { zone, today, now, source, .. } = around;
         let of = format!("payment plan's instalment of {}", next.unpaid.grouped());
         if !self.automatic && due < today {
             let by = self.last_day.map(|last| format!(" by {last}")).unwrap_or_default();
@@ -134,7 +132,7 @@ impl PlanOutlook {
         };
         let failure = self.failure;
         match self.failures {
-            0 if has_method => (format!("The {of} is collected from the customer's collection method on {due}."), at),
+            0 if source == Source::Method => (format!("The {of} is collected from the customer's collection method on {due}."), at),
             0 => {
                 let sentence = "but no saved payment method can be charged: the customer chooses or saves one, or pays it.";
                 (format!("The {of} is to be collected on {due}, {sentence}"), at)

@@ -57,5 +57,10 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         add("planned_method", json!(language.say("card ending in 4444", "carte se terminant par 4444")));
         add("tries_new_method", json!("true"));
         add("disputed", json!("true"));
+        if kind == MailKind::PlanBreached {
+            let method = language.say("card ending in 4242", "carte se terminant par 4242");
+            add("collected", json!([{ "name": "INV-2026-000001", "amount": amount, "date": day, "method": method }]));
+            add("to_pay", json!("INV-2026-000002"));
+        }
     }
 }

@@ -67,6 +67,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
         MailKind::CreditRevoked => {
             add("amount", json!("20.00\u{a0}USD"));
             add("explanation", json!("The card was reported as stolen."));
+            add("stops_recharge", json!("true"));
         }
         MailKind::CreditRestored => {
             add("amount", json!("20.00\u{a0}USD"));
@@ -87,6 +88,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
                 add(flag, json!("true"));
             }
             add("method", json!(language.say("card ending in 4242", "carte se terminant par 4242")));
+            add("bank_details", json!("Acme Telecom, BSB 062-000, account 1234 5678"));
         }
         _ => {}
     }

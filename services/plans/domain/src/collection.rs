@@ -1,6 +1,6 @@
 //! Collects due instalments through invoicing, one attempt at a time (docs/domain/plans.md#instalments).
 
-use crate::plan::Plan;
+use crate::{on_time::undecided, plan::Plan};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use payterms_kernel::{
     Money, Refusal,
@@ -148,6 +148,7 @@ impl Plan {
     }
 
     /// What waited for a dispute is collected from a day on: with a new ladder where its method is lost. Answers whether anything is due then.
+    /// The mail of that names the day and the sum, so what is due by then is not announced once more, for a date that is over.
     ///
     /// # Errors
     /// None that stored amounts can cause.
@@ -155,6 +156,12 @@ impl Plan {
         self.collected_from = Some(day);
         if anew && self.attempt.next_at.is_some() {
             self.attempt.ladder = Ladder::default();
+        }
+        if day != undecided() {
+            let unpaid = self.offer.instalments.iter_mut().filter(|instalment| instalment.amount != instalment.paid);
+            for instalment in unpaid.filter(|instalment| instalment.due_on <= day) {
+                instalment.announced_at = instalment.announced_at.or(Some(now));
+            }
         }
         self.touch(now);
         self.due(day).map(Money::is_positive)

@@ -151,8 +151,9 @@ impl Plan {
                 Ok(Evaluated::Done)
             }
             PlanState::Active | PlanState::InGrace => {
-                let evaluated = self.evaluate_running(nothing_open, day_in(zone, now), now)?;
-                self.postpone_try(zone);
+                let today = day_in(zone, now);
+                let evaluated = self.evaluate_running(nothing_open, today, now)?;
+                self.postpone_try(zone, today);
                 self.drop_try_after_breach(zone);
                 Ok(evaluated)
             }
@@ -248,11 +249,14 @@ impl Plan {
         self.attempt.next_at.filter(|_| self.state.is_running() && !self.attempt.under_way && !self.is_disputed())
     }
 
-    /// Nothing is tried before anything follows from what is open again, so nothing is planned before that day.
-    fn postpone_try(&mut self, zone: Tz) {
-        if let (Some(at), Some(day), false) = (self.attempt.next_at, self.spared_until(), self.is_disputed()) {
-            self.attempt.next_at = Some(at.max(start_of_day(zone, day)));
-        }
+    /// Nothing is tried before anything follows from what is open, so nothing is planned before that day; what falls due earlier is tried
+    /// on that day.
+    fn postpone_try(&mut self, zone: Tz, today: NaiveDate) {
+        let Some(day) = self.spared_until().filter(|_| !self.is_disputed()) else { return };
+        let falls_due = self.falls_due_next().is_some_and(|due_on| due_on <= day);
+        let postponed = self.collect_automatically && !self.attempt.under_way && falls_due && today < day;
+        let first = start_of_day(zone, day);
+        self.attempt.next_at = self.attempt.next_at.or(Some(first).filter(|_| postponed)).map(|at| at.max(first));
     }
 
     /// Whether an attempt on a day comes before the plan is breached. On the first day on which anything follows from what is open

@@ -132,6 +132,15 @@ impl Plan {
         self.spared_until() == Some(undecided())
     }
 
+    /// The day on which an instalment is taken, or until which it is to be paid: that of its date, or a later one by which its customer knows
+    /// of it.
+    #[must_use]
+    pub fn taken_on(&self, due_on: NaiveDate) -> NaiveDate {
+        let first = self.spared_until().filter(|_| !self.is_disputed());
+        let last = if self.collect_automatically { first } else { first.and_then(|day| day.pred_opt()) };
+        last.map_or(due_on, |day| day.max(due_on))
+    }
+
     /// Whether that day is still to come.
     #[must_use]
     pub(crate) fn is_spared(&self, today: NaiveDate) -> bool {

@@ -3,7 +3,7 @@
 
 use crate::wallet::Wallet;
 use chrono::NaiveDate;
-use payterms_kernel::{Money, Refusal, Violation, money::MoneyError};
+use payterms_kernel::{Condition, Money, Refusal, Violation, money::MoneyError};
 
 /// The failure of a recharge that the month's ceiling leaves no room for.
 pub(crate) const CEILING: &str = "CEILING";
@@ -37,17 +37,28 @@ impl Rules {
         self.threshold.is_none() && self.month_end.is_none() && !self.repair_negative
     }
 
-    /// Refuses figures in another currency than the wallet's.
+    /// Refuses figures in another currency than the wallet's, each by its field.
     ///
     /// # Errors
     /// `CURRENCY_MISMATCH`.
     pub fn must_fit(&self, wallet: &Wallet) -> Result<(), Refusal> {
-        if let Some((below, then)) = self.threshold {
-            wallet.takes(below)?;
-            let (Then::Amount(figure) | Then::UpTo(figure)) = then;
-            wallet.takes(figure)?;
-        }
-        self.month_end.iter().chain(&self.ceiling).try_for_each(|amount| wallet.takes(*amount))
+        let figure = |(_, then)| match then {
+            Then::Amount(amount) => ("threshold_amount", amount),
+            Then::UpTo(target) => ("threshold_up_to", target),
+        };
+        let figures = [
+            self.threshold.map(|(below, _)| ("threshold", below)),
+            self.threshold.map(figure),
+            self.month_end.map(|amount| ("month_end_amount", amount)),
+            self.ceiling.map(|ceiling| ("monthly_ceiling", ceiling)),
+        ];
+        let wrong = figures.into_iter().flatten().filter_map(|(field, amount)| {
+            let refusal = wallet.takes(amount).err()?;
+            let condition =
+                Condition { name: refusal.reason, subject: format!("auto_recharge.{field}"), description: refusal.message.clone() };
+            Some(refusal.with_conditions(vec![condition]))
+        });
+        Refusal::all(wrong.collect()).map_or(Ok(()), Err)
     }
 
     /// What is wrong with a target that is not above its threshold.

@@ -1,6 +1,6 @@
 //! Follows the collection method of a customer.
 
-use super::{go_on::follow_waits, schedule::schedule_collections};
+use super::{go_on::follow_waits, outlook::collection_method, schedule::schedule_collections};
 use crate::{
     app::App,
     store::{collection_methods, invoice_lists, method_copies},
@@ -79,7 +79,9 @@ pub async fn collect_from_new_method(app: &App, row: &DueRow) -> Result<(), AppE
     }
     if !stopped.is_empty() {
         let day = day_in(tx.time().zone, at);
-        mail_collection_planned(&mut tx, Id::from_uuid(id), (&stopped, day), PlannedBecause::NewMethod).await?;
+        let known = method_copies::of_customer(tx.conn(), &row.tenant, Id::from_uuid(id)).await?.unwrap_or_default();
+        let because = PlannedBecause::NewMethod(collection_method(&known).cloned());
+        mail_collection_planned(&mut tx, Id::from_uuid(id), (&stopped, day), because).await?;
         // Those that are tried are no longer stopped, so the next batch has others.
         schedule(&tx, JOB, &row.subject, now).await?;
     }

@@ -13,7 +13,7 @@ use chrono::{NaiveDate, TimeDelta};
 use payterms_chassis::AppError;
 use payterms_invoicing_domain::{
     Invoice, InvoiceState, announced,
-    explain::{Calendar, Context, Explanation, explain},
+    explain::{Calendar, Context, Explanation, Source, explain},
 };
 use payterms_kernel::{Refusal, calendar::day_in};
 use payterms_proto::invoicing::v1 as pb;
@@ -61,8 +61,13 @@ async fn context<C: ConnectionTrait>(
     let instalment = context.plan.as_ref().and_then(|plan| plan.next).map(|next| next.due);
     let collected_on: NaiveDate = instalment.or(invoice.collection.next_at.map(|at| day_in(zone, at))).unwrap_or(today).max(today);
     let payment_methods_changed = method_copies::of_customer(conn, tenant, invoice.customer).await?;
-    context.waits = payment_methods_changed.is_some_and(|payment_methods_changed| !payment_methods_changed.collection_waits_for.is_empty());
-    context.has_method = collection_methods::is_usable(conn, tenant, invoice.customer, collected_on).await?;
+    context.source = if payment_methods_changed.is_some_and(|changed| !changed.collection_waits_for.is_empty()) {
+        Source::WaitsForDispute
+    } else if collection_methods::is_usable(conn, tenant, invoice.customer, collected_on).await? {
+        Source::Method
+    } else {
+        Source::None
+    };
     if invoice.pending.is_positive() {
         let announced = payments::announced(conn, tenant, invoice.id).await?;
         let reserving = announced.iter().flat_map(|payment| payment.allocations.iter().map(move |part| (payment.created_at, part)));

@@ -13,7 +13,7 @@ use crate::{
 use chrono::NaiveDate;
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{Invoice, MailKind, Outstanding, bank::creditor_reference, mail::Attachment};
-use payterms_kernel::Money;
+use payterms_kernel::{Currency, Money};
 use serde_json::{Value, json};
 
 /// The most invoices that go with a statement's mail: the first ones.
@@ -67,6 +67,14 @@ pub struct Now {
     pub sums: Vec<Outstanding>,
 }
 
+impl Now {
+    /// The next due date of what is owed: what a plan pays has dates of its own, and nothing of what a dispute holds is due.
+    fn next_due(&self, currency: Currency) -> Option<NaiveDate> {
+        let owed = self.open.iter().filter(|open_now| open_now.invoice.currency == currency && open_now.days <= 0);
+        owed.filter(|open_now| matches!(open_now.standing, Standing::Owed(_))).map(|open_now| open_now.due).min()
+    }
+}
+
 /// A month is over: one mail with its statements and invoices, and those that its turn has issued. What was sent before is only named.
 /// What is open is told as it is now, of every invoice alike.
 ///
@@ -94,7 +102,7 @@ pub async fn mail_statements(
             vec![
                 ("month", language.month(month).into()),
                 ("of_month", language.of_month(month).into()),
-                ("totals", pages.iter().map(|page| total(language, page, &now.sums)).collect::<Vec<_>>().into()),
+                ("totals", pages.iter().map(|page| total(language, page, now)).collect::<Vec<_>>().into()),
                 (
                     "invoices",
                     invoices
@@ -119,13 +127,13 @@ pub async fn mail_statements(
     write_to_customer(tx, customer, letter).await
 }
 
-fn total(language: Language, page: &StatementPage, sums: &[Outstanding]) -> Value {
-    let statement = &page.statement;
-    let now = sums.iter().find(|now| now.open.currency() == statement.currency());
+fn total(language: Language, page: &StatementPage, now: &Now) -> Value {
+    let currency = page.statement.currency();
+    let open = now.sums.iter().find(|sum| sum.open.currency() == currency).map(|sum| sum.open);
     json!({
-        "issued": language.money(statement.moved.issued),
-        "open": language.money(now.map_or_else(|| Money::zero(statement.currency()), |now| now.open)),
-        "next_due": now.and_then(|now| now.next_due).map(|day| language.date(day)).unwrap_or_default(),
+        "issued": language.money(page.statement.moved.issued),
+        "open": language.money(open.unwrap_or_else(|| Money::zero(currency))),
+        "next_due": now.next_due(currency).map(|day| language.date(day)).unwrap_or_default(),
     })
 }
 

@@ -155,8 +155,8 @@ pub async fn mail_collection_ended(tx: &mut WriteTx, invoice: &Invoice, declined
 /// Why collections are planned of which a customer hears by a mail of their own.
 #[derive(Debug, Clone)]
 pub enum PlannedBecause {
-    /// Another collection method is tried for what had stopped.
-    NewMethod,
+    /// Another collection method is tried for what had stopped; it is named where that is known.
+    NewMethod(Option<PaymentMethod>),
     /// What waited for a dispute goes on; no method can be charged.
     WaitedInVain,
     /// What waited for a dispute goes on, from a method where that is known.
@@ -167,11 +167,18 @@ impl PlannedBecause {
     /// What the mail says of it.
     pub(super) fn variables(&self, language: Language) -> [(&'static str, Value); 3] {
         let (waited, none, payment_method) = match self {
-            Self::NewMethod => (false, false, None),
+            Self::NewMethod(payment_method) => (false, false, payment_method.as_ref()),
             Self::WaitedInVain => (true, true, None),
             Self::Waited(payment_method) => (true, false, payment_method.as_ref()),
         };
         [("waited", flag(waited).into()), ("no_method", flag(none).into()), ("method", tried_method(language, payment_method).into())]
+    }
+
+    /// Where a transfer goes, for who is asked to pay because no method can be charged; empty for everybody else.
+    pub(super) async fn bank_details(&self, tx: &WriteTx) -> Result<String, AppError> {
+        let asks = matches!(self, Self::WaitedInVain);
+        let seller = if asks { tenants::find(tx.conn(), &tx.call().tenant).await? } else { None };
+        Ok(seller.map(|tenant| tenant.business.bank_details).unwrap_or_default())
     }
 }
 
@@ -186,6 +193,7 @@ pub async fn mail_collection_planned(
     for invoice in invoices {
         items.extend(invoice.issue.as_ref().map(|issue| (issue.number.clone(), invoice.payable())));
     }
+    let bank_details = because.bank_details(tx).await?;
     let letter = Letter {
         kind: MailKind::CollectionPlanned,
         variables: |language| {
@@ -193,6 +201,7 @@ pub async fn mail_collection_planned(
             let mut variables =
                 vec![("items", items.into_iter().map(shown).collect::<Vec<_>>().into()), ("date", language.date(day).into())];
             variables.extend(because.variables(language));
+            variables.push(("bank_details", bank_details.into()));
             variables
         },
         page: "/invoices".to_owned(),

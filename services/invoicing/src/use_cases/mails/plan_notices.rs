@@ -7,14 +7,17 @@ use super::{
 use crate::{
     documents::{reasons::is_without_method, wording::Language},
     store::{collection_methods, customers, invoices, method_copies, payment_lists, tenants},
-    use_cases::collections::{follow_method::last_day, outlook::collection_method},
+    use_cases::collections::{
+        follow_method::last_day,
+        outlook::{Outlook, collection_method, outlook_of},
+    },
 };
 use chrono::NaiveDate;
 use payterms_chassis::{
     AppError, WriteTx, names,
     render::{date_of, instant_of, money_of},
 };
-use payterms_invoicing_domain::{Customer, MailKind, Tender};
+use payterms_invoicing_domain::{Customer, Invoice, MailKind, Tender};
 use payterms_kernel::{Id, calendar::day_in};
 use payterms_proto::{
     google::r#type::Money,
@@ -70,17 +73,21 @@ pub async fn mail_plan(tx: &mut WriteTx, event: &PlanChanged) -> Result<(), AppE
             }
         }
     }
-    if let Some(announced) = event.announced.clone() {
-        notify_customer(tx, (customer, &page), MailKind::InstalmentDue, plan, Some(announced)).await?;
+    if let Some(instalment) = event.announced.clone() {
+        let on = event.announced_date.as_ref().or(instalment.due_date.as_ref()).and_then(date_of);
+        notify_customer(tx, (customer, &page), MailKind::InstalmentDue, plan, Some((instalment, on))).await?;
     }
+    let tried = names::parse(&event.collection_method, &["customers", "paymentMethods"]).map(|method| method.id(1));
+    let tried = match tried {
+        Some(method) => method_copies::find(tx.conn(), &tx.call().tenant, (customer, method)).await?,
+        None => None,
+    };
     let next = plan.collection.as_ref().and_then(|plan_collection| plan_collection.next_attempt_time.as_ref()).and_then(instant_of);
     if let Some(day) = next.map(|at| day_in(tx.time().zone, at)).filter(|_| event.tries_new_method) {
-        notify_of_collection(tx, (customer, &page), (plan, day), PlannedBecause::NewMethod).await?;
+        notify_of_collection(tx, (customer, &page), (plan, day), PlannedBecause::NewMethod(tried.clone())).await?;
     }
     if let Some(day) = event.collection_goes_on_date.as_ref().and_then(date_of) {
-        let payment_methods_changed = method_copies::of_customer(tx.conn(), &tx.call().tenant, customer).await?.unwrap_or_default();
-        let method = collection_method(&payment_methods_changed).cloned();
-        let because = if event.collection_has_method { PlannedBecause::Waited(method) } else { PlannedBecause::WaitedInVain };
+        let because = if event.collection_has_method { PlannedBecause::Waited(tried) } else { PlannedBecause::WaitedInVain };
         notify_of_collection(tx, (customer, &page), (plan, day), because).await?;
     }
     if event.collection_failed {
@@ -94,15 +101,16 @@ async fn notify_customer(
     (customer, page): (Id<Customer>, &str),
     kind: MailKind,
     plan: &Plan,
-    announced: Option<Instalment>,
+    announced: Option<(Instalment, Option<NaiveDate>)>,
 ) -> Result<(), AppError> {
     let zone = tx.time().zone;
     let day = |time: Option<Timestamp>| time.as_ref().and_then(instant_of).map(|at| day_in(zone, at));
     let (answer_by, next_try) =
         (day(plan.answer_before_time), day(plan.collection.as_ref().and_then(|plan_collection| plan_collection.next_attempt_time)));
+    let (announced, announced_on) = announced.unzip();
     let next = announced.or_else(|| plan.next_instalment.clone());
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
-    let due = next.as_ref().and_then(|instalment| instalment.due_date.as_ref()).and_then(date_of);
+    let due = announced_on.flatten().or(next.as_ref().and_then(|instalment| instalment.due_date.as_ref()).and_then(date_of));
     let failure = plan.collection.as_ref().map(|plan_collection| plan_collection.failure_reason.clone()).unwrap_or_default();
     // Before an instalment is collected it is known whether there is anything to charge; afterwards its failure says so.
     let no_method = match (kind, due) {
@@ -115,15 +123,21 @@ async fn notify_customer(
     let planned = collection_method(&payment_methods_changed)
         .filter(|payment_method| next_try.is_some_and(|day| day <= last_day(payment_method)))
         .cloned();
+    let freed = if kind == MailKind::PlanBreached { freed_invoices(tx, plan).await? } else { Vec::new() };
     // Who is told that it is taken by itself is not told where to transfer it.
     let is_taken = match kind {
         MailKind::InstalmentDue => plan.collect_automatically && !no_method,
         MailKind::InstalmentFailed | MailKind::PlanLate => planned.is_some(),
+        MailKind::PlanBreached => freed.iter().all(|(_, outlook)| outlook.takes()),
         _ => false,
     };
     let bank_details = seller.filter(|_| !is_taken).map(|tenant| tenant.business.bank_details).unwrap_or_default();
     let disputed = kind == MailKind::PlanReopened && is_disputed(tx, plan).await?;
-    let declined = if kind == MailKind::InstalmentFailed { declined_method(tx, customer, plan).await? } else { None };
+    let named = match kind {
+        MailKind::InstalmentFailed => declined_method(tx, customer, plan).await?,
+        MailKind::PlanApproved | MailKind::InstalmentDue => collection_method(&payment_methods_changed).cloned(),
+        _ => None,
+    };
     let pay_by = plan.breach_after_date.as_ref().and_then(date_of);
     let tries_new_method = pay_by.is_none_or(|last| tx.today() < last);
     let letter = Letter {
@@ -152,14 +166,45 @@ async fn notify_customer(
                 ("reason", language.failure(&failure).into()),
                 ("no_method", flag(no_method).into()),
                 ("disputed", flag(disputed).into()),
-                ("method", tried_method(language, declined.as_ref()).into()),
+                ("method", tried_method(language, named.as_ref()).into()),
             ]);
+            if kind == MailKind::PlanBreached {
+                variables.extend(after_breach(&freed, language));
+            }
             variables
         },
         page: page.to_owned(),
         attachments: Vec::new(),
     };
     write_to_customer(tx, customer, letter).await
+}
+
+/// The invoices that a breach frees, each with what is taken of it by itself then. The plan's event may come before its blocks are lifted.
+async fn freed_invoices(tx: &WriteTx, plan: &Plan) -> Result<Vec<(Invoice, Outlook)>, AppError> {
+    let mut freed = Vec::new();
+    for mut invoice in covered_invoices(tx, plan).await? {
+        if invoice.block.as_ref().is_some_and(|block| block.owner == plan.name) {
+            invoice.fall_after_breach(&plan.name, (tx.today(), plan.due_at_once_on_breach), tx.now())?;
+        }
+        if invoice.open()?.is_positive() {
+            let outlook = outlook_of(tx.conn(), &tx.call().tenant, &invoice, (tx.time().zone, tx.today())).await?;
+            freed.push((invoice, outlook));
+        }
+    }
+    Ok(freed)
+}
+
+/// What is collected of the freed invoices by itself, and the numbers of those that are to be paid.
+fn after_breach(freed: &[(Invoice, Outlook)], language: Language) -> [(&'static str, Value); 2] {
+    let number = |invoice: &Invoice| invoice.issue.as_ref().map(|issue| issue.number.clone()).unwrap_or_default();
+    let collected = |(invoice, outlook): &(Invoice, Outlook)| {
+        let [_, (_, on), (_, method)] = outlook.variables(language);
+        let amount = invoice.open().map(|open| language.money(open)).unwrap_or_default();
+        matches!(outlook, Outlook::Collected(..))
+            .then(|| json!({ "name": number(invoice), "amount": amount, "date": on, "method": method }))
+    };
+    let to_pay: Vec<_> = freed.iter().filter(|(_, outlook)| !outlook.takes()).map(|(invoice, _)| number(invoice)).collect();
+    [("collected", freed.iter().filter_map(collected).collect::<Vec<_>>().into()), ("to_pay", to_pay.join(", ").into())]
 }
 
 /// The method with which the last try to collect an instalment has failed.
@@ -172,14 +217,17 @@ async fn declined_method(tx: &WriteTx, customer: Id<Customer>, plan: &Plan) -> R
 
 /// Whether a charge that had paid one of its invoices is disputed.
 async fn is_disputed(tx: &WriteTx, plan: &Plan) -> Result<bool, AppError> {
+    Ok(covered_invoices(tx, plan).await?.iter().any(|invoice| !invoice.disputed_by.is_empty()))
+}
+
+async fn covered_invoices(tx: &WriteTx, plan: &Plan) -> Result<Vec<Invoice>, AppError> {
     let ids: Vec<_> = plan
         .invoices
         .iter()
         .filter_map(|covered_invoice| names::uuid(covered_invoice.invoice.rsplit('/').next()?))
         .map(Id::from_uuid)
         .collect();
-    let covered = invoices::find_many(tx.conn(), &tx.call().tenant, &ids).await?;
-    Ok(covered.iter().any(|invoice| !invoice.disputed_by.is_empty()))
+    invoices::find_many(tx.conn(), &tx.call().tenant, &ids).await
 }
 
 /// Instalments are collected on a day that could not be collected, or waited.
@@ -195,12 +243,14 @@ async fn notify_of_collection(
         sum = Some(sum.map_or(Ok(left), |sum| sum.plus(left))?);
     }
     let numbers = plan.invoices.iter().map(|covered_invoice| covered_invoice.number.as_str()).collect::<Vec<_>>().join(", ");
+    let bank_details = because.bank_details(tx).await?;
     let letter = Letter {
         kind: MailKind::CollectionPlanned,
         variables: |language| {
             let amount = sum.map(|sum| language.money(sum)).unwrap_or_default();
             let mut variables = vec![("items", json!([{ "name": numbers, "amount": amount }])), ("date", language.date(day).into())];
             variables.extend(because.variables(language));
+            variables.push(("bank_details", bank_details.into()));
             variables
         },
         page: page.to_owned(),

@@ -1,6 +1,6 @@
 //! What is mailed when bought credit was revoked for cause, or given back.
 
-use super::write::{Letter, write_to_customer};
+use super::write::{Letter, flag, write_to_customer};
 use crate::documents::wording::Language;
 use payterms_chassis::{AppError, WriteTx, names, render::money_of};
 use payterms_invoicing_domain::MailKind;
@@ -21,11 +21,15 @@ pub async fn mail_revocation(tx: &mut WriteTx, event: &CreditRevocationChanged) 
     let fault = || AppError::Fault(format!("revocation {:?}", revocation.name));
     let name = names::parse(&revocation.name, &["customers", "wallets", "revocations"]).ok_or_else(fault)?;
     let amount = revocation.amount.as_ref().and_then(money_of).ok_or_else(fault)?;
+    let stops_recharge = flag(event.recharge_stopped);
     let paid_owed = event.paid_owed.as_ref().and_then(money_of);
     let letter = Letter {
         kind,
         variables: |language: Language| {
             let mut variables = vec![("amount", language.money(amount).into()), ("explanation", explanation.into())];
+            if kind == MailKind::CreditRevoked {
+                variables.push(("stops_recharge", stops_recharge.into()));
+            }
             if kind == MailKind::CreditRestored {
                 variables.push(("paid_owed", paid_owed.map(|paid| language.money(paid)).unwrap_or_default().into()));
             }

@@ -13,12 +13,13 @@ const NOTICE_OF_LOSS: u64 = 2;
 
 /// Another method became the collection method: it is tried once, a day later, for each plan whose collection has stopped
 /// (docs/domain/invoicing.md#new-method).
-pub async fn follow_method(tx: &mut WriteTx, customer: Id<Customer>) -> Result<(), AppError> {
+pub async fn follow_method(tx: &mut WriteTx, customer: Id<Customer>, changed: &PaymentMethodsChanged) -> Result<(), AppError> {
     let tenant = tx.call().tenant.clone();
     let (now, today) = (tx.now(), tx.today());
     for mut plan in plans::lock_stopped(tx.conn(), &tenant, customer).await? {
         if plan.try_new_method(now + TimeDelta::days(1), today, now)? {
-            publish_plan(tx, &mut plan, EventDetails { tries_new_method: true, ..EventDetails::default() }).await?;
+            let collection_method = collection_method(changed);
+            publish_plan(tx, &mut plan, EventDetails { tries_new_method: true, collection_method, ..EventDetails::default() }).await?;
         }
     }
     Ok(())
@@ -34,15 +35,23 @@ pub async fn follow_waits(tx: &mut WriteTx, customer: Id<Customer>, changed: &Pa
     if waits == waited {
         return Ok(());
     }
-    let has_method = changed.payment_methods.iter().any(|payment_method| payment_method.collection_method);
+    let method = collection_method(changed);
+    let has_method = !method.is_empty();
     let notice = if has_method { 1 } else { NOTICE_OF_LOSS };
     let day = if waits { undecided() } else { today.checked_add_days(Days::new(notice)).unwrap_or(today) };
     collection_waits::save(tx, customer, day).await?;
     for mut plan in plans::lock_collected(tx.conn(), &tenant, customer).await? {
         let is_due = plan.go_on_from(day, !waits && !has_method, now)?;
         plan.evaluate(tx.time().zone, now)?;
-        let goes_on = Some((day, has_method)).filter(|_| is_due && !waits);
-        publish_plan(tx, &mut plan, EventDetails { goes_on, ..EventDetails::default() }).await?;
+        let goes_on = Some(day).filter(|_| is_due && !waits);
+        let collection_method = goes_on.map(|_| method.clone()).unwrap_or_default();
+        publish_plan(tx, &mut plan, EventDetails { goes_on, collection_method, ..EventDetails::default() }).await?;
     }
     Ok(())
+}
+
+/// The name of the method that is charged without a person present; empty: none is.
+fn collection_method(changed: &PaymentMethodsChanged) -> String {
+    let chosen = changed.payment_methods.iter().find(|payment_method| payment_method.collection_method);
+    chosen.map(|payment_method| payment_method.name.clone()).unwrap_or_default()
 }

@@ -24,8 +24,10 @@ pub(super) struct EventDetails {
     pub(super) collection_failed: bool,
     /// Whether another collection method is tried at the next attempt.
     pub(super) tries_new_method: bool,
-    /// When what waited for a dispute is collected, and whether a method can be charged then.
-    pub(super) goes_on: Option<(NaiveDate, bool)>,
+    /// When what waited for a dispute is collected.
+    pub(super) goes_on: Option<NaiveDate>,
+    /// The name of the method that is tried then, or where another is; empty: none can be charged.
+    pub(super) collection_method: String,
 }
 
 /// Saves a plan, emits its present state, and schedules its next evaluation.
@@ -34,14 +36,18 @@ pub(super) async fn publish_plan(tx: &mut WriteTx, plan: &mut Plan, details: Eve
     plans::save(tx.conn(), &tenant, plan).await?;
     let rendered = plan_message(&tenant, plan)?;
     let announced = details.announced.and_then(|index| rendered.instalments.get(index).cloned());
+    let announced_on =
+        details.announced.and_then(|index| plan.offer.instalments.get(index)).map(|instalment| plan.taken_on(instalment.due_on));
     let event = PlanChanged {
         plan: Some(rendered.clone()),
         edges: plan.transitions.drain(..).map(|transition| plan_history_entry(&transition, HistoryReader::Tenant)).collect(),
         announced,
         collection_failed: details.collection_failed,
         tries_new_method: details.tries_new_method,
-        collection_goes_on_date: details.goes_on.map(|(day, _)| date(day)),
-        collection_has_method: details.goes_on.is_some_and(|(_, has_method)| has_method),
+        collection_goes_on_date: details.goes_on.map(date),
+        collection_has_method: details.goes_on.is_some() && !details.collection_method.is_empty(),
+        collection_method: details.collection_method,
+        announced_date: announced_on.map(date),
     };
     let id = plan.id.to_string();
     tx.emit("plan", &id, &event).await?;

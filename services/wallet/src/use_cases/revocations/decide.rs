@@ -1,6 +1,6 @@
 //! A second person decides; what is approved is withheld in the same transaction.
 
-use super::save::publish_revocation;
+use super::save::{Consequences, publish_revocation};
 use crate::{
     app::App,
     commands::revocations::DecideRevocation,
@@ -31,15 +31,17 @@ pub async fn decide_revocation(app: &App, call: &Call, command: &DecideRevocatio
     let now = tx.now();
     let decision = Decision { by: call.caller.subject.clone(), approve: command.approve, answer: command.answer.clone() };
     this_revocation.decide(&mut locked.wallet, tx.ids(), decision, now)?;
+    let mut consequences = Consequences::default();
     if command.approve {
         // Auto-recharge would buy the credit again, by the method that may be the cause.
         let mut recharge = recharges::find(tx.conn(), &call.tenant, named.wallet).await?;
-        if recharge.stop_for_revocation() {
+        consequences.recharge_stopped = recharge.stop_for_revocation();
+        if consequences.recharge_stopped {
             publish_recharge(&mut tx, &locked.wallet, &recharge).await?;
         }
         save_wallet(&tx, &mut locked).await?;
         schedule_recharges(&tx, [&locked.wallet]).await?;
     }
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, None).await?);
+    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, consequences).await?);
     tx.commit(DecideRevocationResponse { revocation }).await
 }

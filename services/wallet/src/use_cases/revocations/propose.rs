@@ -1,6 +1,6 @@
 //! Proposes to revoke bought credit.
 
-use super::save::publish_revocation;
+use super::save::{Consequences, publish_revocation};
 use crate::{app::App, commands::revocations::ProposeRevocation, store::lots, use_cases::wallets::load::lock_wallet};
 use payterms_chassis::{Answer, AppError, Call};
 use payterms_kernel::Refusal;
@@ -25,6 +25,6 @@ pub async fn propose_revocation(
     lots::find(tx.conn(), &call.tenant, named.wallet, command.lot.lot).await?.ok_or_else(Refusal::not_found)?;
     let (id, now) = (tx.id(), tx.now());
     let this_revocation = revocation::propose(&locked.wallet, command.lot.lot, (id, &call.caller.subject), command.proposal.clone(), now)?;
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, None).await?);
+    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, Consequences::default()).await?);
     tx.commit(ProposeRevocationResponse { revocation }).await
 }

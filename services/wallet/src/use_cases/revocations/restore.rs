@@ -1,6 +1,6 @@
 //! Gives revoked credit back.
 
-use super::save::publish_revocation;
+use super::save::{Consequences, publish_revocation};
 use crate::{
     app::App,
     commands::revocations::RestoreCredit,
@@ -39,7 +39,8 @@ pub async fn restore_credit(app: &App, call: &Call, command: &RestoreCredit) -> 
         }
     }
     save_wallet(&tx, &mut locked).await?;
-    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, Some(paid_owed)).await?);
+    let consequences = Consequences { paid_owed: Some(paid_owed), ..Consequences::default() };
+    let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, consequences).await?);
     let mut recharge = recharges::find(tx.conn(), tenant, named.wallet).await?;
     if !revocations::is_any_revoked(tx.conn(), tenant, named.wallet).await? && recharge.go_on_after_revocation() {
         publish_recharge(&mut tx, &locked.wallet, &recharge).await?;

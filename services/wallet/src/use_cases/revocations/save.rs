@@ -6,13 +6,21 @@ use payterms_kernel::Money;
 use payterms_proto::wallet::v1::{CreditRevocationChanged, Revocation as RevocationMessage};
 use payterms_wallet_domain::{Revocation, RevocationState};
 
-/// Saves a revocation of the wallet of that name and publishes how it stands.
-/// `paid_owed` is what of restored credit paid what was owed.
+/// What a revocation has led to beside the credit itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Consequences {
+    /// What of restored credit paid what was owed.
+    pub(super) paid_owed: Option<Money>,
+    /// Whether auto-recharge has stopped because of it.
+    pub(super) recharge_stopped: bool,
+}
+
+/// Saves a revocation of the wallet of that name and publishes how it stands, and what it has led to.
 pub(super) async fn publish_revocation(
     tx: &mut WriteTx,
     wallet: &str,
     this_revocation: &Revocation,
-    paid_owed: Option<Money>,
+    consequences: Consequences,
 ) -> Result<RevocationMessage, AppError> {
     revocations::save(tx, this_revocation).await?;
     let rendered = messages::revocations::revocation(wallet, this_revocation);
@@ -20,7 +28,8 @@ pub(super) async fn publish_revocation(
     let event = CreditRevocationChanged {
         revocation: Some(rendered.clone()),
         decided,
-        paid_owed: paid_owed.filter(|paid| paid.is_positive()).map(money),
+        paid_owed: consequences.paid_owed.filter(|paid| paid.is_positive()).map(money),
+        recharge_stopped: consequences.recharge_stopped,
     };
     tx.emit("credit_revocation", &this_revocation.id.to_string(), &event).await?;
     Ok(rendered)
