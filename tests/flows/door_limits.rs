@@ -262,3 +262,33 @@ async fn who_is_refused_before_the_body_keeps_the_connection_or_is_told() {
     }
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_over_http2_is_answered_after_a_short_body_and_keeps_the_answer() {
+    let world = World::start(Database::Sqlite).await.unwrap();
+    let connection = TcpStream::connect(world.suite.gateway).await.unwrap();
+    let (mut client, mut connection) = h2::client::handshake(connection).await.unwrap();
+    let mut pings = connection.ping_pong().unwrap();
+    tokio::spawn(connection);
+    let ask = |length: Option<usize>| {
+        let request = http::Request::post(format!("http://a/{GET_WALLET}")).header("authorization", "Bearer none");
+        let request = request.header("content-type", "application/json");
+        length.into_iter().fold(request, |request, length| request.header("content-length", length)).body(()).unwrap()
+    };
+    let (answer, mut body) = client.send_request(ask(Some(2)), false).unwrap();
+    let mut answer = std::pin::pin!(answer);
+    // A client that is still sending must not be answered and then reset: some lose the answer by that.
+    for _ in 0..3 {
+        pings.ping(h2::Ping::opaque()).await.unwrap();
+        assert!(futures::poll!(&mut answer).is_pending(), "it is answered before its body came");
+    }
+    body.send_data(bytes::Bytes::from_static(b"{}"), true).unwrap();
+    assert_eq!(answer.await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert!(futures::poll!(std::future::poll_fn(|context| body.poll_reset(context))).is_pending(), "the stream ends in order");
+    // A body that states no length, or a long one, is not waited for.
+    for length in [None, Some(99_999_999)] {
+        let (answer, _body) = client.send_request(ask(length), false).unwrap();
+        assert!(answer.await.unwrap().status().is_client_error(), "{length:?}");
+    }
+    world.end().await;
+}
