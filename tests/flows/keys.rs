@@ -1,9 +1,17 @@
 //! Keys that were taken away or replaced end without a new start, and tokens that were believed end with them.
 
-use payterms_chassis::identity::{Signer, ensure_key, key_set};
+use crate::{
+    events::{all_of, read_on, until_told},
+    sealed::restarted,
+};
+use payterms_chassis::{
+    identity::{Signer, ensure_key, key_set},
+    key_pairs::KeyPair,
+};
 use payterms_kernel::SystemClock;
 use payterms_proto::{
     common::peers::v1::{DeliverRequest, inbox_service_client::InboxServiceClient},
+    invoicing::v1::ListCustomersRequest,
     wallet::v1::ListWalletsRequest,
 };
 use payterms_testkit::{Database, World, people::person, reason};
@@ -62,5 +70,40 @@ async fn a_key_of_callers_that_was_replaced_ends() {
     ensure_key(next.path(), "development").unwrap();
     fs::write(keys.join("jwks.json"), key_set(next.path(), &["development"]).unwrap()).unwrap();
     assert_eq!(reason_of(is_let_in).await, "TOKEN_INVALID");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_keep_their_place_while_the_keys_of_parts_are_replaced() {
+    let world = World::start(Database::Sqlite).await.unwrap();
+    world.tenant("acme").await;
+    let first = world.customer("acme", "GB").await;
+    world.customer("acme", "GB").await;
+    let mut events = all_of("tenants/acme");
+    until_told(&world.someone("OWNER", None), &mut events, &["CustomerChanged"]).await;
+    while !read_on(&world.someone("OWNER", None), &mut events).await.is_empty() {}
+    let mut list = ListCustomersRequest { parent: "tenants/acme".to_owned(), page_size: 1, ..ListCustomersRequest::default() };
+    list.page_token = world.someone("STAFF", None).customers().list_customers(list.clone()).await.unwrap().into_inner().next_page_token;
+    let mut world = world;
+    for step in ["rotate", "switch", "retire"] {
+        let keys = world.folder.path().join("keys");
+        for name in ["gateway", "invoicing"] {
+            let pair = KeyPair::new(&keys, name).unwrap();
+            let done = match step {
+                "rotate" => pair.rotate(),
+                "switch" => pair.switch(),
+                _ => pair.retire(Duration::ZERO),
+            };
+            done.unwrap();
+        }
+        // As a replica that starts now.
+        world = restarted(world).await;
+        let page = world.someone("STAFF", None).customers().list_customers(list.clone()).await.unwrap().into_inner();
+        assert!(page.customers.len() == 1 && page.customers[0].name != first || page.next_page_token.is_empty(), "{page:?}");
+        assert_eq!(read_on(&world.someone("OWNER", None), &mut events).await, [], "nothing comes again");
+    }
+    let third = world.customer("acme", "GB").await;
+    let told = until_told(&world.someone("OWNER", None), &mut events, &["CustomerChanged"]).await;
+    assert!(told.iter().all(|event| event.subject == third), "and nothing is left out: {told:?}");
     world.end().await;
 }

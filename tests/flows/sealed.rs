@@ -44,7 +44,7 @@ fn keys(data: &Path, step: &str) -> Vec<String> {
 }
 
 /// The suite again, with the keys that are in its folder now.
-async fn restarted(world: World) -> World {
+pub(crate) async fn restarted(world: World) -> World {
     let World { suite, folder, postgres, .. } = world;
     suite.stop().await;
     World::again(folder, postgres).await

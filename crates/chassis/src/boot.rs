@@ -48,6 +48,7 @@ use crate::{
     wire::{
         identity::{Signer, Verifier},
         page::PageSigner,
+        key_derived::DerivedSecret,
         topology,
     },
 };
@@ -61,7 +62,6 @@ use payterms_proto::common::{
     },
     v1::operations_service_server::OperationsServiceServer,
 };
-use sha2::{Digest, Sha256};
 use std::{
     ffi::OsString,
     future::Future,
@@ -173,8 +173,7 @@ pub async fn start<S: Service>(
         None => Arc::new(DirectBus { peers: peers.clone() }),
     };
     let relay = relay::Relay::new(db.clone(), Outbox::new(db.clone(), subscribers.clone()), carrier, leases.clone());
-    let secret = std::fs::read(keys.join(format!("{}.key", S::NAME))).map_err(|error| error.to_string())?;
-    let pages = PageSigner::new(&Sha256::new().chain_update(b"page").chain_update(secret).finalize());
+    let pages = PageSigner::new(&DerivedSecret::PageTokens.read(keys, S::NAME)?);
     let access = AccessTable::load()?;
     let webhooks = Webhooks::open(keys, network.webhooks.clone(), &access)?;
     let runtime =

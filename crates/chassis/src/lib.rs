@@ -40,7 +40,7 @@ pub use wire::{
     error::{self, AppError},
     etag,
     fields::{self, Fields},
-    filter, identity, key_pairs, listing, names, page, render, seal_keys, topology,
+    filter, identity, key_derived, key_pairs, listing, names, page, render, seal_keys, topology,
 };
 
 /// A call makes many small allocations, which take a quarter of its time with the system's allocator. Huge pages are off: with

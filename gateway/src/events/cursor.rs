@@ -4,6 +4,7 @@
 //! would meet some day.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use payterms_chassis::key_derived::DerivedSecret;
 use payterms_proto::common::peers::v1::EventCursor;
 use prost::Message;
 use ring::{
@@ -28,19 +29,16 @@ impl std::fmt::Debug for CursorKey {
 }
 
 impl CursorKey {
-    /// The secret that derives from the gateway's signing key in the folder `keys`.
+    /// The secret that derives from the gateway's signing key in the folder `keys`, and stays where that is replaced step by step.
     ///
     /// # Errors
     /// A sentence that names the file.
     pub fn read(keys: &Path) -> Result<Self, String> {
-        let file = keys.join("gateway.key");
-        let secret = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        Ok(Self::of(&secret))
+        Ok(Self::of(&DerivedSecret::EventCursors.read(keys, "gateway")?))
     }
 
     fn of(secret: &[u8]) -> Self {
-        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), b"payterms event cursors");
-        Self(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()))
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
     fn key(&self, salt: &[u8]) -> Option<LessSafeKey> {

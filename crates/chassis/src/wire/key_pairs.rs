@@ -1,6 +1,7 @@
 //! Files of Ed25519 key pairs: `<name>.key`, which signs, and `<name>.pub` with the public keys that count, of which there are two while a
 //! key is being replaced. A line before a key says its id; a key without one has the name of its file for an id.
 
+use super::key_derived;
 use crate::key_file;
 use ed25519_dalek::{
     SigningKey, VerifyingKey,
@@ -111,6 +112,11 @@ impl<'a> KeyPair<'a> {
         if ids.next.as_ref().is_none_or(|next| !ids.count.contains(next)) {
             return Err(fault(&self.path("pub"), &"the next key does not count yet"));
         }
+        // What the key before gave out stays readable, also to replicas that still have it.
+        let before = fs::read_to_string(&key).map_err(|error| fault(&key, &error))?;
+        let text = fs::read_to_string(&next).map_err(|error| fault(&next, &error))?;
+        let text = key_derived::with_secrets_of(&before, &text).ok_or_else(|| fault(&key, &"a line before the key is malformed"))?;
+        replace_with(&next, text.as_bytes(), Readers::OwnerAlone)?;
         // The time of the file says when it began to sign.
         let file = fs::File::options().append(true).open(&next).map_err(|error| fault(&next, &error))?;
         file.set_modified(now()).map_err(|error| fault(&next, &error))?;
@@ -259,8 +265,9 @@ pub fn ensure_key(folder: &Path, name: &str) -> Result<(), String> {
         file.write_all(key_file::marked(&pem).as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fault(&error))?;
         key.verifying_key()
     };
-    let stored = fs::read_to_string(&public).ok().and_then(|pem| VerifyingKey::from_public_key_pem(&pem).ok());
-    if stored != Some(verifying) {
+    // Where the key is being replaced, another one counts beside it.
+    let stored = KeyPair { folder, name }.blocks().unwrap_or_default();
+    if !stored.iter().any(|(_, block)| VerifyingKey::from_public_key_pem(block).is_ok_and(|key| key == verifying)) {
         let pem = verifying.to_public_key_pem(LineEnding::LF).map_err(|error| fault(&error))?;
         fs::write(&public, key_file::marked(&pem)).map_err(|error| fault(&error))?;
     }
@@ -288,6 +295,7 @@ pub fn key_set(folder: &Path, names: &[&str]) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::{KeyPair, key_set};
+    use crate::key_derived::DerivedSecret;
     use std::{
         fs,
         os::unix::fs::{MetadataExt, PermissionsExt, chown},
@@ -318,6 +326,32 @@ mod tests {
         }
         let mode = fs::metadata(folder.path().join("callers.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_derives_from_a_key_outlives_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = |name| [DerivedSecret::PageTokens, DerivedSecret::EventCursors].map(|what| what.read(folder.path(), name).unwrap());
+        let pair = KeyPair::new(folder.path(), "gateway").unwrap();
+        pair.make().unwrap();
+        let (first, private) = (secrets("gateway"), fs::read_to_string(folder.path().join("gateway.key")).unwrap());
+        assert_ne!(first[0], first[1]);
+        for _ in 0..2 {
+            pair.rotate().unwrap();
+            assert_eq!(secrets("gateway"), first);
+            let (before, switched) = (pair.ids().unwrap(), pair.switch().unwrap());
+            assert_eq!((before.next, secrets("gateway")), (Some(switched.signs), first));
+            pair.retire(Duration::ZERO).unwrap();
+        }
+        let now = fs::read_to_string(folder.path().join("gateway.key")).unwrap();
+        assert!(private.lines().all(|line| line.starts_with("-----") || !now.contains(line)), "nothing else of the first key is left");
+        let mode = fs::metadata(folder.path().join("gateway.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let other = KeyPair::new(folder.path(), "wallet").unwrap();
+        other.make().unwrap();
+        assert!(secrets("wallet").iter().all(|secret| !first.contains(secret)));
+        fs::write(folder.path().join("wallet.key"), now.replacen("tokens: ", "tokens: !", 1)).unwrap();
+        assert!(DerivedSecret::PageTokens.read(folder.path(), "wallet").unwrap_err().contains("malformed"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod etag;
 pub mod fields;
 pub mod filter;
 pub mod identity;
+pub mod key_derived;
 pub mod key_pairs;
 pub mod listing;
 mod marks;
