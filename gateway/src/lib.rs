@@ -184,10 +184,13 @@ pub async fn start(
     Running::spawn(listeners.calls, |listener| serve::serve(listener, routes, port, stop))
 }
 
+/// The name of the program.
+const PROGRAM: &str = "payterms-gateway";
+
 /// The command line of the gateway.
 #[must_use]
 pub fn command() -> clap::Command {
-    config::command::<Options>()
+    config::command::<Options>(PROGRAM)
 }
 
 /// The whole of the gateway's `main`.
@@ -199,7 +202,7 @@ pub fn main() -> ExitCode {
 /// Like [`main`], with the given arguments. The first is the program's name.
 #[must_use]
 pub fn main_with(arguments: Vec<OsString>) -> ExitCode {
-    let options = match config::read::<Options>(arguments) {
+    let options = match config::read::<Options>(PROGRAM, arguments) {
         Ok(options) => options,
         Err(refused) => return config::explain(refused),
     };
@@ -219,6 +222,7 @@ fn survey(options: &Options, objections: &mut Objections, stop: &CancellationTok
     let network = options.common.network("gateway", objections, stop);
     let guard = options.gateway.guard(objections, stop);
     objections.check_keys(&options.common.keys);
+    objections.take(Signer::read(&options.common.keys, "gateway", Arc::new(SystemClock)).map(drop));
     options.gateway.check_for_production(objections);
     (network, guard)
 }
@@ -229,11 +233,10 @@ fn survey(options: &Options, objections: &mut Objections, stop: &CancellationTok
 /// # Errors
 /// What is wrong with the settings themselves, and the exit code.
 pub fn check(arguments: Vec<OsString>) -> Result<Vec<String>, (String, i32)> {
-    let options = config::read::<Options>(arguments)?;
+    let options = config::read::<Options>(PROGRAM, arguments)?;
     let stop = CancellationToken::new();
     let mut objections = Objections::new(options.common.mode);
     let (network, _) = survey(&options, &mut objections, &stop);
-    objections.take(Signer::read(&options.common.keys, "gateway", Arc::new(SystemClock)).map(drop));
     objections.take(options.gateway.cors.wrap(axum::Router::new()).map(drop));
     if let Some(topology) = objections.take(topology::load()) {
         boot::check_peers(&network, topology.into_keys(), &mut objections);

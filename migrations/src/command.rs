@@ -15,7 +15,11 @@ use tokio::time::timeout;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Parser)]
-#[command(about = "Brings the schemas of the suite up to date on PostgreSQL, as the owner of the database")]
+#[command(
+    name = "payterms-migrate",
+    version,
+    about = "Brings the schemas of the suite up to date on PostgreSQL, as the owner of the database"
+)]
 struct Options {
     #[command(flatten)]
     address: Address,

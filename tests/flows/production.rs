@@ -120,8 +120,9 @@ fn a_line_to_a_database_that_may_be_plain_text_is_not_opened() {
     let folder = tempfile::tempdir().unwrap();
     let url = "--database-url=postgres://payterms_plans:qLr7v0zW@database.invalid/payterms".to_owned();
     let said = refused(&["service", "plans"], &[keys(folder.path()), url]);
-    // Nobody of that name could be asked: that is not what it says.
-    names_all(&said, &["lines between the parts are plain text", "the line to the database may be plain text"]);
+    // Nobody of that name could be asked: that is not what it says. And the folder has no key yet, neither its own nor those of its callers.
+    let keys = ["plans.key: No such file", "gateway.pub: No such file", "invoicing.pub: No such file", "wallet.pub: No such file"];
+    names_all(&said, &[&["lines between the parts are plain text", "the line to the database may be plain text"][..], &keys].concat());
 }
 
 /// A program with the owner's or a role's address; what it said, and whether it went well.

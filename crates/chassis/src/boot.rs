@@ -291,7 +291,12 @@ impl DatabaseAddress {
 /// The command line of a service.
 #[must_use]
 pub fn command<S: Service>() -> Command {
-    config::command::<ServiceOptions<S::Options>>()
+    config::command::<ServiceOptions<S::Options>>(&program::<S>())
+}
+
+/// The name of a service's program.
+fn program<S: Service>() -> String {
+    format!("payterms-{}", S::NAME)
 }
 
 /// The whole of a service's `main`.
@@ -303,7 +308,7 @@ pub fn main<S: Service>() -> ExitCode {
 /// As [`main`], with the caller's arguments; the first is the program's name.
 #[must_use]
 pub fn main_with<S: Service>(arguments: Vec<OsString>) -> ExitCode {
-    let options = match config::read::<ServiceOptions<S::Options>>(arguments) {
+    let options = match config::read::<ServiceOptions<S::Options>>(&program::<S>(), arguments) {
         Ok(options) => options,
         Err(refused) => return config::explain(refused),
     };
@@ -347,11 +352,22 @@ fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Obj
     network
 }
 
+    check_signing_keys::<S>(&options.common.keys, objections);
 async fn open_database<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections) -> Option<Db> {
     let url = objections.take(options.address.url())?;
     if !objections.check_address(&url) {
         return None;
     }
+/// Objects to keys that are missing or malformed: its own, and the public one of each part that calls it.
+fn check_signing_keys<S: Service>(keys: &Path, objections: &mut Objections) {
+    let own = Signer::read(keys, S::NAME, Arc::new(SystemClock)).and_then(|_| DerivedSecret::PageTokens.read(keys, S::NAME));
+    objections.take(own.map(drop));
+    let callers = objections.take(topology::load()).map(|topology| topology::callers(&topology, S::NAME)).unwrap_or_default();
+    for issuer in callers {
+        objections.take(Verifier::read(keys, S::NAME, &[issuer]).map(drop));
+    }
+}
+
     let database = DatabaseOptions { must_be_durable: objections.is_production(), ..options.database.clone() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     objections.take(Db::open_with(&url, S::NAME, clock, &database).await)

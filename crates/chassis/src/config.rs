@@ -98,23 +98,23 @@ impl WebhookOptions {
 ///
 /// # Errors
 /// A text for the person who started the process, and the exit code; also for `--help`.
-pub fn read<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
+pub fn read<O: Parser>(program: &str, arguments: Vec<OsString>) -> Result<O, (String, i32)> {
     // The file may have what is required, so nothing is required of the flags and the environment yet.
-    let first_matches = command::<O>().ignore_errors(true).try_get_matches_from(arguments.clone()).ok();
+    let first_matches = command::<O>(program).ignore_errors(true).try_get_matches_from(arguments.clone()).ok();
     let file = first_matches.as_ref().and_then(|matches| matches.try_get_one::<PathBuf>("config").ok().flatten().cloned());
     let file_flags = match (file, &first_matches) {
         (Some(file), Some(first_matches)) => from_file::<O>(&file, first_matches).map_err(|text| (text, 2))?,
         _ => Vec::new(),
     };
-    read_arguments(arguments.into_iter().chain(file_flags).collect())
+    read_arguments(program, arguments.into_iter().chain(file_flags).collect())
 }
 
 /// As [`read`], without a file.
 ///
 /// # Errors
 /// A text for the person who started the process, and the exit code; also for `--help`.
-pub fn read_arguments<O: Parser>(arguments: Vec<OsString>) -> Result<O, (String, i32)> {
-    let parsed = command::<O>().try_get_matches_from(arguments).and_then(|matches| O::from_arg_matches(&matches));
+pub fn read_arguments<O: Parser>(program: &str, arguments: Vec<OsString>) -> Result<O, (String, i32)> {
+    let parsed = command::<O>(program).try_get_matches_from(arguments).and_then(|matches| O::from_arg_matches(&matches));
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let unknown = variables::unknown(names).iter().map(|sentence| format!("error: {sentence}\n")).collect::<Vec<_>>().concat();
     match parsed {
@@ -144,13 +144,13 @@ fn fail(error: &clap::Error) -> (String, i32) {
     (without_passwords(&error.render().to_string()), error.exit_code())
 }
 
-/// The command line of a program, with `--version`, for pages and checks that list its settings. Its help hides values from the environment, since any of them may hold a password.
+/// The command line of a program of this name, with `--version`, for pages and checks that list its settings. Its help hides values from the environment, since any of them may hold a password.
 #[must_use]
-pub fn command<O: CommandFactory>() -> Command {
+pub fn command<O: CommandFactory>(program: &str) -> Command {
     fn hidden(command: Command) -> Command {
         command.mut_args(|argument| argument.hide_env_values(true)).mut_subcommands(hidden)
     }
-    hidden(O::command().version(env!("CARGO_PKG_VERSION")))
+    hidden(O::command().display_name(program).version(env!("CARGO_PKG_VERSION")))
 }
 
 /// The settings of the file as flags, without those that a flag or the environment sets.
@@ -202,7 +202,7 @@ mod tests {
         let file = folder.path().join("payterms.toml");
         std::fs::write(&file, text).unwrap();
         let config = format!("--config={}", file.display());
-        read(["payterms", "--place=here", &config].iter().chain(flags).map(Into::into).collect())
+        read("payterms", ["payterms", "--place=here", &config].iter().chain(flags).map(Into::into).collect())
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
         let file = folder.path().join("payterms.toml");
         let started = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            read::<Options>(vec!["payterms".into(), format!("--config={}", file.display()).into()])
+            read::<Options>("payterms", vec!["payterms".into(), format!("--config={}", file.display()).into()])
         };
         assert_eq!(started("place = \"there\"").unwrap().place, "there");
         assert!(started("listen = \"127.0.0.1:7\"").unwrap_err().0.contains("--place"));

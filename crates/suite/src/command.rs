@@ -187,17 +187,20 @@ struct SimulatorOptions {
     notify: String,
 }
 
+/// The name of the program.
+const PROGRAM: &str = "payterms";
+
 /// The command line of `payterms`.
 #[must_use]
 pub fn command() -> clap::Command {
-    config::command::<Options>()
+    config::command::<Options>(PROGRAM)
 }
 
 /// The whole of `payterms`.
 #[must_use]
 pub fn main() -> ExitCode {
     let started = Instant::now();
-    let options: Options = match config::read_arguments(std::env::args_os().collect()) {
+    let options: Options = match config::read_arguments(PROGRAM, std::env::args_os().collect()) {
         Ok(options) => options,
         Err(refused) => return config::explain(refused),
     };
@@ -233,8 +236,9 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
         Some(Command::Config(command)) => return Box::pin(config_check::run(command)).await,
         Some(Command::Health(health)) => Box::pin(health::run(health, data)).await,
         Some(Command::Completions(completions)) => {
-            clap_complete::generate(completions.shell, &mut command(), "payterms", &mut std::io::stdout());
-            Ok(Outcome::Well)
+            let mut text = Vec::new();
+            clap_complete::generate(completions.shell, &mut command(), PROGRAM, &mut text);
+            output::line(String::from_utf8_lossy(&text).trim_end()).map(|()| Outcome::Well)
         }
         Some(Command::Demo(demo)) => play(&options.run, demo).await.map(|()| Outcome::Well),
         Some(Command::Simulator(simulator)) => simulate(&options.run, simulator).await.map(|()| Outcome::Well),

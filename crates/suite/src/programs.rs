@@ -16,3 +16,15 @@ pub fn programs() -> Vec<(&'static str, Command)> {
         ("payterms", crate::command::command()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::programs;
+
+    #[test]
+    fn each_says_its_own_name_and_the_version() {
+        for (name, command) in programs() {
+            assert_eq!(command.render_version(), format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+        }
+    }
+}

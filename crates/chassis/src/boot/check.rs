@@ -1,15 +1,12 @@
 //! Whether a service could start with its configuration: all that is wrong, without starting it.
 
-use super::{Service, ServiceOptions, has_schema, survey};
+use super::{Service, ServiceOptions, has_schema, program, survey};
 use crate::{
     config,
     db::{DatabaseOptions, Db},
     net::Network,
     production::Objections,
-    wire::{
-        identity::{Signer, Verifier},
-        topology,
-    },
+    wire::topology,
 };
 use payterms_kernel::SystemClock;
 use std::{ffi::OsString, path::Path, sync::Arc};
@@ -20,16 +17,11 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// What is wrong with the settings themselves, and the exit code.
 pub async fn check<S: Service>(arguments: Vec<OsString>) -> Result<Vec<String>, (String, i32)> {
-    let options = config::read::<ServiceOptions<S::Options>>(arguments)?;
+    let options = config::read::<ServiceOptions<S::Options>>(&program::<S>(), arguments)?;
     let stop = CancellationToken::new();
     let mut objections = Objections::new(options.common.mode);
     let network = survey::<S>(&options, &mut objections, &stop);
-    let keys = &options.common.keys;
-    objections.take(Signer::read(keys, S::NAME, Arc::new(SystemClock)).map(drop));
     if let Some(topology) = objections.take(topology::load()) {
-        for issuer in topology::callers(&topology, S::NAME) {
-            objections.take(Verifier::read(keys, S::NAME, &[issuer]).map(drop));
-        }
         let calls = topology.get(S::NAME).map(|relations| relations.calls.clone()).unwrap_or_default();
         let subscribers = topology::subscribers(&topology, S::NAME).into_keys();
         check_peers(&network, calls.into_iter().chain(subscribers), &mut objections);
