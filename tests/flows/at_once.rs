@@ -108,7 +108,7 @@ async fn crowded(on: (Database, bool), (name, play): Scenario, seen: &mut BTreeS
 }
 
 /// Played on both databases, on PostgreSQL over two replicas.
-const SCENARIOS: [Scenario; 60] = scenarios!(
+const SCENARIOS: [Scenario; 61] = scenarios!(
     stripe::another_account_is_refused_once_a_card_is_saved,
     reconciliations::every_difference_is_named,
     top_up_refunds::a_rule_that_would_buy_it_again_is_named,
@@ -169,6 +169,7 @@ const SCENARIOS: [Scenario; 60] = scenarios!(
     transfer_refunds_returned::an_account_that_the_bank_did_not_name_takes_two_people,
     disputes::people_decide_where_the_provider_does_not_tell,
     at_once::the_steps_of_peers,
+    at_once::values_are_sealed_again,
 );
 
 async fn stories(on: (Database, bool), seen: &mut BTreeSet<String>) {
@@ -198,6 +199,13 @@ async fn every_write_is_one_effect_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_write_is_one_effect_over_two_replicas() {
     every_write_is_one_effect((Database::Postgres, true)).await;
+}
+
+/// What the first key has sealed is passed over.
+async fn values_are_sealed_again(world: &World) {
+    world.tenant("acme").await;
+    let reseal = ResealValuesRequest { request_id: request_id(), parent: "tenants/acme".to_owned(), page_token: String::new() };
+    world.someone("OPERATOR", None).operations("invoicing").reseal_values(reseal).await.unwrap();
 }
 
 /// The steps of a payment as its driver takes them at each service's own port, and what else no scenario sends.

@@ -144,6 +144,7 @@ mod schemas;
 mod scripts;
 mod scripts_of_credit;
 mod sealed;
+mod sealed_rollout;
 mod second_call;
 mod secrets;
 mod sentences;

@@ -174,6 +174,16 @@ fn the_dashboard_shows_every_metric_of_money_and_queues() {
     assert!(missing.is_empty(), "the dashboard has no {missing:?}");
 }
 
+#[test]
+fn no_panel_of_the_dashboard_hides_another() {
+    let dashboard: serde_json::Value = serde_json::from_str(&read("k8s/components/monitoring/dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    for of in ["id", "gridPos"] {
+        let all: BTreeSet<_> = panels.iter().map(|panel| panel[of].to_string()).collect();
+        assert_eq!(all.len(), panels.len(), "{of} is that panel's alone: {all:?}");
+    }
+}
+
 /// The names of metrics in the sources, as Prometheus shows them.
 fn names_in_sources() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -34,7 +34,7 @@ const TABLES: [(&str, &str); 8] = [
 ];
 
 /// `payterms keys STEP seal webhooks` in a data folder: the ids of the keys that seal from then on.
-fn keys(data: &Path, step: &str) -> Vec<String> {
+pub(crate) fn keys(data: &Path, step: &str) -> Vec<String> {
     let mut command = Command::new(BINARY);
     command.args(["keys", step, "seal", "webhooks", "--output", "json"]).arg("--keys").arg(data.join("keys"));
     let output = command.output().unwrap();

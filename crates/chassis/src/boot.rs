@@ -22,7 +22,8 @@ use crate::{
         peers::Peers,
         relay, rules,
         run_due::RunDue,
-        samples::Sampler,
+        samples::{Sampled, Sampler},
+        sealed::SealedTable,
         versions::Versions,
     },
     config::{self, CommonOptions, WebhookOptions},
@@ -47,8 +48,8 @@ use crate::{
     },
     wire::{
         identity::{Signer, Verifier},
-        page::PageSigner,
         key_derived::DerivedSecret,
+        page::PageSigner,
         topology,
     },
 };
@@ -192,6 +193,7 @@ pub async fn start<S: Service>(
     let subscriber = network.broker.clone().filter(|_| !sources.is_empty());
     let subscriber = subscriber.map(|broker| Subscriber::new(broker, inbox.clone(), db.health().clone(), S::NAME, sources));
     parts.sealed.push(webhook_targets::sealed(webhooks.seal.clone()));
+    let sealed: Arc<[SealedTable]> = parts.sealed.into();
     let operations = Operations {
         db: db.clone(),
         pages,
@@ -200,7 +202,7 @@ pub async fn start<S: Service>(
         flows: flows.clone(),
         checks,
         hears,
-        sealed: parts.sealed.into(),
+        sealed: sealed.clone(),
     };
     let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone());
     let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
@@ -219,7 +221,10 @@ pub async fn start<S: Service>(
     let guard = Guard::new(S::NAME, access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
-    let sampler = metrics::figures_every().map(|every| Sampler::new(db.clone(), leases.clone(), subscribers, kinds, parts.figures, every));
+    let sampler = metrics::figures_every().map(|figures_every| {
+        let sampled = Sampled { flows: kinds, figures: parts.figures, figures_every, sealed };
+        Sampler::new(db.clone(), leases.clone(), subscribers, sampled)
+    });
     let tasks =
         Tasks { db: db.clone(), relay, subscriber, leases, jobs: parts.jobs, flows, sampler, webhooks, reporter: open.reporter, services };
     let tasks = tasks.start(&background, &stop);
@@ -347,17 +352,12 @@ fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Obj
     let network = Network { webhooks: options.webhooks.rules(objections), ..network };
     objections.check_secret(&options.common.keys.join(Webhooks::KEY));
     objections.check_keys(&options.common.keys);
+    check_signing_keys::<S>(&options.common.keys, objections);
     S::check_for_production(&options.service, objections);
     S::check_files(&options.service, objections);
     network
 }
 
-    check_signing_keys::<S>(&options.common.keys, objections);
-async fn open_database<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections) -> Option<Db> {
-    let url = objections.take(options.address.url())?;
-    if !objections.check_address(&url) {
-        return None;
-    }
 /// Objects to keys that are missing or malformed: its own, and the public one of each part that calls it.
 fn check_signing_keys<S: Service>(keys: &Path, objections: &mut Objections) {
     let own = Signer::read(keys, S::NAME, Arc::new(SystemClock)).and_then(|_| DerivedSecret::PageTokens.read(keys, S::NAME));
@@ -368,6 +368,11 @@ fn check_signing_keys<S: Service>(keys: &Path, objections: &mut Objections) {
     }
 }
 
+async fn open_database<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections) -> Option<Db> {
+    let url = objections.take(options.address.url())?;
+    if !objections.check_address(&url) {
+        return None;
+    }
     let database = DatabaseOptions { must_be_durable: objections.is_production(), ..options.database.clone() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     objections.take(Db::open_with(&url, S::NAME, clock, &database).await)

@@ -20,6 +20,7 @@ pub mod rules;
 pub mod run_due;
 pub mod samples;
 pub mod sealed;
+mod sealed_tally;
 pub mod shared;
 pub mod snapshots;
 pub mod steps;

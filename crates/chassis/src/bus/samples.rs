@@ -4,7 +4,11 @@
 #![expect(clippy::float_arithmetic, reason = "metrics are floating-point numbers; no amount is made of them")]
 
 use crate::{
-    bus::inbox::MOST_ATTEMPTS,
+    bus::{
+        inbox::MOST_ATTEMPTS,
+        sealed::SealedTable,
+        sealed_tally::{Counts, SealedTally},
+    },
     db::{Db, sql},
     flow::{Leases, background::Beat},
     telemetry::metrics,
@@ -12,6 +16,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use opentelemetry::KeyValue;
+use payterms_proto::common::v1::sealed_values::KeyState;
 use sea_orm::{QueryResult, Value};
 use std::{
     collections::BTreeMap,
@@ -70,6 +75,13 @@ const WEBHOOKS_OVERDUE: Metric = Metric {
     unit: "s",
     description: "How long the oldest of the webhooks whose turn it is has been due.",
 };
+const SEALED: Metric = Metric {
+    name: "payterms.sealed.values",
+    unit: "{value}",
+    description: "Sealed values, by what can be done with the key that they are sealed with.",
+};
+/// Sealed values are counted once in so many readings of the figures: hourly, where those are read every five minutes.
+const FIGURES_A_ROUND: u32 = 12;
 /// The metrics of every service's queues.
 pub const QUEUES: [Metric; 12] =
     [UNDELIVERED, UNDELIVERED_AGE, HELD, HELD_AGE, DEAD, DUE, DUE_AGE, FLOWS, FLOWS_AGE, WEBHOOKS, WEBHOOKS_AGE, WEBHOOKS_OVERDUE];
@@ -136,21 +148,28 @@ pub(crate) struct Sampler {
     flows: Arc<[&'static str]>,
     figures: &'static [Figure],
     figures_every: Duration,
+    sealed: Arc<[SealedTable]>,
     shelf: Shelf,
+}
+
+/// What a sampler reads besides the queues of its service.
+pub(crate) struct Sampled {
+    /// The kinds of flows.
+    pub flows: Arc<[&'static str]>,
+    /// Sums of money.
+    pub figures: &'static [Figure],
+    /// How often these are read.
+    pub figures_every: Duration,
+    /// Tables with sealed values.
+    pub sealed: Arc<[SealedTable]>,
 }
 
 impl Sampler {
     /// A sampler whose samples the exporters show. `subscribers` are those of the service's events, with the types of each.
-    pub(crate) fn new(
-        db: Db,
-        leases: Leases,
-        subscribers: BTreeMap<String, Vec<String>>,
-        flows: Arc<[&'static str]>,
-        figures: &'static [Figure],
-        figures_every: Duration,
-    ) -> Self {
+    pub(crate) fn new(db: Db, leases: Leases, subscribers: BTreeMap<String, Vec<String>>, sampled: Sampled) -> Self {
+        let Sampled { flows, figures, figures_every, sealed } = sampled;
         let shelf = Shelf::default();
-        for metric in QUEUES.iter().chain(figures.iter().map(|figure| &figure.metric)) {
+        for metric in QUEUES.iter().chain([&SEALED]).chain(figures.iter().map(|figure| &figure.metric)) {
             let (shelf, metric, part) = (shelf.clone(), *metric, db.service());
             metrics::observe(metric.name, metric.unit, metric.description, move || {
                 let shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,11 +180,12 @@ impl Sampler {
                 shelf.get(metric.name).into_iter().flatten().map(|sample| (labels(sample), sample.value)).collect()
             });
         }
-        Self { db, leases, subscribers: Arc::new(subscribers), flows, figures, figures_every, shelf }
+        Self { db, leases, subscribers: Arc::new(subscribers), flows, figures, figures_every, sealed, shelf }
     }
 
     pub(crate) async fn run_forever(self, beat: Beat, stop: CancellationToken) {
         let mut figures_due = Instant::now();
+        let mut tally = SealedTally::new(self.sealed.clone(), self.figures_every.saturating_mul(FIGURES_A_ROUND));
         loop {
             beat.beat();
             // Only one replica shows them: a sum over the replicas would otherwise count them several times.
@@ -178,7 +198,15 @@ impl Sampler {
                     self.show(&metrics, sums);
                     figures_due = Instant::now() + self.figures_every;
                 }
+                let counted = beat.while_waiting(tally.go_on(&self.db)).await;
+                if counted.is_err() {
+                    tally.reset();
+                }
+                if let Some(counted) = counted.transpose() {
+                    self.show(&[SEALED], counted.map(sealed));
+                }
             } else {
+                tally.reset();
                 self.shelf.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 figures_due = Instant::now();
             }
@@ -318,6 +346,13 @@ fn put(
     samples.push(Sample { metric: many, labels: labels.clone(), value: number(row.try_get("", "many")?) });
     samples.push(Sample { metric: oldest, labels, value: age(now, row.try_get("", "since")?) });
     Ok(())
+}
+
+/// The samples of sealed values.
+fn sealed(counts: Counts) -> Vec<Sample> {
+    let state = |state: KeyState| state.as_str_name().trim_start_matches("KEY_STATE_").to_owned();
+    let sample = |(key, count)| Sample { metric: SEALED, labels: vec![("payterms.key_state", state(key))], value: number(count) };
+    counts.into_iter().map(sample).collect()
 }
 
 fn number(count: i64) -> f64 {

@@ -48,6 +48,8 @@ pub struct SealedTable {
     pub name: &'static str,
     /// The keys; none where the process has no file of them.
     pub seal: Option<Seal>,
+    /// The condition under which a row has sealed values, in SQL.
+    pub holds: &'static str,
     /// Reads its rows.
     pub list: ListRows,
     /// Seals a row again; none where the rows are copies, which follow their owner.
@@ -127,14 +129,19 @@ pub(crate) async fn count(
 type Entry = (&'static str, i32, String, String);
 
 fn counted(table: &SealedTable, tenant: &str, value: &[u8]) -> Entry {
-    let (state, id) = match SealedWith::of(table.seal.as_ref(), value) {
+    let (state, id) = key_of(table, value);
+    let tenant = if state == KeyState::Seals { String::new() } else { format!("tenants/{tenant}") };
+    (table.name, state.into(), id, tenant)
+}
+
+/// What the process can do with the key of a value, and the key's id; none if the value was sealed before there were ids.
+pub(super) fn key_of(table: &SealedTable, value: &[u8]) -> (KeyState, String) {
+    match SealedWith::of(table.seal.as_ref(), value) {
         SealedWith::First(id) => (KeyState::Seals, id.to_string()),
         SealedWith::Other(id) => (KeyState::Opens, id.to_string()),
         SealedWith::Missing(id) => (KeyState::Missing, id.to_string()),
         SealedWith::Unnamed => (if table.seal.is_some() { KeyState::Opens } else { KeyState::Missing }, String::new()),
-    };
-    let tenant = if state == KeyState::Seals { String::new() } else { format!("tenants/{tenant}") };
-    (table.name, state.into(), id, tenant)
+    }
 }
 
 fn messages(counts: BTreeMap<Entry, i64>) -> Vec<SealedValues> {

@@ -190,7 +190,7 @@ pub(crate) fn sealed(seal: Option<Seal>) -> SealedTable {
             sql::all(conn, &select, values).await?.iter().map(row).collect()
         })
     }
-    SealedTable { name: "webhook_targets", seal, list, reseal: None }
+    SealedTable { name: "webhook_targets", seal, holds: "true", list, reseal: None }
 }
 
 /// The present state of endpoints, for the snapshots of the register's owner.

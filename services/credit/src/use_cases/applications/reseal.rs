@@ -17,8 +17,8 @@ use uuid::Uuid;
 #[must_use]
 pub fn sealed(seal: Option<&Seal>) -> Vec<SealedTable> {
     vec![
-        SealedTable { name: "bank_links", seal: seal.cloned(), list: list_links, reseal: Some(reseal_link) },
-        SealedTable { name: "bank_file_parts", seal: seal.cloned(), list: list_parts, reseal: Some(reseal_part) },
+        SealedTable { name: "bank_links", seal: seal.cloned(), holds: "length(token) > 0", list: list_links, reseal: Some(reseal_link) },
+        SealedTable { name: "bank_file_parts", seal: seal.cloned(), holds: "true", list: list_parts, reseal: Some(reseal_part) },
     ]
 }
 

@@ -49,7 +49,7 @@ pub async fn reveal(app: &App, call: &Call, of: Option<&pb::WebhookEndpoint>) ->
 /// The sealed secrets of endpoints.
 #[must_use]
 pub fn sealed(app: &App) -> SealedTable {
-    SealedTable { name: "webhook_endpoints", seal: app.webhooks.seal.clone(), list: list_sealed, reseal: Some(reseal) }
+    SealedTable { name: "webhook_endpoints", seal: app.webhooks.seal.clone(), holds: "true", list: list_sealed, reseal: Some(reseal) }
 }
 
 fn list_sealed<'a>(

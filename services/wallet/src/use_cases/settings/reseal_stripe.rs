@@ -16,7 +16,7 @@ const ROW: &str = "stripe";
 /// The sealed keys of tenants.
 #[must_use]
 pub fn sealed(seal: Option<Seal>) -> SealedTable {
-    SealedTable { name: "wallet_settings", seal, list, reseal: Some(reseal) }
+    SealedTable { name: "wallet_settings", seal, holds: "stripe_key IS NOT NULL", list, reseal: Some(reseal) }
 }
 
 fn list<'a>(conn: &'a Transaction, tenant: &'a TenantId, after: &'a str, _: i64) -> BoxFuture<'a, Result<Vec<SealedRow>, AppError>> {
