@@ -8,8 +8,7 @@ use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use payterms_kernel::{TenantId, id::step_id};
 use payterms_proto::common::v1::PublicEvent;
-use prost::Message;
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, UnknownField, Value};
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -39,8 +38,9 @@ pub(crate) struct Logged {
 
 /// The public events of a row, one for each of its items; none for an item that the reader is not shown.
 pub(crate) fn shown(kind: &PublicType, row: &Logged, reader: &Reader) -> Vec<Option<PublicEvent>> {
-    let whole = match DynamicMessage::decode(kind.message.clone(), row.data.as_slice()) {
-        Ok(whole) => whole,
+    let decoded = DynamicMessage::decode(kind.message.clone(), row.data.as_slice());
+    let (whole, fields) = match decoded.and_then(|whole| Ok((whole, stored_fields(&row.data)?))) {
+        Ok(decoded) => decoded,
         Err(error) => {
             // A log that stops here for good would be worse than one without an event that nobody can read.
             tracing::error!(event = %row.event_id, %error, "an event does not decode and is not shown");
@@ -48,11 +48,11 @@ pub(crate) fn shown(kind: &PublicType, row: &Logged, reader: &Reader) -> Vec<Opt
         }
     };
     let Some(each) = &kind.one_for_each else {
-        return vec![event(kind, row, reader, &whole, None)];
+        return vec![event(kind, row, reader, &whole, None, &fields)];
     };
     let items = whole.get_field(each);
-    let items = items.as_list().unwrap_or_default();
-    items.iter().map(|item| event(kind, row, reader, &whole, item.as_message().map(|message| (item, message)))).collect()
+    let items = items.as_list().unwrap_or_default().iter();
+    items.enumerate().map(|(place, item)| event(kind, row, reader, &whole, item.as_message().map(|item| (place, item)), &fields)).collect()
 }
 
 fn event(
@@ -60,7 +60,8 @@ fn event(
     row: &Logged,
     reader: &Reader,
     whole: &DynamicMessage,
-    item: Option<(&Value, &DynamicMessage)>,
+    item: Option<(usize, &DynamicMessage)>,
+    fields: &[UnknownField],
 ) -> Option<PublicEvent> {
     let subject = text_at(item.map_or(whole, |(_, message)| message), &kind.subject);
     if subject.is_empty() {
@@ -88,21 +89,30 @@ fn event(
         tenant,
         subject,
         version,
-        data: (!names_only).then(|| data(kind, whole, item.map(|(item, _)| item))),
+        data: (!names_only).then(|| data(kind, fields, item.map(|(place, _)| place))),
     })
 }
 
-/// The fields that are shown, and of a batch the one item.
-fn data(kind: &PublicType, whole: &DynamicMessage, item: Option<&Value>) -> prost_types::Any {
-    let mut shown = DynamicMessage::new(kind.message.clone());
-    for field in kind.shown.iter().filter(|field| whole.has_field(field)) {
-        let value = match item.filter(|_| kind.one_for_each.as_ref() == Some(field)) {
-            Some(item) => Value::List(vec![item.clone()]),
-            None => whole.get_field(field).into_owned(),
-        };
-        shown.set_field(field, value);
+/// The fields of a stored event, each with the bytes that it was stored as.
+fn stored_fields(data: &[u8]) -> Result<Vec<UnknownField>, prost::DecodeError> {
+    let Some(empty) = DescriptorPool::global().get_message_by_name("google.protobuf.Empty") else { return Ok(Vec::new()) };
+    // To a message without fields each field is unknown, and unknown fields are kept as they are.
+    Ok(DynamicMessage::decode(empty, data)?.take_unknown_fields().collect())
+}
+
+/// The fields that are shown, and of a batch the item at one place. They are copied and not encoded again: the library keeps maps
+/// unordered, so an event that is read twice would have other bytes each time.
+fn data(kind: &PublicType, fields: &[UnknownField], item: Option<usize>) -> prost_types::Any {
+    let each = kind.one_for_each.as_ref().filter(|_| item.is_some()).map(FieldDescriptor::number);
+    let is_shown = |field: &&UnknownField| kind.shown.iter().any(|shown| shown.number() == field.number());
+    let is_item = |field: &&UnknownField| each == Some(field.number());
+    let copied = fields.iter().filter(is_shown).filter(|field| !is_item(field));
+    let item = fields.iter().filter(is_shown).filter(is_item).nth(item.unwrap_or_default());
+    let mut value = Vec::new();
+    for field in copied.chain(item) {
+        field.encode(&mut value);
     }
-    prost_types::Any { type_url: format!("type.googleapis.com/{}", kind.message.full_name()), value: shown.encode_to_vec() }
+    prost_types::Any { type_url: format!("type.googleapis.com/{}", kind.message.full_name()), value }
 }
 
 /// The text that these fields lead to; empty where one of them is not set.
@@ -185,6 +195,17 @@ mod tests {
         assert!(events(&invoice, &as_customer)[0].is_some());
         assert_eq!(events(&invoice, &Reader { hides: true, ..as_customer }), [None]);
         assert!(events(&invoice, &Reader { hides: true, ..of(0) })[0].is_some(), "it is hidden from customers alone");
+    }
+
+    #[test]
+    fn an_event_that_is_read_again_has_the_same_bytes() {
+        let labels = ('a'..='z').map(|label| (label.to_string(), label.to_string())).collect();
+        let name = format!("tenants/acme/customers/{}", CUSTOMERS[0]);
+        let changed = CustomerChanged { customer: Some(Customer { name, labels, ..Customer::default() }) };
+        for _ in 0..2 {
+            let read = events(&changed, &Reader::default()).remove(0).unwrap();
+            assert_eq!(read.data.unwrap().value, changed.encode_to_vec(), "they are the bytes that were stored");
+        }
     }
 
     #[test]
