@@ -7,7 +7,7 @@ use crate::{
     attachments::{attach, download, pdf},
     invariants,
     kills_of_stripe::prepare,
-    rig::{self, BINARY, retry},
+    rig::{self, BINARY, retry, until},
     stripe,
     verify::payterms,
     webhooks::{create, known_everywhere, signs},
@@ -17,7 +17,7 @@ use payterms_proto::{
     wallet::v1::{StartMethodSetupRequest, payment_method::Kind},
 };
 use payterms_suite::client::request_id;
-use payterms_testkit::{Database, World, receiver::Receiver, stripe::StripeServer};
+use payterms_testkit::{Database, World, process::free_address, receiver::Receiver, stripe::StripeServer};
 use serde_json::Value;
 use std::{path::Path, process::Command};
 
@@ -201,4 +201,58 @@ async fn sealing_again_survives_kills_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sealing_again_survives_kills_on_postgres() {
     sealing_again_survives_kills(true).await;
+}
+
+async fn a_metric_shows_which_keys_are_needed(on_postgres: bool) {
+    let metrics = free_address();
+    let options = [format!("--metrics={metrics}"), "--figures-seconds=1".to_owned()];
+    let Some(mut rig) = rig::start_with(on_postgres, &options).await else { return };
+    rig.prepare("tok_visa").await;
+    let owner = rig.someone("OWNER", None);
+    let request = create("https://hook.example/", &[]);
+    retry(async || owner.webhook_endpoints().create_webhook_endpoint(request.clone()).await).await;
+    // Invoicing has the endpoint and its own copy of it, and each other service a copy.
+    let shows = async |wanted: &str| {
+        let read = async || {
+            let page = reqwest::get(format!("http://{metrics}/metrics")).await;
+            let text = match page {
+                Ok(page) => page.text().await.unwrap_or_default(),
+                Err(_) => String::new(),
+            };
+            Ok(text)
+        };
+        until(read, |text: &String| {
+            [("wallet", 1), ("invoicing", 2), ("credit", 1), ("plans", 1)].iter().all(|(part, count)| {
+                ["SEALS", "OPENS", "MISSING"].iter().all(|state| {
+                    let expected = if *state == wanted { *count } else { 0 };
+                    text.contains(&format!(
+                        "payterms_sealed_values{{payterms_key_state=\"{state}\",payterms_part=\"{part}\"}} {expected}\n"
+                    ))
+                })
+            })
+        })
+        .await;
+    };
+    // A round that began before has not seen it; a process begins with one.
+    rig.restart(None).await;
+    shows("SEALS").await;
+    for step in ["rotate", "switch"] {
+        keys(rig.data(), step);
+    }
+    rig.restart(None).await;
+    shows("OPENS").await;
+    let first = std::fs::read(rig.data().join("keys/webhooks.key")).unwrap();
+    std::fs::write(rig.data().join("keys/webhooks.key"), &first[..32]).unwrap();
+    rig.restart(None).await;
+    shows("MISSING").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_metric_shows_which_keys_are_needed_on_sqlite() {
+    a_metric_shows_which_keys_are_needed(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_metric_shows_which_keys_are_needed_on_postgres() {
+    a_metric_shows_which_keys_are_needed(true).await;
 }
