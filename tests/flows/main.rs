@@ -112,6 +112,7 @@ mod plain_http;
 mod plans;
 mod plans_answers;
 mod plans_life;
+mod plans_order;
 mod plans_races;
 mod policies_races;
 mod pooled;

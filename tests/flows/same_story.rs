@@ -16,14 +16,14 @@ use std::collections::HashSet;
 
 const SERVICES: [&str; 4] = ["wallet", "invoicing", "credit", "plans"];
 
-/// All events of the stories, each with its aggregate and the cause that its id shows.
-async fn events() -> Vec<String> {
-    let rig = rig::start(false).await.unwrap();
+/// All events of the stories, each with its aggregate and the cause that its id shows; none where PostgreSQL is asked for and not to be had.
+async fn events(on_postgres: bool) -> Option<Vec<String>> {
+    let rig = rig::start(on_postgres).await?;
     let mut stage = Stage::new(Suite::of_processes(rig.data(), rig.gateway, rig.simulator()));
     assert_eq!(Box::pin(repeatable("year", demo::one_by_one(&mut stage))).await, Ok(()));
     let mut events = Vec::new();
     for service in SERVICES {
-        let (conn, s) = rows_of(service, rig.data(), None).await;
+        let (conn, s) = rows_of(service, rig.data(), rig.postgres.as_deref()).await;
         // What follows the time part says what caused it.
         let select = format!(
             "SELECT aggregate_type || '/' || substr(aggregate_id, 15) || '@' || CAST(version AS text) || ' ' || event_type || ' ' \
@@ -33,15 +33,24 @@ async fn events() -> Vec<String> {
         events.extend(told(&conn, &select).await.into_iter().map(|event| format!("{service} {event}")));
         conn.close().await.unwrap();
     }
-    events
+    Some(events)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_story_has_the_same_events() {
-    let (first, second) = (events().await, events().await);
+async fn told_twice(on_postgres: bool) {
+    let (Some(first), Some(second)) = (events(on_postgres).await, events(on_postgres).await) else { return };
     let but = |these: &[String], those: &[String]| {
         let those: HashSet<_> = those.iter().collect();
         these.iter().filter(|event| !those.contains(event)).cloned().collect::<Vec<_>>()
     };
     assert_eq!((but(&first, &second), but(&second, &first)), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_story_has_the_same_events_on_sqlite() {
+    told_twice(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_story_has_the_same_events_on_postgres() {
+    told_twice(true).await;
 }

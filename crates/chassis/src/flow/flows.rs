@@ -140,7 +140,7 @@ impl Leases {
     }
 }
 
-fn key(lease: &Lease) -> Vec<sea_orm::Value> {
+pub(super) fn key(lease: &Lease) -> Vec<sea_orm::Value> {
     vec![lease.tenant.as_str().into(), lease.flow.into(), lease.intent.into()]
 }
 
@@ -165,6 +165,10 @@ impl Flows {
 
     pub(crate) fn db(&self) -> &Db {
         &self.leases.db
+    }
+
+    pub(super) fn owner(&self) -> Uuid {
+        self.leases.owner
     }
 
     pub(crate) fn set_drivers(&self, drivers: Drivers) {

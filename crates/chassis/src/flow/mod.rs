@@ -6,6 +6,8 @@ mod flows;
 pub mod handler;
 pub mod housekeeping;
 pub mod jobs;
+mod wake;
 pub mod zones;
 
 pub use flows::{Drivers, Flows, Lease, Leases, close, enqueue, hold};
+pub use wake::wake_if_open;

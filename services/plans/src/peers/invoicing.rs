@@ -24,8 +24,9 @@ use payterms_proto::invoicing::{
         owner_collection_service_client::OwnerCollectionServiceClient,
     },
     v1::{
-        BatchGetInvoicesRequest, GetCustomerRequest, Payment, block::Reason, customer_service_client::CustomerServiceClient,
-        invoice_service_client::InvoiceServiceClient,
+        BatchGetInvoicesRequest, GetCustomerRequest, GetPaymentRequest, Payment, block::Reason,
+        customer_service_client::CustomerServiceClient, invoice_service_client::InvoiceServiceClient,
+        payment_service_client::PaymentServiceClient,
     },
 };
 use std::time::Duration;
@@ -195,5 +196,16 @@ impl<'a> Invoicing<'a> {
             .until_answered(&NOT_COLLECTED, message, |mut client, request| async move { client.collect_for_owner(request).await })
             .await?;
         Ok(collected.map(|answer| answer.payment.unwrap_or_default()))
+    }
+
+    /// A payment as it is now. The answer to the step that began it stays what it was, while the payment goes on.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if invoicing does not answer in 60 attempts; the recovery of flows tries again.
+    pub async fn payment(&self, name: &str) -> Result<Payment, AppError> {
+        let message = GetPaymentRequest { name: name.to_owned() };
+        let steps = self.steps(PaymentServiceClient::new);
+        let answer = steps.until_done(message, |mut client, request| async move { client.get_payment(request).await }).await?;
+        Ok(answer.payment.unwrap_or_default())
     }
 }

@@ -1,6 +1,7 @@
 //! Follows payments and credit notes of the invoices that plans cover.
 
 use super::{
+    collect,
     save::{EventDetails, publish_plan},
     switch_blocks::enqueue_block_switch,
 };
@@ -9,7 +10,6 @@ use crate::{
     store::{covered_invoices, plans},
 };
 use payterms_chassis::{AppError, WriteTx};
-use payterms_plans_domain::PlanState;
 use payterms_proto::invoicing::v1::Invoice as InvoiceMessage;
 
 /// Handles the event of an invoice: the instalments of its plans are worked out again, and the plans evaluated.
@@ -25,19 +25,19 @@ pub async fn follow_invoice(tx: &mut WriteTx, message: &InvoiceMessage) -> Resul
         if !plan.follow(invoice, &figures, now)? {
             continue;
         }
-        let had_pending_transition = plan.pending_transition.is_some();
+        // A flow that is open records its own result with these amounts, whichever comes first: so it evaluates and publishes them. That of
+        // the blocks always does both.
+        if plan.pending_transition.is_some() || collect::wake_open_flow(tx, &plan).await? {
+            plans::save(tx.conn(), &tenant, &plan).await?;
+            continue;
+        }
         // Only changes of state are applied here. Announcements and attempts are left to the job, which is scheduled
         // when the plan is saved.
         plan.evaluate(zone, now)?;
-        if !had_pending_transition && plan.pending_transition.is_some() {
+        if plan.pending_transition.is_some() {
             enqueue_block_switch(tx, id.uuid()).await?;
         }
-        // Nobody sees a pending plan, so it has no event.
-        if plan.state == PlanState::Pending {
-            plans::save(tx.conn(), &tenant, &plan).await?;
-        } else {
-            publish_plan(tx, &mut plan, EventDetails::default()).await?;
-        }
+        publish_plan(tx, &mut plan, EventDetails::default()).await?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError
         let invoicing = Invoicing::new(app, &lease.tenant, plan.customer);
         let step = |what: &str| step_id(lease.intent, &format!("{what}/{}", plan.moves));
         let done = match &plan.pending_transition {
-            None => retry(|| record_no_blocks(app, lease, &plan)).await?,
+            None => retry(|| record_no_blocks(app, lease, &plan, &[])).await?,
             Some(PendingTransition::Block { verb, .. }) => {
                 let reason = if *verb == Verb::Send { Reason::PaymentPlanProposed } else { Reason::PaymentPlanActive };
                 let blocked = invoicing.block_for_owner(step("block"), &plan, reason).await?;
@@ -74,7 +74,9 @@ pub async fn drive_block_switch(app: &App, lease: &Lease) -> Result<(), AppError
                     plan.breached_on.filter(|_| plan.state == PlanState::Breached).map(|on| Breach { on, due_at_once: plan.accelerates });
                 invoicing.unblock_for_owner(step("unblock"), &plan, breach).await?;
                 kill::point("plan.after_unblock");
-                retry(|| record_no_blocks(app, lease, &plan)).await?
+                // A breach may bring due dates forward. The plan has them in the same event, whether invoicing's has come by now or not.
+                let figures = if breach.is_some() { invoicing.figures(&plan).await? } else { Vec::new() };
+                retry(|| record_no_blocks(app, lease, &plan, &figures)).await?
             }
         };
         if done {
@@ -98,10 +100,13 @@ async fn lock_driven_plan(tx: &WriteTx, lease: &Lease) -> Result<Plan, AppError>
 
 /// Records that the blocks are lifted, or that there was nothing to do. Then the plan is evaluated, because it was
 /// not evaluated while the change was pending. Answers whether the flow closed.
-async fn record_no_blocks(app: &App, lease: &Lease, driven: &Plan) -> Result<bool, AppError> {
+async fn record_no_blocks(app: &App, lease: &Lease, driven: &Plan, figures: &[(Id<Invoice>, Figures)]) -> Result<bool, AppError> {
     let mut tx = app.db.begin_apart(&driver_call(lease, driven)).await?;
     let mut plan = lock_driven_plan(&tx, lease).await?;
     let (zone, now) = (tx.time().zone, tx.now());
+    for (invoice, current) in figures {
+        plan.follow(*invoice, current, now)?;
+    }
     if plan.moves == driven.moves {
         plan.lifted(now);
     }
