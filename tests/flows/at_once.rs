@@ -275,8 +275,6 @@ async fn the_steps_of_peers(world: &World) {
         .await
         .unwrap();
     a_mail_that_failed(world, &shop).await;
-    let seal = ResealValuesRequest { request_id: request_id(), parent: "tenants/acme".into(), page_token: String::new() };
-    world.someone("OPERATOR", None).operations("wallet").reseal_values(seal).await.unwrap();
 }
 
 /// The steps of a transfer back, of credit that a transfer has bought.

@@ -59,7 +59,12 @@ impl Values {
                 let read = retry(async || download(&self.desk.reviewer, &self.application, sha256).await).await;
                 assert!(&read.1 == content, "{step}");
             }
-            let start = StartMethodSetupRequest { request_id: request_id(), parent: self.desk.customer.clone(), kind: Kind::Card.into() };
+            let start = StartMethodSetupRequest {
+                request_id: request_id(),
+                parent: self.desk.customer.clone(),
+                kind: Kind::Card.into(),
+                ..Default::default()
+            };
             retry(async || self.desk.admin.methods().start_method_setup(start.clone()).await).await;
         }
     }
