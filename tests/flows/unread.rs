@@ -38,7 +38,7 @@ async fn an_answer_in_http1_is_read_by_who_is_still_sending() {
     let (answer, mut stream) = refused(rig.gateway, length).await;
     assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("connection: close"), "{answer}");
     for _ in 1..length / PIECE {
-        stream.write_all(&[b' '; PIECE]).await.unwrap();
+        stream.write_all(&vec![b' '; PIECE]).await.unwrap();
     }
     // The connection ends as it said, and is not reset.
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
@@ -55,7 +55,7 @@ async fn an_answer_in_http1_is_read_by_who_is_still_sending() {
 async fn who_sends_on_and_on_is_not_read_for_ever() {
     let Some(rig) = rig::start(false).await else { return };
     let (_, mut stream) = refused(rig.gateway, 1 << 30).await;
-    let sent = async { while stream.write_all(&[b' '; PIECE]).await.is_ok() {} };
+    let sent = async { while stream.write_all(&vec![b' '; PIECE]).await.is_ok() {} };
     sent.await;
 }
 

@@ -101,10 +101,8 @@ fn collect_names(kind: &Kind, names: &mut BTreeSet<String>) {
         Kind::Enum(values) => {
             names.insert(values.full_name().to_owned());
         }
-        Kind::Message(message) => {
-            if names.insert(message.full_name().to_owned()) {
-                message.fields().for_each(|field| collect_names(&field.kind(), names));
-            }
+        Kind::Message(message) if names.insert(message.full_name().to_owned()) => {
+            message.fields().for_each(|field| collect_names(&field.kind(), names));
         }
         _ => {}
     }
@@ -193,11 +191,12 @@ impl Schemas<'_> {
         self.done.insert(name.clone(), Value::Null);
         let properties: Map<_, _> = message.fields().map(|field| (field.json_name().to_owned(), self.field(&field, way))).collect();
         let about = self.comments.at(&message.parent_file(), message.path());
-        let mut schema = json!({ "type": "object", "description": about, "properties": properties });
+        let mut schema = Map::from_iter([("type".to_owned(), "object".into()), ("description".to_owned(), about.into())]);
+        schema.insert("properties".to_owned(), properties.into());
         if way == Way::In {
-            schema["additionalProperties"] = false.into();
+            schema.insert("additionalProperties".to_owned(), false.into());
         }
-        self.done.insert(name.clone(), schema);
+        self.done.insert(name.clone(), schema.into());
         name
     }
 

@@ -87,12 +87,11 @@ impl Round {
     async fn step(&mut self, db: &Db, table: &SealedTable) -> Result<(), AppError> {
         let Some(tenant) = self.tenants.front() else {
             let page = tenants::list(db, &self.asked, TENANTS).await?;
-            match page.last() {
-                Some(last) => {
-                    self.asked.clone_from(last);
-                    self.tenants = of_whom_something_is_sealed(db, table, &page).await?;
-                }
-                None => (self.table, self.asked) = (self.table.saturating_add(1), String::new()),
+            if let Some(last) = page.last() {
+                self.asked.clone_from(last);
+                self.tenants = of_whom_something_is_sealed(db, table, &page).await?;
+            } else {
+                (self.table, self.asked) = (self.table.saturating_add(1), String::new());
             }
             return Ok(());
         };

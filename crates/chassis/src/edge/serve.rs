@@ -162,7 +162,7 @@ where
             let mut answer = if is_refused { Ok(layers::refuse(outdated_line())) } else { answering.await };
             if let Some(rest) = rest
                 && let Some(left) = rest.left()
-                && !Box::pin(rest.is_read(left)).await
+                && !Box::pin(rest.read(left)).await
                 && let Ok(answer) = &mut answer
             {
                 answer.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));

@@ -76,7 +76,7 @@ impl Rest {
     }
 
     /// Reads what is left, now or behind the answer, and answers whether the connection can be used again.
-    pub(crate) async fn is_read(self, mut left: Incoming) -> bool {
+    pub(crate) async fn read(self, mut left: Incoming) -> bool {
         if !self.is_sent {
             return !self.is_before_others;
         }
