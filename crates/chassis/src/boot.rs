@@ -360,8 +360,8 @@ fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Obj
 
 /// Objects to keys that are missing or malformed: its own, and the public one of each part that calls it.
 fn check_signing_keys<S: Service>(keys: &Path, objections: &mut Objections) {
-    let own = Signer::read(keys, S::NAME, Arc::new(SystemClock)).and_then(|_| DerivedSecret::PageTokens.read(keys, S::NAME));
-    objections.take(own.map(drop));
+    let signing_key = Signer::read(keys, S::NAME, Arc::new(SystemClock)).and_then(|_| DerivedSecret::PageTokens.read(keys, S::NAME));
+    objections.take(signing_key.map(drop));
     let callers = objections.take(topology::load()).map(|topology| topology::callers(&topology, S::NAME)).unwrap_or_default();
     for issuer in callers {
         objections.take(Verifier::read(keys, S::NAME, &[issuer]).map(drop));

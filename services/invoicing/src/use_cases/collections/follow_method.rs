@@ -79,8 +79,8 @@ pub async fn collect_from_new_method(app: &App, row: &DueRow) -> Result<(), AppE
     }
     if !stopped.is_empty() {
         let day = day_in(tx.time().zone, at);
-        let known = method_copies::of_customer(tx.conn(), &row.tenant, Id::from_uuid(id)).await?.unwrap_or_default();
-        let because = PlannedBecause::NewMethod(collection_method(&known).cloned());
+        let methods = method_copies::of_customer(tx.conn(), &row.tenant, Id::from_uuid(id)).await?.unwrap_or_default();
+        let because = PlannedBecause::NewMethod(collection_method(&methods).cloned());
         mail_collection_planned(&mut tx, Id::from_uuid(id), (&stopped, day), because).await?;
         // Those that are tried are no longer stopped, so the next batch has others.
         schedule(&tx, JOB, &row.subject, now).await?;

@@ -231,8 +231,8 @@ impl Stripe {
         intent: IntentMessage,
         now: DateTime<Utc>,
     ) -> Result<Option<ProviderCharge>, Unknown> {
-        let asked = minor_units::of_money(row.amount);
-        if Some(intent.amount) != asked || !intent.currency.eq_ignore_ascii_case(row.amount.currency().code()) {
+        let expected = minor_units::of_money(row.amount);
+        if Some(intent.amount) != expected || !intent.currency.eq_ignore_ascii_case(row.amount.currency().code()) {
             return Err(Unknown("the intent is of another amount".to_owned()));
         }
         let outcome = match intent.status.as_str() {
