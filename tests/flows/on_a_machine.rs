@@ -10,7 +10,7 @@ use payterms_testkit::postgres;
 use std::{
     fmt::Write,
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::Path,
     process::{Command, Stdio},
 };
@@ -19,8 +19,16 @@ use std::{
 const SUDO: &str = r#"server=()
 case $1 in useradd|chown) exit 0 ;; -u) server=(PGHOST="$PGHOST" PGUSER=postgres); shift 2 ;; esac
 exec env -i PATH="$PATH" UNITS="$UNITS" "${server[@]}" "$@""#;
-/// Starts the processes of units, with the environment that they name; what is enabled and runs stays.
+/// Starts the processes of units, with the environment that they name, and again when they end by themselves; what is enabled and runs stays.
 const SYSTEMCTL: &str = r#"verb=$1
+always() {
+  while :; do
+    env $(cat "$1") "$2" & child=$!
+    trap 'kill $child 2>/dev/null; wait $child; exit 0' TERM
+    wait $child
+    sleep 1
+  done
+}
 for word in "$@"; do
   case $word in payterms@*) ;; *) continue ;; esac
   name=${word#payterms@}
@@ -30,7 +38,7 @@ for word in "$@"; do
     kill "$(cat "$UNITS/$name.pid")"
     while kill -0 "$(cat "$UNITS/$name.pid")" 2>/dev/null; do sleep 0.1; done
   fi
-  env $(cat "$(value EnvironmentFile)") "$(value ExecStart)" >>"$UNITS/$name.log" 2>&1 &
+  always "$(value EnvironmentFile)" "$(value ExecStart)" >>"$UNITS/$name.log" 2>&1 &
   echo $! >"$UNITS/$name.pid"
 done"#;
 /// What the page does about certificates that end soon, done to those that were just made: all are renewed, each part takes its own without a
@@ -117,10 +125,69 @@ async fn the_page_leads_from_a_checkout_to_a_verified_suite() {
             .filter(|file| file.extension().is_some_and(|end| end == "log"));
         logs.map(|file| fs::read_to_string(file).unwrap()).collect::<String>()
     };
-    assert!(run.status.success(), "block {} fails:\n{}\n{}", outputs.len(), outputs.last().unwrap(), logs());
+    // What failed comes last: of a long report only the end is shown.
+    assert!(run.status.success(), "{}\nblock {} fails:\n{}", logs(), outputs.len(), outputs.last().unwrap());
     for (block, output) in page.iter().zip(&outputs) {
         for expected in &block.expected {
             assert_eq!(missing(expected, output), None, "of\n{}\nthe page expects\n{expected}\nand sees\n{output}", block.shell);
         }
     }
+}
+
+/// Keys in the middle of their replacement, and an authority that follows another.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "programs are looked for where the test's own are")]
+fn scripts_that_run_again_leave_what_is_there() {
+    if !["bash", "openssl"].iter().all(|program| has(program, "--version")) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    let [keys, tls, first, second] = ["keys", "tls", "first", "second"].map(|name| scratch.path().join(name));
+    let script = |name: &str, arguments: &[&Path], renew: &str| {
+        let run = Command::new(root.join("k8s").join(name)).args(arguments).env("RENEW", renew).output().unwrap();
+        assert!(run.status.success(), "{name}: {}", String::from_utf8_lossy(&run.stderr));
+    };
+    let make_keys = || script("keys", &[&keys, Path::new("callers")], "30");
+    make_keys();
+    let keys_command = |arguments: &[&str]| {
+        let run = Command::new(BINARY).arg("keys").args(arguments).arg("--keys").arg(&keys).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    };
+    for step in ["rotate", "switch"] {
+        keys_command(&[step, "callers", "wallet", "seal"]);
+        keys_command(&["publish", "callers", "--to", keys.join("jwks.json").to_str().unwrap()]);
+        let before = files_in(&keys);
+        make_keys();
+        assert_eq!(files_in(&keys), before, "after {step}");
+    }
+    fs::remove_file(keys.join("callers.key")).unwrap();
+    let set = fs::read(keys.join("jwks.json")).unwrap();
+    make_keys();
+    assert_ne!(fs::read(keys.join("jwks.json")).unwrap(), set, "the set has the key that is there");
+
+    script("certificates", &[&tls, &first], "30");
+    let before = files_in(&tls.join("wallet"));
+    script("certificates", &[&tls, &first], "30");
+    assert_eq!(files_in(&tls.join("wallet")), before);
+    script("certificates", &[&tls, &second], "30");
+    let believed = fs::read_to_string(tls.join("wallet/ca.crt")).unwrap();
+    for authority in [&first, &second] {
+        assert!(believed.contains(&fs::read_to_string(authority.join("authority.crt")).unwrap()));
+    }
+    let shown = |name: &str| fs::read(tls.join("wallet").join(name)).unwrap();
+    let certificate = shown("tls.crt");
+    assert_eq!(before.iter().find(|(name, _, _)| name == "tls.crt").unwrap().2, certificate, "not before it is asked for");
+    script("certificates", &[&tls, &second], "400");
+    assert_ne!(shown("tls.crt"), certificate);
+    assert_eq!(fs::read_to_string(tls.join("wallet/ca.crt")).unwrap(), believed);
+}
+
+/// The files of a folder by name, each with its inode, which tells that it was not replaced, and its content.
+fn files_in(folder: &Path) -> Vec<(String, u64, Vec<u8>)> {
+    let file =
+        |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().ino(), fs::read(entry.path()).unwrap());
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| file(entry.unwrap())).collect();
+    files.sort();
+    files
 }
