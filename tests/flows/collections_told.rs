@@ -141,6 +141,8 @@ async fn what_is_transferred_all_the_same_becomes_credit(world: &World) {
     let received = mails_of(&desk.owner, MailKind::PaymentReceived, 2).await.remove(0);
     let words = text(&desk.owner, &received).await;
     assert!(words.contains("Beyond what was invoiced: 100.00\u{a0}USD, which is credit for you now"), "{words}");
+    let said = format!("Invoice {}, which your transfer names, was paid already: nothing of it went there", desk.invoice.number);
+    assert!(words.contains(&said), "{words}");
     // Weeks later it is a question for a person.
     advance(world, DUE + 20 * DAY).await;
     let late = arrives(&desk, ("100.00", "2026-02-19"), &desk.invoice).await;

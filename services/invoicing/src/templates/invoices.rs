@@ -59,6 +59,7 @@ pub fn samples(kind: MailKind, language: Language, samples: &mut Variables) {
             let paid = |number: &str, open: &str| json!({ "number": number, "paid": "50.00\u{a0}USD", "open": open });
             add("invoices", json!([paid("INV-2026-000001", ""), paid("INV-2026-000002", "25.00\u{a0}USD")]));
             add("purchases", json!([paid("INV-2026-000003", "")]));
+            add("paid_before", json!(["INV-2026-000004"]));
             for (name, credit) in [("bought", "45.45\u{a0}USD"), ("surplus", "20.00\u{a0}USD")] {
                 add(name, json!(credit));
                 add(&format!("{name}_until"), json!(day));

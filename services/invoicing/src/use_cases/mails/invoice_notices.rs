@@ -167,6 +167,8 @@ pub struct PaymentReceived {
     pub paid: Vec<Paid>,
     /// The invoices of credit that it has paid.
     pub purchases: Vec<Paid>,
+    /// The numbers of invoices that it names and that were paid when it came.
+    pub paid_before: Vec<String>,
     /// The credit that it has made.
     pub credited: Credited,
     /// Its receipt.
@@ -178,7 +180,7 @@ pub struct PaymentReceived {
 /// # Errors
 /// None that a closed payment can cause.
 pub async fn mail_payment_received(tx: &mut WriteTx, payment: &Payment, notice: PaymentReceived) -> Result<(), AppError> {
-    let PaymentReceived { paid, purchases, credited, receipt } = notice;
+    let PaymentReceived { paid, purchases, paid_before, credited, receipt } = notice;
     let zero = Money::zero(payment.currency);
     let surplus = credited.surplus.map_or(zero, |new_credit| new_credit.amount);
     let amount = paid.iter().chain(&purchases).try_fold(surplus, |sum, paid| sum.plus(paid.paid))?;
@@ -201,6 +203,7 @@ pub async fn mail_payment_received(tx: &mut WriteTx, payment: &Payment, notice: 
                 ("date", language.date(paid_on).into()),
                 ("invoices", paid.iter().map(shown).collect::<Vec<_>>().into()),
                 ("purchases", purchases.iter().map(shown).collect::<Vec<_>>().into()),
+                ("paid_before", paid_before.clone().into()),
                 ("bought", credit(credited.bought)),
                 ("bought_until", until(credited.bought)),
                 ("surplus", credit(credited.surplus)),

@@ -4,7 +4,7 @@
 use crate::{
     messages,
     peers::wallet::NewCredit,
-    store::{bank_lines, receipts, series, transfer_refunds},
+    store::{bank_lines, invoices, receipts, series, transfer_refunds},
     use_cases::{
         invoices::load::find_sides,
         mails::invoice_notices::{PaymentReceived, mail_payment_received},
@@ -12,7 +12,8 @@ use crate::{
 };
 use payterms_chassis::{AppError, WriteTx};
 use payterms_invoicing_domain::{
-    Customer, Invoice, Payment, PaymentNotice, PaymentState, Receipt, Tenant, number::RECEIPTS, payment::Source, receipt::Subject,
+    BankLine, Customer, Invoice, InvoiceState, Payment, PaymentNotice, PaymentState, Receipt, Tenant, number::RECEIPTS, payment::Source,
+    receipt::Subject,
 };
 use payterms_kernel::{Id, Money};
 use payterms_proto::invoicing::v1::ReceiptIssued;
@@ -68,31 +69,56 @@ pub async fn confirm_payment(tx: &mut WriteTx, payment: &Payment, owned: &[Invoi
     if !makes_credit && (paid.is_empty() || !is_wanted) {
         return Ok(());
     }
-    if paid.is_empty() && purchases.is_empty() && is_transfer_back(tx, payment).await? {
+    let lines = lines_of(tx, payment).await?;
+    if paid.is_empty() && purchases.is_empty() && is_transfer_back(tx, &lines).await? {
         return Ok(());
     }
+    let paid_before = if sides.0.invoices_hidden { Vec::new() } else { paid_before(tx, &lines, payment).await? };
     let receipt = match sides.0.payment_notice {
         PaymentNotice::Receipt if !paid.is_empty() => Some(issue_payment_receipt(tx, (&sides.0, &sides.1), payment, &paid).await?),
         _ => None,
     };
-    let notice = PaymentReceived { paid, purchases, credited, receipt };
+    let notice = PaymentReceived { paid, purchases, paid_before, credited, receipt };
     mail_payment_received(tx, payment, notice).await
 }
 
-/// Whether its money is a transfer back of ours that came back: the customer paid nothing, and has a mail of that.
-async fn is_transfer_back(tx: &WriteTx, payment: &Payment) -> Result<bool, AppError> {
-    let tenant = &tx.call().tenant;
+/// The bank lines that a payment takes.
+async fn lines_of(tx: &WriteTx, payment: &Payment) -> Result<Vec<BankLine>, AppError> {
+    let mut lines = Vec::new();
     for tender in &payment.tenders {
-        let Source::Transfer(line) = tender.source else { continue };
-        let line = Id::from_uuid(line);
-        let refund = bank_lines::find(tx.conn(), tenant, line).await?.and_then(|line| line.refund);
-        let Some(refund_of_customer) = refund else { continue };
-        let refund = transfer_refunds::find(tx.conn(), tenant, refund_of_customer.refund).await?;
-        if refund.and_then(|refund| refund.returned).is_some_and(|(by, _)| by == line) {
+        if let Source::Transfer(line) = tender.source {
+            lines.extend(bank_lines::find(tx.conn(), &tx.call().tenant, Id::from_uuid(line)).await?);
+        }
+    }
+    Ok(lines)
+}
+
+/// Whether its money is a transfer back of ours that came back: the customer paid nothing, and has a mail of that.
+async fn is_transfer_back(tx: &WriteTx, lines: &[BankLine]) -> Result<bool, AppError> {
+    for line in lines {
+        let Some(refund_of_customer) = line.refund else { continue };
+        let refund = transfer_refunds::find(tx.conn(), &tx.call().tenant, refund_of_customer.refund).await?;
+        if refund.and_then(|refund| refund.returned).is_some_and(|(by, _)| by == line.id) {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// The numbers of the invoices that its transfer names and pays nothing of, because they were paid when it came
+/// (docs/domain/invoicing.md#payment-notice).
+async fn paid_before(tx: &WriteTx, lines: &[BankLine], payment: &Payment) -> Result<Vec<String>, AppError> {
+    let is_paid_by_it =
+        |invoice| payment.allocations.iter().any(|allocation| allocation.invoice == invoice && allocation.paid.is_positive());
+    let named: Vec<_> =
+        lines.iter().flat_map(|line| &line.pays).map(|paid| paid.invoice).filter(|invoice| !is_paid_by_it(*invoice)).collect();
+    let named = if named.is_empty() { Vec::new() } else { invoices::find_many(tx.conn(), &tx.call().tenant, &named).await? };
+    // One that is open had nothing of it: the money came to its end before.
+    let paid = named.into_iter().filter(|invoice| invoice.state == InvoiceState::Paid);
+    let mut numbers: Vec<_> = paid.filter_map(|invoice| Some(invoice.issue?.number)).collect();
+    // A story told twice gives the same mail.
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 async fn issue_payment_receipt(
