@@ -4,28 +4,13 @@
 mod check;
 mod parts;
 mod tasks;
+mod wiring;
 
 pub use crate::signals::stop_on_signal;
 pub use check::{check, check_peers};
 pub use parts::{Parts, Runtime};
 
 use crate::{
-    bus::{
-        carrier::{Carrier, DirectBus},
-        checks::Checks,
-        copies::Copies,
-        event_log::EventLog,
-        inbox::Inbox,
-        nats::{NatsBus, Subscriber},
-        operations::Operations,
-        outbox::Outbox,
-        peers::Peers,
-        relay, rules,
-        run_due::RunDue,
-        samples::{Sampled, Sampler},
-        sealed::SealedTable,
-        versions::Versions,
-    },
     config::{self, CommonOptions, WebhookOptions},
     db::{DatabaseOptions, Db, sql},
     edge::{
@@ -35,17 +20,12 @@ use crate::{
         listeners::{Listeners, serve_probes},
         reflection, scraped, serve,
     },
-    flow::{Flows, Leases, background::Background},
+    flow::background::Background,
     kill,
-    net::{Network, broker::BrokerOptions, pool::pools},
+    net::{Network, broker::BrokerOptions},
     production::Objections,
-    telemetry::{Telemetry, metrics},
-    webhooks::{
-        Webhooks,
-        deliver::Delivery,
-        log::WebhookLog,
-        targets::{self as webhook_targets, FAILURE},
-    },
+    telemetry::Telemetry,
+    webhooks::Webhooks,
     wire::{
         identity::{Signer, Verifier},
         key_derived::DerivedSecret,
@@ -55,14 +35,6 @@ use crate::{
 };
 use clap::{Args, Command, Parser};
 use payterms_kernel::{Clock, SystemClock, text::without_passwords};
-use payterms_proto::common::{
-    peers::v1::{
-        WebhookFailed, clock_service_server::ClockServiceServer, event_log_service_server::EventLogServiceServer,
-        inbox_service_server::InboxServiceServer, version_service_server::VersionServiceServer,
-        webhook_log_service_server::WebhookLogServiceServer,
-    },
-    v1::operations_service_server::OperationsServiceServer,
-};
 use std::{
     ffi::OsString,
     future::Future,
@@ -72,9 +44,9 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tasks::Tasks;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use wiring::{Bus, wire};
 
 /// Calls under way at once. More are refused: a queue would only let them all miss their deadlines.
 const MAX_CALLS: usize = 2_048;
@@ -153,81 +125,28 @@ pub async fn start<S: Service>(
         early::until(&listeners, network.port(), db.health(), &services, wait_for_schema::<S>(&db, &stop)).await?;
     }
     db.note_made()?;
-    let topology = topology::load()?;
     let db = db.with_requests_in(S::REQUESTS_IN);
-    let leases = Leases::new(db.clone());
-    if !db.is_postgres() {
-        leases.release_all().await.map_err(|error| error.to_string())?;
-    }
-    let relations = topology.get(S::NAME).cloned().unwrap_or_default();
-    let sources: Vec<_> = relations.hears.keys().cloned().collect();
-    let hears = Arc::new(relations.hears.clone());
-    let copies = Arc::new(Copies::new(db.clone(), relations));
-    // One connection to each replica: a call between services has one message in each direction, or few.
-    let pools = pools(network, 1);
-    let peers = Peers::new(Signer::read(keys, S::NAME, db.clock().clone())?, pools).with_copies(copies.clone());
-    let flows = Flows::new(leases.clone());
-    let subscribers = topology::subscribers(&topology, S::NAME);
-    let published: Vec<_> = subscribers.values().flatten().cloned().collect();
-    let carrier: Arc<dyn Carrier> = match &network.broker {
-        Some(broker) => Arc::new(NatsBus::new(broker.clone(), S::NAME)),
-        None => Arc::new(DirectBus { peers: peers.clone() }),
-    };
-    let relay = relay::Relay::new(db.clone(), Outbox::new(db.clone(), subscribers.clone()), carrier, leases.clone());
-    let pages = PageSigner::new(&DerivedSecret::PageTokens.read(keys, S::NAME)?);
+    let bus = Bus::open::<S>(&db, keys, network).await?;
+    let copies = bus.copies.clone();
     let access = AccessTable::load()?;
+    let pages = PageSigner::new(&DerivedSecret::PageTokens.read(keys, S::NAME)?);
     let webhooks = Webhooks::open(keys, network.webhooks.clone(), &access)?;
-    let runtime =
-        Runtime { db: db.clone(), peers, flows: flows.clone(), pages: pages.clone(), webhooks: webhooks.clone(), stop: stop.clone() };
-    let mut parts = S::build(runtime, options).await?;
-    parts.snapshots = parts.snapshots.with::<WebhookFailed>(FAILURE, webhook_targets::failures);
-    parts.consumers = webhook_targets::with_consumer(parts.consumers);
-    let kinds = parts.drivers.kinds();
-    flows.set_drivers(parts.drivers);
-    if let Some(kind) = published.iter().find(|kind| !parts.snapshots.types().any(|offered| offered == *kind)) {
-        return Err(format!("others hear {kind}, and {} has no snapshot of it", S::NAME));
-    }
-    let inbox = Inbox::new(db.clone(), parts.consumers);
-    let checks = Checks::new(db.clone(), rules::COMMON, parts.rules, parts.shared);
-    let webhook_pages = pages.clone();
-    let subscriber = network.broker.clone().filter(|_| !sources.is_empty());
-    let subscriber = subscriber.map(|broker| Subscriber::new(broker, inbox.clone(), db.health().clone(), S::NAME, sources));
-    parts.sealed.push(webhook_targets::sealed(webhooks.seal.clone()));
-    let sealed: Arc<[SealedTable]> = parts.sealed.into();
-    let operations = Operations {
+    let runtime = Runtime {
         db: db.clone(),
-        pages,
-        snapshots: parts.snapshots,
-        inbox: inbox.clone(),
-        flows: flows.clone(),
-        checks,
-        hears,
-        sealed: sealed.clone(),
+        peers: bus.peers.clone(),
+        flows: bus.flows.clone(),
+        pages: pages.clone(),
+        webhooks: webhooks.clone(),
+        stop: stop.clone(),
     };
-    let log = EventLog::new(db.clone(), &relay, parts.hides, stop.clone());
-    let clock = RunDue { db: db.clone(), jobs: parts.jobs.clone(), relay: relay.clone() };
-    let webhook_log = WebhookLog { db: db.clone(), flows: flows.clone(), pages: webhook_pages };
-    let webhooks = Delivery::new(db.clone(), &relay, webhooks, parts.webhook_failed);
-    let routes = parts
-        .routes
-        .add_service(InboxServiceServer::new(inbox).max_decoding_message_size(layers::INNER_MESSAGE))
-        .add_service(ClockServiceServer::new(clock))
-        .add_service(EventLogServiceServer::new(log))
-        .add_service(WebhookLogServiceServer::new(webhook_log))
-        .add_service(VersionServiceServer::new(Versions { db: db.clone() }))
-        .add_service(OperationsServiceServer::new(operations));
+    let parts = S::build(runtime, options).await?;
+    let (routes, tasks) = wire(bus, parts, webhooks, pages, &stop)?;
     let open = reflection::with_reflection_and_health(routes, &access.services(&[S::NAME, "common"])).await?;
-    let issuers = topology::callers(&topology, S::NAME);
+    let issuers = topology::callers(&topology::load()?, S::NAME);
     let guard = Guard::new(S::NAME, access, Verifier::read(keys, S::NAME, &issuers)?, copies, MAX_CALLS);
     let background = Background::new(db.health().clone(), stop.clone());
     let failure = background.failure();
-    let sampler = metrics::figures_every().map(|figures_every| {
-        let sampled = Sampled { flows: kinds, figures: parts.figures, figures_every, sealed };
-        Sampler::new(db.clone(), leases.clone(), subscribers, sampled)
-    });
-    let tasks =
-        Tasks { db: db.clone(), relay, subscriber, leases, jobs: parts.jobs, flows, sampler, webhooks, reporter: open.reporter, services };
-    let tasks = tasks.start(&background, &stop);
+    let tasks = tasks.start(&background, &stop, (open.reporter, services));
     let readiness = early::readiness(db.health().clone());
     let port = network.port();
     let probes = serve_probes(listeners.probes, open.probes.merge(readiness.clone()), stop.clone());

@@ -28,14 +28,17 @@ pub(super) struct Tasks {
     /// None if nobody reads the metrics.
     pub(super) sampler: Option<Sampler>,
     pub(super) webhooks: Delivery,
-    pub(super) reporter: HealthReporter,
-    pub(super) services: Vec<String>,
 }
 
 impl Tasks {
-    /// Starts them; each is started again when it ends or falls silent.
-    pub(super) fn start(self, background: &Background, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
-        let Self { db, relay, subscriber, leases, jobs, flows, sampler, webhooks, reporter, services } = self;
+    /// Starts them; each is started again when it ends or falls silent. Whether these services are healthy goes to the reporter.
+    pub(super) fn start(
+        self,
+        background: &Background,
+        stop: &CancellationToken,
+        (reporter, services): (HealthReporter, Vec<String>),
+    ) -> Vec<JoinHandle<()>> {
+        let Self { db, relay, subscriber, leases, jobs, flows, sampler, webhooks } = self;
         let stop = || stop.clone();
         let (of_relay, of_housekeeping, of_flows, of_health, of_webhooks) = (stop(), stop(), stop(), stop(), stop());
         let (swept, claimed) = (db.clone(), db.clone());

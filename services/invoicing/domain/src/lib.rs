@@ -21,6 +21,7 @@ pub mod effective_day;
 pub mod explain;
 mod explain_next;
 pub mod explain_plan;
+mod explain_state;
 pub mod invoice;
 pub mod mail;
 pub mod mail_kind;

@@ -112,13 +112,7 @@ async fn notify_customer(
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
     let due = announced_on.flatten().or(next.as_ref().and_then(|instalment| instalment.due_date.as_ref()).and_then(date_of));
     let failure = plan.collection.as_ref().map(|plan_collection| plan_collection.failure_reason.clone()).unwrap_or_default();
-    // Before an instalment is collected it is known whether there is anything to charge; afterwards its failure says so.
-    let no_method = match (kind, due) {
-        (MailKind::PlanApproved | MailKind::InstalmentDue, Some(due)) => {
-            !collection_methods::is_usable(tx.conn(), &tx.call().tenant, customer, due.max(tx.today())).await?
-        }
-        _ => is_without_method(&failure),
-    };
+    let no_method = has_no_method(tx, customer, (kind, due), &failure).await?;
     let payment_methods_changed = method_copies::of_customer(tx.conn(), &tx.call().tenant, customer).await?.unwrap_or_default();
     let planned = collection_method(&payment_methods_changed)
         .filter(|payment_method| next_try.is_some_and(|day| day <= last_day(payment_method)))
@@ -177,6 +171,21 @@ async fn notify_customer(
         attachments: Vec::new(),
     };
     write_to_customer(tx, customer, letter).await
+}
+
+/// Whether there is nothing to charge: before an instalment is collected that is looked up, afterwards its failure says so.
+async fn has_no_method(
+    tx: &WriteTx,
+    customer: Id<Customer>,
+    (kind, due): (MailKind, Option<NaiveDate>),
+    failure: &str,
+) -> Result<bool, AppError> {
+    Ok(match (kind, due) {
+        (MailKind::PlanApproved | MailKind::InstalmentDue, Some(due)) => {
+            !collection_methods::is_usable(tx.conn(), &tx.call().tenant, customer, due.max(tx.today())).await?
+        }
+        _ => is_without_method(failure),
+    })
 }
 
 /// The invoices that a breach frees, each with what is taken of it by itself then. The plan's event may come before its blocks are lifted.
