@@ -141,10 +141,10 @@ impl ApiKeys {
             return found;
         }
         let asked = SystemClock.now();
-        let own =
+        let gateway =
             Caller { subject: "service:gateway".to_owned(), roles: vec![PEER.to_owned()], tenant: None, customer: None, run_id: None };
         let question = ResolveApiKeyRequest { secret_hash: hash.to_vec().into() };
-        let request = self.peers.request("invoicing", &own, question, BUDGET).map_err(|error| Box::new(error.into()))?;
+        let request = self.peers.request("invoicing", &gateway, question, BUDGET).map_err(|error| Box::new(error.into()))?;
         let channel = self.peers.channel("invoicing").map_err(|error| Box::new(error.into()))?;
         let answer = ApiKeyLookupServiceClient::new(channel).resolve_api_key(request).await;
         let answer = answer.map_err(|status| {

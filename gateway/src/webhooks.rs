@@ -66,9 +66,9 @@ impl WebhookLogs {
         loop {
             message.page_size = i32::try_from(size.saturating_sub(page.webhook_deliveries.len())).unwrap_or(i32::MAX);
             match self.list_one(caller, place, message.clone()).await {
-                Ok(own) => {
-                    page.webhook_deliveries.extend(own.webhook_deliveries);
-                    page.next_page_token = own.next_page_token;
+                Ok(answered) => {
+                    page.webhook_deliveries.extend(answered.webhook_deliveries);
+                    page.next_page_token = answered.next_page_token;
                 }
                 // What was found is answered; the next page asks the same service again.
                 Err(error) if page.webhook_deliveries.is_empty() || !is_unreachable(&error) => return Err(error),

@@ -220,10 +220,10 @@ pub(crate) async fn what_may_be_a_duplicate_waits_for_a_person(world: &World) {
         let unlike = request_id();
         let other = Entry { amount: "0.01", day: "2026-02-03", reference: &unlike, ..PLAIN };
         let answer = import(&till.owner, statement(None, &[referred(reference), other])).await.unwrap();
-        let own = answer.bank_lines.iter().filter(|line| line.amount == amount("USD", 70, 0));
-        let (new, known) = (own.clone().count(), answer.duplicate_count);
+        let of_seventy = answer.bank_lines.iter().filter(|line| line.amount == amount("USD", 70, 0));
+        let (new, known) = (of_seventy.clone().count(), answer.duplicate_count);
         assert_eq!((new, known, answer.ignored_count), expected, "{reference}: {answer:?}");
-        assert!(own.clone().all(|line| line.state() == State::Unmatched), "{answer:?}");
+        assert!(of_seventy.clone().all(|line| line.state() == State::Unmatched), "{answer:?}");
     }
     invariants::hold(world).await;
     invariants::books_agree(world).await;

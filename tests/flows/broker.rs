@@ -122,7 +122,7 @@ impl Load {
     }
 
     /// Waits until there are more writes.
-    pub(crate) async fn goes_on(&mut self) {
+    pub(crate) async fn progress(&mut self) {
         let before = self.written.load(Ordering::Relaxed);
         while self.written.load(Ordering::Relaxed) < before + 8 {
             if let Some(ended) = self.writers.try_join_next() {
@@ -166,7 +166,7 @@ async fn a_broker_may_be_lost_at_any_time(on_postgres: bool) {
     more_arrives(services.rig(), "wallet").await;
 
     broker.kill();
-    load.goes_on().await;
+    load.progress().await;
     let told = async || Ok(readiness(services.at("wallet")).await);
     let (ready, notes) = until(told, |(_, notes)| !notes["broker"].is_null()).await;
     assert!(ready && notes["broker"].as_str().unwrap().contains("not reached"), "told, not unready: {notes}");
@@ -176,30 +176,30 @@ async fn a_broker_may_be_lost_at_any_time(on_postgres: bool) {
 
     // A relay that begins while the broker is away, and a subscriber.
     broker.wipe();
-    load.goes_on().await;
+    load.progress().await;
     load.end().await;
     for name in ["invoicing", "wallet"] {
         services.restart(name, None).await;
     }
     let mut load = Load::start(&owner, &people.admin, &changed, &people.wallet);
-    load.goes_on().await;
+    load.progress().await;
     broker.start_again().await;
     more_arrives(services.rig(), "wallet").await;
 
     // Killed while the stream runs, and without what it had.
-    load.goes_on().await;
+    load.progress().await;
     broker.wipe();
     broker.start_again().await;
-    load.goes_on().await;
+    load.progress().await;
     more_arrives(services.rig(), "wallet").await;
 
     // Messages come twice, the last first. What arrived may still be of the stream that was wiped: the next one is waited for.
     until(async || Ok(broker.publish_again("invoicing").await), |count| *count > 0).await;
     broker.publish_again("wallet").await;
-    load.goes_on().await;
+    load.progress().await;
     broker.purge("invoicing").await;
     broker.purge("wallet").await;
-    load.goes_on().await;
+    load.progress().await;
     load.end().await;
     all_is_well(services.rig()).await;
 }

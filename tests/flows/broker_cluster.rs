@@ -25,12 +25,12 @@ async fn any_server_of_a_cluster_may_be_lost() {
     for _ in 0..2 {
         let lost = leader(&cluster, asked).await;
         cluster.servers[lost].kill();
-        load.goes_on().await;
+        load.progress().await;
         more_arrives(services.rig(), "wallet").await;
         cluster.servers[lost].start_again().await;
         asked = (lost + 1) % 3;
     }
-    load.goes_on().await;
+    load.progress().await;
     load.end().await;
     leader(&cluster, asked).await;
     all_is_well(services.rig()).await;

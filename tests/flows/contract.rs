@@ -222,7 +222,7 @@ async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
     let (mut cases, mut reasons) = (0, BTreeSet::new());
     for method in methods() {
         let path = path(&method);
-        let row = table.cells().find(|(own, _)| *own == path).unwrap().1.clone();
+        let row = table.cells().find(|(named, _)| *named == path).unwrap().1.clone();
         let Some((role, _)) = row.iter().filter(|(role, _)| *role != "PEER").max_by_key(|(_, grant)| **grant) else { continue };
         let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
         let caller = person("acme", role, Some(&customer));
@@ -230,8 +230,8 @@ async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
         for body in bad_bodies(&method) {
             let inner = signer.internal(service_of(&path), &caller).unwrap();
             // What the gateway itself serves has no other door.
-            let own = inside.get(service_of(&path)).map(|own| (own, &inner));
-            for (channel, token) in std::iter::once((&door, &outer)).chain(own) {
+            let inner_call = inside.get(service_of(&path)).map(|inner_call| (inner_call, &inner));
+            for (channel, token) in std::iter::once((&door, &outer)).chain(inner_call) {
                 cases += 1;
                 match send(channel, &path, Some(token), body.clone()).await {
                     Err(status) => {
@@ -241,7 +241,7 @@ async fn every_field_refuses_bad_input_and_changes_nothing(world: &World) {
                         reasons.insert(reason(&status));
                         reasons.extend(violations(&status).iter().filter_map(|told| told.split(": ").nth(1).map(str::to_owned)));
                     }
-                    Ok(_) => assert!(TAKE_NOTHING.iter().any(|own| path.contains(own)), "{path} takes {body:?}"),
+                    Ok(_) => assert!(TAKE_NOTHING.iter().any(|method| path.contains(method)), "{path} takes {body:?}"),
                 }
             }
         }
@@ -274,7 +274,7 @@ async fn every_method_refuses_every_role_without_a_row(world: &World) {
     let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
     for method in methods() {
         let path = path(&method);
-        let row = table.cells().find(|(own, _)| *own == path).unwrap().1.clone();
+        let row = table.cells().find(|(named, _)| *named == path).unwrap().1.clone();
         let inner = is_for_peers(&path);
         for role in roles {
             let token = world.suite.token(&person("acme", role, Some(&customer)), 600).unwrap();

@@ -189,8 +189,8 @@ async fn a_payment_outlives_its_line_to_credit(on_postgres: bool) {
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let programme = programme(&owner, Programme::default()).await;
-    let own = retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
-    let activate = ActivateLineRequest { request_id: request_id(), name: own.name.clone() };
+    let offered = retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
+    let activate = ActivateLineRequest { request_id: request_id(), name: offered.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
     let services = Services::on_lines(rig, &[("invoicing", "credit")]).await;
     for fault in faults() {
@@ -212,12 +212,12 @@ async fn a_credit_line_is_switched_whatever_becomes_of_the_line_to_the_wallet(on
     let people = rig.prepare("tok_visa").await;
     let owner = rig.someone("OWNER", None);
     let programme = programme(&owner, Programme::default()).await;
-    let own = retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
-    let activate = ActivateLineRequest { request_id: request_id(), name: own.name.clone() };
+    let offered = retry(async || offer(&owner, &people.customer, &programme.name, 1_000).await).await;
+    let activate = ActivateLineRequest { request_id: request_id(), name: offered.name.clone() };
     retry(async || people.admin.lines().activate_line(activate.clone()).await).await;
     let services = Services::on_lines(rig, &[("credit", "wallet")]).await;
     for (number, (_, place, cut)) in faults().into_iter().enumerate() {
-        let (id, name) = (request_id(), own.name.clone());
+        let (id, name) = (request_id(), offered.name.clone());
         let off = DeactivateLineRequest { request_id: id.clone(), name: name.clone() };
         let on = ReactivateLineRequest { request_id: id, name };
         let switch = async || {

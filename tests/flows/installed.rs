@@ -33,22 +33,22 @@ const CALLS: usize = 12;
 async fn kill_one_of_each(services: &mut Services, guarded: &mut Guarded, door: &PatientLine) -> Vec<&'static str> {
     let mut killed = Vec::new();
     for (number, part) in PARTS.into_iter().enumerate() {
-        door.goes_on(CALLS).await;
+        door.progress(CALLS).await;
         if number % 2 == 0 {
             services.stop(part);
-            door.goes_on(CALLS).await;
+            door.progress(CALLS).await;
             door.let_through(CALLS);
             services.restart(part, None).await;
         } else {
             services.stop_other(part);
-            door.goes_on(CALLS).await;
+            door.progress(CALLS).await;
             door.let_through(CALLS);
             services.start_other(part).await;
         }
         killed.push(part);
         if number == 1 {
             guarded.broker.kill();
-            door.goes_on(CALLS).await;
+            door.progress(CALLS).await;
             door.let_through(CALLS);
             guarded.broker.start_again().await;
             killed.push("broker");

@@ -56,9 +56,9 @@ pub(crate) fn usd(units: i64) -> Option<Money> {
 }
 
 pub(crate) async fn programme(owner: &Session, programme: Programme) -> Programme {
-    let own = Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..programme };
+    let changed = Programme { title: "Pay later".into(), countries: vec!["GB".into()], ..programme };
     let request =
-        CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(own), ..Default::default() };
+        CreateProgrammeRequest { request_id: request_id(), parent: "tenants/acme".into(), programme: Some(changed), ..Default::default() };
     // Credit may not have heard of the tenant yet.
     retry(async || owner.programmes().create_programme(request.clone()).await).await.into_inner().programme.unwrap()
 }
@@ -110,7 +110,7 @@ impl Credit {
     }
 
     pub(crate) async fn pay(&self, invoices: &[&Invoice], tenders: Vec<TenderToUse>) -> Result<Payment, Status> {
-        let invoices = invoices.iter().map(|own| InvoiceToPay { invoice: own.name.clone(), amount: None }).collect();
+        let invoices = invoices.iter().map(|invoice| InvoiceToPay { invoice: invoice.name.clone(), amount: None }).collect();
         let request =
             CreatePaymentRequest { request_id: request_id(), parent: self.customer.clone(), invoices, tenders, ..Default::default() };
         Ok(self.admin.payments().create_payment(request).await?.into_inner().payment.unwrap())
@@ -129,7 +129,7 @@ impl Credit {
     pub(crate) async fn verbs(&self) -> Vec<String> {
         let list = ListLineHistoryRequest { parent: self.line.name.clone(), ..Default::default() };
         let entries = self.admin.lines().list_line_history(list).await.unwrap().into_inner().entries;
-        entries.into_iter().map(|own| own.verb).collect()
+        entries.into_iter().map(|entry| entry.verb).collect()
     }
 
     /// The kinds of the purchase default and of the collection method.
@@ -137,16 +137,16 @@ impl Credit {
         let list = ListPaymentMethodsRequest { parent: self.customer.clone(), ..Default::default() };
         let methods = self.admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods;
         let of = |pick: fn(&payterms_proto::wallet::v1::PaymentMethod) -> bool| {
-            methods.iter().find(|own| pick(own)).map(payterms_proto::wallet::v1::PaymentMethod::kind)
+            methods.iter().find(|method| pick(method)).map(payterms_proto::wallet::v1::PaymentMethod::kind)
         };
-        (of(|own| own.purchase_default), of(|own| own.collection_method))
+        (of(|method| method.purchase_default), of(|method| method.collection_method))
     }
 
     /// The newest card's name.
     pub(crate) async fn card(&self) -> String {
         let list = ListPaymentMethodsRequest { parent: self.customer.clone(), ..Default::default() };
         let methods = self.admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods;
-        methods.iter().find(|own| own.kind() == Kind::Card).unwrap().name.clone()
+        methods.iter().find(|method| method.kind() == Kind::Card).unwrap().name.clone()
     }
 
     fn method(&self) -> String {
@@ -278,7 +278,7 @@ async fn a_split_payment_is_one_intent(world: &World) {
     let bad = card(world, &credit.admin, &credit.customer, "tok_declined").await;
     let three = credit.invoice(80).await;
     let failed = credit.pay(&[&three], vec![by(&bad, usd(20)), by("", None)]).await.unwrap();
-    let states: Vec<_> = failed.tenders.iter().map(|own| (own.credit_line, own.state())).collect();
+    let states: Vec<_> = failed.tenders.iter().map(|tender| (tender.credit_line, tender.state())).collect();
     assert_eq!(failed.state(), payment::State::Failed);
     assert_eq!(states, [(false, payment_tender::State::Failed), (true, payment_tender::State::Released)]);
     assert_eq!((credit.read().await.exposure, kept(&three).await.deferral), (usd(30), None));

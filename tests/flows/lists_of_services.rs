@@ -50,7 +50,7 @@ macro_rules! names {
                 Ok(page) => {
                     let page = page.into_inner();
                     assert!(page.$items.len() <= 1, "a page holds what was asked for");
-                    names.extend(page.$items.into_iter().map(|own| own.name));
+                    names.extend(page.$items.into_iter().map(|item| item.name));
                     if page.next_page_token.is_empty() {
                         break Ok(names);
                     }

@@ -29,7 +29,7 @@ async fn a_payment_and_many_debits_behind_a_pooler() {
     let before = left(&people).await.unwrap().units;
     grant(&rig.someone("STAFF", None), &people.wallet, 1_000).await;
     let load = Load::on(&rig.someone("SERVICE", None), &people.wallet);
-    load.goes_on(200).await;
+    load.progress(200).await;
     let done = i64::try_from(load.ends().await).unwrap();
     assert_eq!(left(&people).await, amount("USD", before + 1_000 - done, 0), "each debit is booked once");
     let (data, postgres) = (rig.data(), Some(place.as_str()));

@@ -69,7 +69,7 @@ impl Load {
     }
 
     /// Waits until so many more debits are done.
-    pub(crate) async fn goes_on(&self, debits: u64) {
+    pub(crate) async fn progress(&self, debits: u64) {
         let wanted = self.done.load(Ordering::SeqCst) + debits;
         let so_far = async || Ok::<_, Status>(self.done.load(Ordering::SeqCst));
         until(so_far, |done| *done >= wanted).await;
@@ -118,11 +118,11 @@ async fn a_killed_replica_of_each_service_costs_a_retrying_client_nothing() {
     let mut services = Services::twice(rig).await;
     grant(&services.rig().someone("STAFF", None), &people.wallet, 100_000).await;
     let load = Load::on(&services.rig().someone("SERVICE", None), &people.wallet);
-    load.goes_on(50).await;
+    load.progress(50).await;
     // The second of each, under load; a payment passes all that are left.
     for name in SERVICES {
         services.stop_other(name);
-        load.goes_on(30).await;
+        load.progress(30).await;
     }
     pay(&people, &invoice).await;
     for name in SERVICES {
@@ -131,12 +131,12 @@ async fn a_killed_replica_of_each_service_costs_a_retrying_client_nothing() {
     // Then the first of each: what goes on is done by those that came later.
     for name in SERVICES {
         services.stop(name);
-        load.goes_on(30).await;
+        load.progress(30).await;
     }
     for name in SERVICES {
         services.restart(name, None).await;
     }
-    load.goes_on(30).await;
+    load.progress(30).await;
     let done = i64::try_from(load.ends().await).unwrap();
     assert_eq!(left(&people).await, amount("USD", 100_000 - done, 0), "each debit is booked once");
     assert_eq!(services.rig().charges().await, ["70"], "the provider charged once");

@@ -81,7 +81,7 @@ impl Load {
     }
 
     /// Waits until so many more debits are done.
-    async fn goes_on(&self, debits: usize) {
+    async fn progress(&self, debits: usize) {
         let wanted = self.done.load(Ordering::SeqCst) + debits;
         until(async || Ok::<_, Status>(self.done.load(Ordering::SeqCst)), |done| *done >= wanted).await;
     }
@@ -165,22 +165,22 @@ async fn every_part_and_the_database_are_restarted_under_load() {
     a_call_under_way_is_answered(&mut services, &session("SERVICE"), &people.wallet, &place).await;
 
     let load = Load::on(|| session("SERVICE"), &people.wallet);
-    load.goes_on(50).await;
+    load.progress(50).await;
     for part in PARTS {
         for is_second in [false, true] {
             let at = if is_second {
                 services.terminate_other(part).await;
-                load.goes_on(15).await;
+                load.progress(15).await;
                 services.start_other(part).await;
                 services.other_at(part)
             } else {
                 services.terminate(part).await;
-                load.goes_on(15).await;
+                load.progress(15).await;
                 services.restart(part, None).await;
                 services.at(part)
             };
             until(async || Ok::<_, Status>(health(at, ["readiness"]).await), |numbers| *numbers == [SERVING]).await;
-            load.goes_on(40).await;
+            load.progress(40).await;
             eprintln!("{part} {is_second}: {} lost", load.lost.load(Ordering::SeqCst));
         }
     }
@@ -189,7 +189,7 @@ async fn every_part_and_the_database_are_restarted_under_load() {
         server.stop_at_once();
         server.start_again();
     });
-    load.goes_on(40).await;
+    load.progress(40).await;
     let this_told = load.ends().await;
     eprintln!("{} acknowledged, {lost_in_rollouts} lost in rollouts, {} in all", this_told.acknowledged.len(), this_told.failed.len());
     for (_, status) in &this_told.failed {

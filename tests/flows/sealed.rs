@@ -64,7 +64,7 @@ fn in_state<'a>(said: &'a Value, state: &str) -> Vec<(&'a str, &'a str)> {
     let all = said["sealedValues"].as_array().unwrap().iter();
     let mut tables: Vec<_> =
         all.filter(|own| own["keyState"] == state).map(|own| (own["service"].as_str().unwrap(), own["table"].as_str().unwrap())).collect();
-    let place = |own: &(&str, &str)| TABLES.iter().position(|table| table == own);
+    let place = |named: &(&str, &str)| TABLES.iter().position(|table| table == named);
     tables.sort_by_key(place);
     tables
 }

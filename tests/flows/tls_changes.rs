@@ -148,10 +148,10 @@ impl Deaf {
 
     /// Makes a call. Whether it was answered with a message, and not with a refusal, which has headers alone.
     async fn is_answered(&mut self) -> bool {
-        let own = self.next;
+        let stream = self.next;
         self.next += 2;
-        let message = frame(DATA, END_STREAM, own, &[0; 5]);
-        self.write.write_all(&[frame(HEADERS, END_HEADERS, own, &headers()), message].concat()).await.unwrap();
+        let message = frame(DATA, END_STREAM, stream, &[0; 5]);
+        self.write.write_all(&[frame(HEADERS, END_HEADERS, stream, &headers()), message].concat()).await.unwrap();
         self.write.flush().await.unwrap();
         let mut with_message = false;
         loop {
@@ -159,7 +159,7 @@ impl Deaf {
             self.read.read_exact(&mut head).await.unwrap();
             let mut payload = vec![0; usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).unwrap()];
             self.read.read_exact(&mut payload).await.unwrap();
-            if u32::from_be_bytes([head[5], head[6], head[7], head[8]]) == own {
+            if u32::from_be_bytes([head[5], head[6], head[7], head[8]]) == stream {
                 assert!(matches!(head[3], DATA | HEADERS), "the stream ends in order: {head:?}");
                 with_message |= head[3] == DATA;
                 if head[4] & END_STREAM != 0 {

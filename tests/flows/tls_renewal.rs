@@ -59,7 +59,7 @@ impl Load {
     }
 
     /// Waits until calls have gone on after what was done last.
-    async fn goes_on(&self) {
+    async fn progress(&self) {
         let before = self.done.load(Ordering::SeqCst);
         until(async || Ok::<_, Status>(self.done.load(Ordering::SeqCst)), |done| *done > before + 20).await;
     }
@@ -90,7 +90,7 @@ async fn certificates_and_their_authority_are_replaced_under_load() {
     let services = Services::secured(rig, Security::of(&old)).await;
     let service = services.security().someone(&old, services.at("gateway"), "SERVICE", None);
     let load = Load::start(&service, &people.wallet);
-    load.goes_on().await;
+    load.progress().await;
     let certificates = &services.security().certificates;
     let kept = tempfile::tempdir().unwrap();
     old.issue(kept.path(), &["invoicing"]);
@@ -102,33 +102,33 @@ async fn certificates_and_their_authority_are_replaced_under_load() {
 
     certificates.trust(&[&old, &new]);
     all_have_changed(&services, 1).await;
-    load.goes_on().await;
+    load.progress().await;
     for part in PARTS {
         new.issue(&certificates.folder(part), &[part]);
     }
     all_have_changed(&services, 2).await;
-    load.goes_on().await;
+    load.progress().await;
     assert!(is_let_in(&new, kept.path()).await, "old certificates are good as long as their authority is believed");
     certificates.trust(&[&new]);
     all_have_changed(&services, 3).await;
-    load.goes_on().await;
+    load.progress().await;
     assert!(!is_let_in(&new, kept.path()).await, "the old authority is believed no more");
     assert!(is_let_in(&new, &certificates.folder("invoicing")).await);
 
     // Files that cannot be used change nothing.
     new.issue_ended(&certificates.folder("wallet"), &["wallet"]);
     until(async || Ok::<_, Status>(services.logged("wallet")), |logged| logged.contains("tls.crt: it ended at 2020-01-01")).await;
-    load.goes_on().await;
+    load.progress().await;
     fs::write(certificates.folder("wallet").join("ca.crt"), "none").unwrap();
     until(async || Ok::<_, Status>(services.logged("wallet")), |logged| logged.contains("those from before stay")).await;
-    load.goes_on().await;
+    load.progress().await;
     assert!(is_let_in(&new, &certificates.folder("invoicing")).await);
 
     new.issue(&certificates.folder("door"), &[DOOR]);
     let renewed = services.security().someone(&new, services.at("gateway"), "SERVICE", None);
     let read = GetBalanceRequest { name: people.wallet.clone(), as_of: None };
     until(async || renewed.wallets().get_balance(read.clone()).await, |_| true).await;
-    load.goes_on().await;
+    load.progress().await;
     assert!(load.end().await > 100);
 }
 

@@ -81,10 +81,10 @@ fn stat(process: &Path) -> Option<Stat> {
 
 /// Processor seconds of a process and its children.
 fn busy(pid: u32) -> f64 {
-    let own = stat(Path::new(&format!("/proc/{pid}"))).map_or(0.0, |stat| stat.seconds + stat.of_ended);
+    let itself = stat(Path::new(&format!("/proc/{pid}"))).map_or(0.0, |stat| stat.seconds + stat.of_ended);
     let all = fs::read_dir("/proc").ok().into_iter().flatten().flatten();
     let children = all.filter_map(|entry| stat(&entry.path())).filter(|one| one.parent == pid);
-    own + children.map(|one| one.seconds + one.of_ended).sum::<f64>()
+    itself + children.map(|one| one.seconds + one.of_ended).sum::<f64>()
 }
 
 /// Memory of a process, in MB.

@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn a_misspelt_variable_is_named_with_the_one_that_was_meant() {
-        let told = |names: &[&str]| unknown(names.iter().map(|name| (*name).to_owned()));
-        assert!(told(&["PATH", "PAYTERMS_LOG", "PAYTERMS_PYTHON", "WALLET_PORT"]).is_empty());
-        let both = told(&["PAYTERMS_WALLET_PORT_50051_TCP_PROTO", "PAYTERMS_DATABSE_URL"]);
+        let sentences = |names: &[&str]| unknown(names.iter().map(|name| (*name).to_owned()));
+        assert!(sentences(&["PATH", "PAYTERMS_LOG", "PAYTERMS_PYTHON", "WALLET_PORT"]).is_empty());
+        let both = sentences(&["PAYTERMS_WALLET_PORT_50051_TCP_PROTO", "PAYTERMS_DATABSE_URL"]);
         assert_eq!(
             both[0],
             "PAYTERMS_DATABSE_URL in the environment is no setting of the suite. Write PAYTERMS_DATABASE_URL, or take it away."

@@ -66,14 +66,14 @@ pub async fn list_chargebacks(State(world): State<World>, Path(tenant): Path<Str
 pub async fn charge_back(
     State(world): State<World>,
     Path((tenant, charge)): Path<(String, String)>,
-    Query(asked): Query<ChargebackQuery>,
+    Query(query): Query<ChargebackQuery>,
 ) -> Response {
-    let times = match (asked.silent, asked.once) {
+    let times = match (query.silent, query.once) {
         (true, _) => 0,
         (false, true) => 1,
         (false, false) => NOTIFICATIONS,
     };
-    match take_back(&world, &tenant, &charge, asked).await {
+    match take_back(&world, &tenant, &charge, query).await {
         Ok(Some(chargeback)) => {
             world.notify_up_to(times, &tenant, "charge.returned", &chargeback.charge);
             Json(chargeback).into_response()
@@ -83,7 +83,7 @@ pub async fn charge_back(
     }
 }
 
-async fn take_back(world: &World, tenant: &str, charge: &str, asked: ChargebackQuery) -> Result<Option<Chargeback>, DbErr> {
+async fn take_back(world: &World, tenant: &str, charge: &str, query: ChargebackQuery) -> Result<Option<Chargeback>, DbErr> {
     let charge = world.store.charge_of_id(tenant, charge).await?.filter(|charge| charge.state == "succeeded");
     let Some(charge) = charge else { return Ok(None) };
     let rest = not_refunded(world, tenant, &charge).await?;
@@ -92,14 +92,14 @@ async fn take_back(world: &World, tenant: &str, charge: &str, asked: ChargebackQ
     let (state, reason) = if is_account { ("final", "debit_returned") } else { ("open", "fraudulent") };
     let chargeback = Chargeback {
         charge: charge.id.clone(),
-        amount: asked.amount.map_or(rest, |amount| amount.min(rest)).to_string(),
+        amount: query.amount.map_or(rest, |amount| amount.min(rest)).to_string(),
         currency: charge.currency,
-        reason: asked.reason.unwrap_or_else(|| reason.to_owned()),
-        evidence_due: asked.evidence_due.filter(|_| !is_account).unwrap_or_default(),
+        reason: query.reason.unwrap_or_else(|| reason.to_owned()),
+        evidence_due: query.evidence_due.filter(|_| !is_account).unwrap_or_default(),
         state: state.to_owned(),
         id: String::new(),
     };
-    if asked.again {
+    if query.again {
         world.store.dispute_again(tenant, &chargeback).await?;
     } else {
         world.store.insert_chargeback(tenant, &chargeback).await?;
@@ -128,7 +128,7 @@ async fn not_refunded(world: &World, tenant: &str, charge: &Charge) -> Result<De
 pub async fn decide(
     State(world): State<World>,
     Path((tenant, charge, outcome)): Path<(String, String, String)>,
-    Query(asked): Query<DecisionQuery>,
+    Query(query): Query<DecisionQuery>,
 ) -> Response {
     if !matches!(outcome.as_str(), "won" | "lost") {
         return StatusCode::NOT_FOUND.into_response();
@@ -139,7 +139,7 @@ pub async fn decide(
     };
     match decided.await {
         Ok(Some(chargeback)) if chargeback.state == outcome => {
-            world.notify_up_to(if asked.silent { 0 } else { NOTIFICATIONS }, &tenant, "dispute.closed", &chargeback.charge);
+            world.notify_up_to(if query.silent { 0 } else { NOTIFICATIONS }, &tenant, "dispute.closed", &chargeback.charge);
             Json(chargeback).into_response()
         }
         Ok(Some(_)) => StatusCode::CONFLICT.into_response(),

@@ -41,13 +41,13 @@ impl Cluster {
     }
 
     /// Who keeps the stream of a source, as one of the servers says; none while it does not know.
-    pub async fn keepers(&self, asked: usize, source: &str) -> Option<ClusterInfo> {
-        self.servers[asked].stream(source).await?.cached_info().cluster.clone()
+    pub async fn keepers(&self, server: usize, source: &str) -> Option<ClusterInfo> {
+        self.servers[server].stream(source).await?.cached_info().cluster.clone()
     }
 
     /// The number of the server that leads the stream of a source, and whether all its servers have all of it.
-    pub async fn leader(&self, asked: usize, source: &str) -> Option<(usize, bool)> {
-        let keepers = self.keepers(asked, source).await?;
+    pub async fn leader(&self, server: usize, source: &str) -> Option<(usize, bool)> {
+        let keepers = self.keepers(server, source).await?;
         let number = keepers.leader.as_deref()?.strip_prefix('n')?.parse().ok()?;
         Some((number, keepers.replicas.len() == 2 && keepers.replicas.iter().all(|other| other.current && !other.offline)))
     }

@@ -95,14 +95,14 @@ pub struct Crowd {
 
 /// One answer, whole.
 #[derive(Debug, Clone)]
-struct Told {
+struct Answer {
     status: http::StatusCode,
     headers: HeaderMap,
     data: Bytes,
     trailers: HeaderMap,
 }
 
-impl Told {
+impl Answer {
     /// Its gRPC status, which is in the trailers or, without a body, in the headers.
     fn code(&self) -> (Code, String) {
         let status = Status::from_header_map(&self.trailers).or_else(|| Status::from_header_map(&self.headers));
@@ -199,9 +199,9 @@ async fn one(client: &Http, doors: &[SocketAddr], request: Request) -> Response 
     }
 }
 
-async fn send(client: &Http, door: SocketAddr, mut parts: Parts, body: Bytes) -> Told {
+async fn send(client: &Http, door: SocketAddr, mut parts: Parts, body: Bytes) -> Answer {
     to(door, &mut parts);
-    let unavailable = |error: String| Told {
+    let unavailable = |error: String| Answer {
         status: http::StatusCode::OK,
         headers: Status::unavailable(error).into_http::<Body>().headers().clone(),
         data: Bytes::new(),
@@ -215,7 +215,7 @@ async fn send(client: &Http, door: SocketAddr, mut parts: Parts, body: Bytes) ->
     match body.collect().await {
         Ok(whole) => {
             let trailers = whole.trailers().cloned().unwrap_or_default();
-            Told { status: head.status, headers: head.headers, data: whole.to_bytes(), trailers }
+            Answer { status: head.status, headers: head.headers, data: whole.to_bytes(), trailers }
         }
         Err(error) => unavailable(error.to_string()),
     }
@@ -234,27 +234,27 @@ async fn many(client: &Http, doors: &[SocketAddr], request: Request, (checkable,
         None => None,
     };
     let copy = |place: usize| send(client, doors[place % doors.len()], parts.clone(), body.clone());
-    let mut tolds = futures::future::join_all((0..AT_ONCE).map(copy)).await;
+    let mut answers = futures::future::join_all((0..AT_ONCE).map(copy)).await;
     for _ in 0..AGAIN {
-        let on_its_way = |answer: &Told| path == ADVANCE_TEST_CLOCK && answer.is_on_its_way();
-        // Where all are told the same there is nothing to wait for.
-        if tolds.iter().all(|each| each.code() == tolds[0].code() && !on_its_way(each)) {
+        let on_its_way = |answer: &Answer| path == ADVANCE_TEST_CLOCK && answer.is_on_its_way();
+        // Where all answers are the same there is nothing to wait for.
+        if answers.iter().all(|each| each.code() == answers[0].code() && !on_its_way(each)) {
             break;
         }
         let again: Vec<_> =
-            tolds.iter().enumerate().filter(|(_, told)| told.comes_again() || on_its_way(told)).map(|(place, _)| place).collect();
+            answers.iter().enumerate().filter(|(_, answer)| answer.comes_again() || on_its_way(answer)).map(|(place, _)| place).collect();
         if again.is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
         let came = futures::future::join_all(again.iter().map(|place| copy(*place))).await;
-        again.into_iter().zip(came).for_each(|(place, each)| tolds[place] = each);
+        again.into_iter().zip(came).for_each(|(place, each)| answers[place] = each);
     }
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let faults = fault(&path, &tolds).into_iter().chain(checked.and_then(|checked| fault_of_check(&checked, &tolds)));
+    let faults = fault(&path, &answers).into_iter().chain(checked.and_then(|checked| fault_of_check(&checked, &answers)));
     seen.faults.extend(faults.map(|fault| format!("{path}: {fault}")));
-    let first = tolds.iter().position(|told| told.code().0 == Code::Ok && !told.is_replay());
-    let first = tolds.swap_remove(first.unwrap_or_default());
+    let first = answers.iter().position(|answer| answer.code().0 == Code::Ok && !answer.is_replay());
+    let first = answers.swap_remove(first.unwrap_or_default());
     if first.code().0 == Code::Ok {
         *seen.done.entry(path).or_default() += 1;
     }
@@ -262,29 +262,29 @@ async fn many(client: &Http, doors: &[SocketAddr], request: Request, (checkable,
 }
 
 /// Why a request that was only checked was not: it was done, or came to something else.
-fn fault_of_check(checked: &Told, tolds: &[Told]) -> Option<String> {
-    if checked.comes_again() || tolds.iter().any(Told::comes_again) {
+fn fault_of_check(checked: &Answer, answers: &[Answer]) -> Option<String> {
+    if checked.comes_again() || answers.iter().any(Answer::comes_again) {
         return None;
     }
-    if checked.code() != tolds[0].code() {
-        return Some(format!("with validate_only it is {:?}, and then {:?}", checked.code(), tolds[0].code()));
+    if checked.code() != answers[0].code() {
+        return Some(format!("with validate_only it is {:?}, and then {:?}", checked.code(), answers[0].code()));
     }
-    let is_done = tolds[0].code().0 == Code::Ok && tolds.iter().all(Told::is_replay) && !checked.is_replay();
+    let is_done = answers[0].code().0 == Code::Ok && answers.iter().all(Answer::is_replay) && !checked.is_replay();
     is_done.then(|| "with validate_only it was done".to_owned())
 }
 
 /// Why these answers are not those of one effect.
-fn fault(path: &str, tolds: &[Told]) -> Option<String> {
+fn fault(path: &str, answers: &[Answer]) -> Option<String> {
     let mut codes: HashMap<(Code, String), usize> = HashMap::new();
-    for this_told in tolds {
-        *codes.entry(this_told.code()).or_default() += 1;
+    for answer in answers {
+        *codes.entry(answer.code()).or_default() += 1;
     }
     if codes.len() > 1 {
         return Some(format!("answers differ: {codes:?}"));
     }
-    if tolds.iter().any(|each| each.code().0 == Code::Ok && each.as_replayed(path) != tolds[0].as_replayed(path)) {
+    if answers.iter().any(|each| each.code().0 == Code::Ok && each.as_replayed(path) != answers[0].as_replayed(path)) {
         return Some("the bytes of the answers differ".to_owned());
     }
-    let effects = tolds.iter().filter(|told| told.code().0 == Code::Ok && !told.is_replay()).count();
+    let effects = answers.iter().filter(|answer| answer.code().0 == Code::Ok && !answer.is_replay()).count();
     (effects > 1).then(|| format!("{effects} of the answers are no replays"))
 }

@@ -41,12 +41,12 @@ const OF_CONNECTION: [&str; 5] = ["connection", "host", "keep-alive", "transfer-
 pub struct PatientLine {
     /// Where it takes calls, in plain text.
     pub at: SocketAddr,
-    own: Arc<Own>,
+    shared: Arc<Shared>,
     _stop: Arc<DropGuard>,
 }
 
 #[derive(Debug)]
-struct Own {
+struct Shared {
     /// One permit lets one call through. So a test decides how many calls each of its steps meets, and not the machine's speed.
     let_through: Semaphore,
     doors: Vec<Channel>,
@@ -66,25 +66,25 @@ impl PatientLine {
         let listener = TcpListener::bind(at).await.expect("the address is free");
         let (stop, zero) = (CancellationToken::new(), AtomicUsize::default);
         let let_through = Semaphore::new(0);
-        let shared = Arc::new(Own { let_through, doors, door: zero(), answered: zero(), sent_again: zero(), seen: Mutex::default() });
+        let shared = Arc::new(Shared { let_through, doors, door: zero(), answered: zero(), sent_again: zero(), seen: Mutex::default() });
         let carrying = shared.clone();
         let routes = axum::Router::new().fallback(move |request: Request| {
             let shared = carrying.clone();
             async move { shared.carry(request).await }
         });
         tokio::spawn(serve(listener, routes, Port::default(), stop.clone()));
-        Self { at, own: shared, _stop: Arc::new(stop.drop_guard()) }
+        Self { at, shared, _stop: Arc::new(stop.drop_guard()) }
     }
 
     /// How many calls were answered, and how many were sent again.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
-        (self.own.answered.load(Ordering::Relaxed), self.own.sent_again.load(Ordering::Relaxed))
+        (self.shared.answered.load(Ordering::Relaxed), self.shared.sent_again.load(Ordering::Relaxed))
     }
 
     /// Lets so many more calls through.
     pub fn let_through(&self, calls: usize) {
-        self.own.let_through.add_permits(calls);
+        self.shared.let_through.add_permits(calls);
     }
 
     /// Lets all calls through that come.
@@ -93,7 +93,7 @@ impl PatientLine {
     }
 
     /// Lets so many more calls through, and waits until as many are answered.
-    pub async fn goes_on(&self, calls: usize) {
+    pub async fn progress(&self, calls: usize) {
         self.let_through(calls);
         let wanted = self.counts().0 + calls;
         while self.counts().0 < wanted {
@@ -102,7 +102,7 @@ impl PatientLine {
     }
 }
 
-impl Own {
+impl Shared {
     async fn carry(&self, request: Request) -> Response {
         if let Ok(permit) = self.let_through.acquire().await {
             permit.forget();

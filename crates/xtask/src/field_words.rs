@@ -69,7 +69,7 @@ mod tests {
         pool.add_file_descriptor_proto(file).unwrap();
         let faulty = |message: &str| -> Vec<_> {
             let message = pool.get_message_by_name(message).unwrap();
-            message.fields().filter(|own| fault(own).is_some()).map(|own| own.name().to_owned()).collect()
+            message.fields().filter(|field| fault(field).is_some()).map(|field| field.name().to_owned()).collect()
         };
         assert_eq!(faulty("M"), ["reason", "void_reason", "decision_explanation"]);
         assert_eq!(faulty("Refusal"), ["void_reason"], "a reason beside its sentence is that of a refusal");

@@ -70,8 +70,8 @@ mod tests {
     fn publishers_connect_to_subscribers_and_invoicing_to_all() {
         let topology = "[a]\ncalls = []\n[b]\ncalls = [\"a\"]\nhears.a = [\"x\"]\n[invoicing]\ncalls = []";
         let connections = connections(&topology.parse().unwrap());
-        let told = |name: &str| connections[name].iter().map(String::as_str).collect::<Vec<_>>();
-        assert_eq!((told("a"), told("b")), (vec!["b"], vec!["a"]));
-        assert_eq!((told("invoicing"), told("gateway")), (vec!["a", "b", "invoicing"], vec!["a", "b", "invoicing"]));
+        let lines_of = |name: &str| connections[name].iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!((lines_of("a"), lines_of("b")), (vec!["b"], vec!["a"]));
+        assert_eq!((lines_of("invoicing"), lines_of("gateway")), (vec!["a", "b", "invoicing"], vec!["a", "b", "invoicing"]));
     }
 }

@@ -84,7 +84,8 @@ fn written(kind: &MessageDescriptor, path: &Path) -> String {
                 let _ = write!(text, "[{index}]");
             }
             Segment::Map { key } | Segment::Enum { variant: key } => {
-                let field = place.as_ref().and_then(|own| own.get_field_by_json_name(key).or_else(|| own.get_field_by_name(key)));
+                let field =
+                    place.as_ref().and_then(|message| message.get_field_by_json_name(key).or_else(|| message.get_field_by_name(key)));
                 let dot = if text.is_empty() { "" } else { "." };
                 let _ = write!(text, "{dot}{}", field.as_ref().map_or(key.as_str(), |field| field.name()));
                 // The names in a map are the caller's.

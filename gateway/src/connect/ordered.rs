@@ -103,11 +103,13 @@ mod tests {
     fn filled(kind: &MessageDescriptor, depth: usize) -> DynamicMessage {
         let mut message = DynamicMessage::new(kind.clone());
         for field in kind.fields() {
-            let own = field.kind();
-            if own.as_message().is_some_and(|own| depth == 0 || own.full_name() == "google.protobuf.Any") && !field.is_map() {
+            let kind_of_field = field.kind();
+            if kind_of_field.as_message().is_some_and(|message| depth == 0 || message.full_name() == "google.protobuf.Any")
+                && !field.is_map()
+            {
                 continue;
             }
-            let value = value_of(&field, &own, depth);
+            let value = value_of(&field, &kind_of_field, depth);
             message.set_field(&field, value);
         }
         message

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     use_cases::{
-        collections::{collect, follow_method, go_on},
+        collections::{collect, follow_method, resume},
         customers::{check_tax_number, resolve_tax},
         disputes::follow,
         mails::{invoice_notices, retry},
@@ -50,7 +50,7 @@ pub fn all(app: &App) -> Jobs {
         follow::JOB => follow::retry_dispute,
         credit::JOB => credit::retry_credit,
         follow_method::JOB => follow_method::collect_from_new_method,
-        go_on::JOB => go_on::go_on_collecting,
+        resume::JOB => resume::resume_collecting,
     };
     // A method that was chosen before a collection is no reason to try again when that collection fails, so it is looked at first.
     // The mail of an invoice comes before its collection.

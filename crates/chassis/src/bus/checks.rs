@@ -92,7 +92,7 @@ impl Checks {
 
     /// The sums of a kind, if this service has such.
     pub(crate) fn shared(&self, kind: Option<SharedAmountKind>) -> Option<&Shared> {
-        self.shared.iter().find(|own| Some(own.kind.message()) == kind)
+        self.shared.iter().find(|shared| Some(shared.kind.message()) == kind)
     }
 
     /// Checks a request.

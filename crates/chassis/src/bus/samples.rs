@@ -198,7 +198,7 @@ impl Sampler {
                     self.show(&metrics, sums);
                     figures_due = Instant::now() + self.figures_every;
                 }
-                let counted = beat.while_waiting(tally.go_on(&self.db)).await;
+                let counted = beat.while_waiting(tally.resume(&self.db)).await;
                 if counted.is_err() {
                     tally.reset();
                 }

@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Tenants that are asked for in one query whether anything of them is sealed.
+/// Tenants that are after for in one query whether anything of them is sealed.
 const TENANTS: u64 = 100;
 /// Rows that are looked at in one query.
 const ROWS: i64 = 200;
@@ -39,8 +39,8 @@ pub(crate) struct SealedTally {
 struct Round {
     /// The number of the table.
     table: usize,
-    /// The last tenant that was asked for.
-    asked: String,
+    /// The last tenant that was after for.
+    after: String,
     /// Tenants of whom something is sealed, and the last row of the first of them that was looked at.
     tenants: VecDeque<TenantId>,
     row: String,
@@ -50,7 +50,7 @@ struct Round {
 impl Default for Round {
     fn default() -> Self {
         let counts = [KeyState::Seals, KeyState::Opens, KeyState::Missing].into_iter().map(|state| (state, 0)).collect();
-        Self { table: 0, asked: String::new(), tenants: VecDeque::new(), row: String::new(), counts }
+        Self { table: 0, after: String::new(), tenants: VecDeque::new(), row: String::new(), counts }
     }
 }
 
@@ -66,7 +66,7 @@ impl SealedTally {
     }
 
     /// Counts for a while, if a round is due. The counts, where that is its end.
-    pub(crate) async fn go_on(&mut self, db: &Db) -> Result<Option<Counts>, AppError> {
+    pub(crate) async fn resume(&mut self, db: &Db) -> Result<Option<Counts>, AppError> {
         let until = Instant::now() + BUDGET;
         if Instant::now() < self.due {
             return Ok(None);
@@ -86,12 +86,12 @@ impl Round {
     /// Looks at the next rows of a tenant, or for the next tenants.
     async fn step(&mut self, db: &Db, table: &SealedTable) -> Result<(), AppError> {
         let Some(tenant) = self.tenants.front() else {
-            let page = tenants::list(db, &self.asked, TENANTS).await?;
+            let page = tenants::list(db, &self.after, TENANTS).await?;
             if let Some(last) = page.last() {
-                self.asked.clone_from(last);
+                self.after.clone_from(last);
                 self.tenants = of_whom_something_is_sealed(db, table, &page).await?;
             } else {
-                (self.table, self.asked) = (self.table.saturating_add(1), String::new());
+                (self.table, self.after) = (self.table.saturating_add(1), String::new());
             }
             return Ok(());
         };

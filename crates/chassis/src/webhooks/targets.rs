@@ -85,9 +85,10 @@ impl Target {
     /// `Fault` if one does not open: it was sealed with another key.
     pub(crate) fn open(&self, seal: &Seal, now: DateTime<Utc>) -> Result<Vec<Secret>, AppError> {
         let now = timestamp(now);
-        let signs = |own: &&SealedSecret| own.expire_time.is_none_or(|until| (until.seconds, until.nanos) > (now.seconds, now.nanos));
-        let open = |own: &SealedSecret| {
-            let text = seal.open(self.endpoint, &own.sealed).map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))?;
+        let signs = |secret: &&SealedSecret| secret.expire_time.is_none_or(|until| (until.seconds, until.nanos) > (now.seconds, now.nanos));
+        let open = |secret: &SealedSecret| {
+            let text =
+                seal.open(self.endpoint, &secret.sealed).map_err(|error| AppError::Fault(format!("a secret of webhooks: {error}")))?;
             Secret::parse(&text).ok_or_else(|| AppError::Fault("a secret of webhooks is malformed".to_owned()))
         };
         self.secrets.iter().filter(signs).map(open).collect()
@@ -183,9 +184,9 @@ pub(crate) fn sealed(seal: Option<Seal>) -> SealedTable {
                 format!("SELECT {COLUMNS} FROM webhook_targets WHERE tenant = $1 AND endpoint_id > $2 ORDER BY endpoint_id LIMIT $3");
             let values = vec![tenant.as_str().into(), names::uuid(after).unwrap_or_default().into(), limit.into()];
             let row = |row: &QueryResult| {
-                let own = Target::read(row)?;
-                let values = own.secrets.into_iter().map(|secret| secret.sealed.into()).collect();
-                Ok(SealedRow { key: own.endpoint.to_string(), values })
+                let target = Target::read(row)?;
+                let values = target.secrets.into_iter().map(|secret| secret.sealed.into()).collect();
+                Ok(SealedRow { key: target.endpoint.to_string(), values })
             };
             sql::all(conn, &select, values).await?.iter().map(row).collect()
         })

@@ -138,9 +138,9 @@ impl Fields {
             self.no_name(field, text, &format!("{}; - stands for all", names::form(collections)));
             return Parent { tenant: self.stand_in_tenant(), ids: Vec::new() };
         };
-        let own = if self.scope.grant == Grant::OwnCustomer { self.scope.caller.customer } else { None };
+        let customer = if self.scope.grant == Grant::OwnCustomer { self.scope.caller.customer } else { None };
         if let Some(all) = parent.ids.first_mut().filter(|first| first.is_none()) {
-            *all = own;
+            *all = customer;
         }
         self.hidden |= !self.scope.covers(&parent.tenant, parent.id(0));
         parent

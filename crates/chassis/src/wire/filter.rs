@@ -127,7 +127,7 @@ impl Comparison {
     /// Whether it asks for exactly this text.
     #[must_use]
     pub fn is_equal_to(&self, text: &str) -> bool {
-        self.operator == Operator::Equal && matches!(&self.value, Value::Text(own) if own == text)
+        self.operator == Operator::Equal && matches!(&self.value, Value::Text(value) if value == text)
     }
 }
 

@@ -36,7 +36,7 @@ fn comparisons_are_read_with_their_values() {
     let id = uuid::Uuid::from_u128(7);
     assert_eq!(one(&format!("customer = tenants/acme/customers/{id}")).value, Value::Id(id));
     let both = parse("state = OPEN AND past_due = true AND total < 5", FIELDS, "acme").unwrap();
-    assert_eq!(both.0.iter().map(|own| own.field).collect::<Vec<_>>(), ["state", "past_due", "total"]);
+    assert_eq!(both.0.iter().map(|condition| condition.field).collect::<Vec<_>>(), ["state", "past_due", "total"]);
 }
 
 #[test]

@@ -182,9 +182,9 @@ async fn postpaid(stage: &mut Stage, account: &Account) -> Result<Invoice, Strin
         limit: amount("AUD", 3_000, 0),
         ..Default::default()
     };
-    let asked =
+    let proposed =
         account.staff.postpaid().request_postpaid(ask).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
-    let decide = DecidePostpaidRequest { request_id: request_id(), name: asked.name, approve: true, ..Default::default() };
+    let decide = DecidePostpaidRequest { request_id: request_id(), name: proposed.name, approve: true, ..Default::default() };
     let active =
         account.owner.postpaid().decide_postpaid(decide).await.map_err(sentence_of)?.into_inner().postpaid_agreement.unwrap_or_default();
     must_hold(active.state() == postpaid_agreement::State::Active, "the owner's yes makes it active")?;

@@ -203,10 +203,10 @@ impl Line {
     ) -> Result<(Vec<Draw>, Vec<Entry>), Refusal> {
         let zero = Money::zero(self.currency());
         let mut against = self.bars(in_plan);
-        let asked = invoices.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
+        let wanted = invoices.iter().try_fold(zero, |sum, (_, amount)| sum.plus(*amount))?;
         let (bound, available) = (self.limit.min(cap)?, self.drawable(cap)?);
-        if available.compare(asked)?.is_lt() {
-            against.push(limit_exceeded(available, asked));
+        if available.compare(wanted)?.is_lt() {
+            against.push(limit_exceeded(available, wanted));
         }
         if let Some(refusal) = Refusal::all(against) {
             return Err(refusal);
@@ -282,7 +282,7 @@ impl Line {
 
 /// More was asked than can be drawn.
 #[must_use]
-pub fn limit_exceeded(available: Money, asked: Money) -> Refusal {
-    let message = format!("{available} can be drawn on the line; {asked} were asked.");
-    Refusal::precondition("CREDIT_LIMIT_EXCEEDED", message).with("available", available.amount()).with("asked", asked.amount())
+pub fn limit_exceeded(available: Money, wanted: Money) -> Refusal {
+    let message = format!("{available} can be drawn on the line; {wanted} were asked.");
+    Refusal::precondition("CREDIT_LIMIT_EXCEEDED", message).with("available", available.amount()).with("asked", wanted.amount())
 }

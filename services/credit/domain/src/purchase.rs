@@ -46,8 +46,8 @@ impl Buyer {
     /// The rule for a category: that of customers with a tax number comes first for those who have one.
     #[must_use]
     pub fn rule<'a>(&self, rules: &'a [TaxRule], category: &str) -> Option<&'a TaxRule> {
-        let own = || rules.iter().filter(|rule| rule.country == self.country && rule.category == category);
-        own().find(|rule| rule.with_tax_id && self.has_tax_id).or_else(|| own().find(|rule| !rule.with_tax_id))
+        let fitting = || rules.iter().filter(|rule| rule.country == self.country && rule.category == category);
+        fitting().find(|rule| rule.with_tax_id && self.has_tax_id).or_else(|| fitting().find(|rule| !rule.with_tax_id))
     }
 
     fn must_be_complete(&self) -> Result<(), Refusal> {
@@ -200,16 +200,16 @@ impl Line {
     pub fn purchase(
         &mut self,
         ids: &mut IdSource,
-        asked: &PurchaseRequest,
+        request: &PurchaseRequest,
         (buyer, rules): (&Buyer, &[TaxRule]),
         (cap, in_plan): (Money, Option<&InPlan>),
         now: DateTime<Utc>,
     ) -> Result<(Draw, Entry), Refusal> {
-        let expires_at = asked.expires(now)?;
+        let expires_at = request.expires(now)?;
         let mut against = self.bars(in_plan);
         let zero = Money::zero(self.currency());
-        let (mut lines, mut amount) = (Vec::with_capacity(asked.items.len()), zero);
-        for item in &asked.items {
+        let (mut lines, mut amount) = (Vec::with_capacity(request.items.len()), zero);
+        for item in &request.items {
             let currency = item.unit_price.currency();
             if currency != self.currency() {
                 return Err(MoneyError::WrongCurrency(currency, self.currency()).into());
@@ -217,7 +217,7 @@ impl Line {
             amount = amount.plus(item.amount_of(item.quantity)?)?;
         }
         against.extend(buyer.must_be_complete().err());
-        for item in &asked.items {
+        for item in &request.items {
             let Some(rule) = buyer.rule(rules, &item.tax_category) else {
                 against.push(Refusal::tax_unknown(&buyer.country, &item.tax_category, false));
                 continue;
@@ -226,7 +226,7 @@ impl Line {
             lines.push(Sold { item: item.clone(), rate_percent, sentence, captured: Decimal::ZERO });
         }
         against.extend(must_come_to_something(amount).err());
-        let (description, collect_automatically) = (asked.description.clone(), asked.collect_automatically);
+        let (description, collect_automatically) = (request.description.clone(), request.collect_automatically);
         let purchase = Purchase { lines, description, collect_automatically, plans_allowed: false, expires_at };
         let (bound, available) = (self.limit.min(cap)?, self.drawable(cap)?);
         if available.compare(amount)?.is_lt() {

@@ -230,7 +230,7 @@ fn statements(
         let count = alike.entry(printed.clone()).or_default();
         *count = count.saturating_add(1);
         let number = account.persistent_account_id.unwrap_or_else(|| format!("{printed} {count}"));
-        let own =
+        let of_account =
             booking_messages.iter().filter(|booking_message| booking_message.account_id == account.account_id && !booking_message.pending);
         let booking = |booking_message: &BookingMessage| {
             let party = booking_message.merchant_name.as_ref().or(booking_message.name.as_ref()).cloned().unwrap_or_default();
@@ -247,7 +247,7 @@ fn statements(
                 ..Booking::plain(booking_message.date, amount, &party)
             })
         };
-        let bookings = own.map(booking).collect::<Result<Vec<_>, Unknown>>()?;
+        let bookings = of_account.map(booking).collect::<Result<Vec<_>, Unknown>>()?;
         // Plaid does not say since when it knows an account: since its first booking, at least.
         let from = bookings.iter().map(|booking| booking.day).min().unwrap_or(to).min(to);
         let closing = account.balances.current.map(|written| micros(currency, &written)).transpose()?;

@@ -146,7 +146,7 @@ pub fn list_credit_lines(request: Request<pb::ListCreditLinesRequest>) -> Result
     }
     for (index, number) in message.states.iter().take(LineState::ALL.len()).enumerate() {
         let state = fields.choice::<pb::credit_line::State>(&format!("states[{index}]"), *number);
-        states.extend(state.and_then(|state| LineState::ALL.into_iter().find(|own| line_state(*own) == state)));
+        states.extend(state.and_then(|state| LineState::ALL.into_iter().find(|line| line_state(*line) == state)));
     }
     let request = ListRequest {
         parent: &format!("{} {:?}", message.parent, message.states),

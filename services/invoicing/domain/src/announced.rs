@@ -44,9 +44,10 @@ impl Payment {
     /// that names all of them (docs/domain/invoicing.md#payment-reference).
     pub fn announce(&mut self, invoices: &[Invoice], bank_details: String) {
         let number = match self.allocations.as_slice() {
-            [own] => {
-                invoices.iter().find(|invoice| invoice.id == own.invoice).and_then(|invoice| Some(invoice.issue.as_ref()?.number.clone()))
-            }
+            [allocation] => invoices
+                .iter()
+                .find(|invoice| invoice.id == allocation.invoice)
+                .and_then(|invoice| Some(invoice.issue.as_ref()?.number.clone())),
             _ => Some(announced_number(self.id.uuid())),
         };
         self.reference = number.map(|number| creditor_reference(&number)).unwrap_or_default();

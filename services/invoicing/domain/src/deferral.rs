@@ -58,13 +58,13 @@ impl Invoice {
     }
 
     /// A draw was captured for all that is open of it: it falls due by the line's term, and is collected then.
-    pub(crate) fn defer(&mut self, own: &Deferred, now: DateTime<Utc>) {
-        self.deferral = Some(own.deferral);
+    pub(crate) fn defer(&mut self, deferred: &Deferred, now: DateTime<Utc>) {
+        self.deferral = Some(deferred.deferral);
         if let Some(issue) = self.issue.as_mut() {
-            issue.due_date = own.due_on;
+            issue.due_date = deferred.due_on;
         }
         if self.content.collect_automatically && self.state == InvoiceState::Open {
-            self.collection = Collection { state: CollectionState::Scheduled, next_at: Some(own.collect_at), ..Collection::default() };
+            self.collection = Collection { state: CollectionState::Scheduled, next_at: Some(deferred.collect_at), ..Collection::default() };
         }
         self.notice = None;
         // Its steps are counted from the new due date.
@@ -76,7 +76,7 @@ impl Invoice {
 /// The line among tenders, and what it is to cover.
 #[must_use]
 pub fn line_of(tenders: &[Tender]) -> Option<(Uuid, Money)> {
-    tenders.iter().find_map(|own| if let Source::Line(line) = own.source { Some((line, own.amount)) } else { None })
+    tenders.iter().find_map(|tender| if let Source::Line(line) = tender.source { Some((line, tender.amount)) } else { None })
 }
 
 /// Refuses a payment by line unless the line covers all that the other tenders leave open of invoices that can be
@@ -99,20 +99,21 @@ pub(crate) fn must_cover(
         against.extend(invoice.against_deferral(today.unwrap_or_default())?);
     }
     if let Some(first) = against.first() {
-        let told: Vec<_> = against.iter().take(10).map(|own| format!("{}: {}", own.subject, own.description)).collect();
-        let mut refusal = Refusal::precondition(first.name, told.join(" "));
-        if let Some(block) = invoices.iter().find_map(|own| own.block.as_ref()).filter(|_| first.name == "INVOICE_BLOCKED") {
+        let sentences: Vec<_> =
+            against.iter().take(10).map(|violation| format!("{}: {}", violation.subject, violation.description)).collect();
+        let mut refusal = Refusal::precondition(first.name, sentences.join(" "));
+        if let Some(block) = invoices.iter().find_map(|invoice| invoice.block.as_ref()).filter(|_| first.name == "INVOICE_BLOCKED") {
             refusal = refusal.with("block_reason", block.reason.name()).with("owner", &block.owner);
         }
         return Err(refusal.with_conditions(against));
     }
-    let paying = tenders.iter().try_fold(Money::zero(wanted.currency()), |sum, own| sum.plus(own.amount))?;
-    let mut whole = tenders.iter().filter(|own| matches!(own.source, Source::Line(_))).count() == 1;
+    let paying = tenders.iter().try_fold(Money::zero(wanted.currency()), |sum, tender| sum.plus(tender.amount))?;
+    let mut whole = tenders.iter().filter(|tender| matches!(tender.source, Source::Line(_))).count() == 1;
     for (id, amount) in instructed {
-        let open = invoices.iter().find(|own| own.id == *id).map(Invoice::open).transpose()?;
+        let open = invoices.iter().find(|invoice| invoice.id == *id).map(Invoice::open).transpose()?;
         whole &= open == Some(*amount);
     }
-    let slow = tenders.iter().any(|own| matches!(own.source, Source::BankDebit(_) | Source::Announced));
+    let slow = tenders.iter().any(|tender| matches!(tender.source, Source::BankDebit(_) | Source::Announced));
     if !whole || paying != wanted || slow {
         let message = "One credit line covers all that credit and cards leave open of each invoice, and goes with nothing else.";
         return Err(Refusal::precondition("TENDERS_MISMATCH", message).with("tenders", paying.amount()).with("invoices", wanted.amount()));
@@ -124,19 +125,23 @@ impl Payment {
     /// What the line is to cover of each invoice.
     #[must_use]
     pub fn to_defer(&self) -> Vec<(Id<Invoice>, Money)> {
-        self.allocations.iter().filter(|own| own.deferred.is_positive()).map(|own| (own.invoice, own.deferred)).collect()
+        self.allocations
+            .iter()
+            .filter(|allocation| allocation.deferred.is_positive())
+            .map(|allocation| (allocation.invoice, allocation.deferred))
+            .collect()
     }
 
     /// Whether the line covers its part: it is drawn.
     pub(crate) fn line_covers(&self) -> bool {
-        self.tenders.iter().any(|own| matches!(own.source, Source::Line(_)) && own.state == TenderState::Succeeded)
+        self.tenders.iter().any(|tender| matches!(tender.source, Source::Line(_)) && tender.state == TenderState::Succeeded)
     }
 
     /// Defers the invoices that the line has covered.
     pub(crate) fn defer(&self, invoices: &mut [Invoice], now: DateTime<Utc>) {
-        for own in &self.deferred {
-            if let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == own.invoice) {
-                invoice.defer(own, now);
+        for deferred in &self.deferred {
+            if let Some(invoice) = invoices.iter_mut().find(|invoice| invoice.id == deferred.invoice) {
+                invoice.defer(deferred, now);
             }
         }
     }

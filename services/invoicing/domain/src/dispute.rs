@@ -46,7 +46,7 @@ pub struct Dispute {
     /// What is open again.
     pub reversed: Reversed,
     /// The newest event of it, as it came.
-    pub told: Vec<u8>,
+    pub event: Vec<u8>,
 }
 
 impl Invoice {

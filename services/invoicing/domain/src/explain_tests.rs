@@ -218,7 +218,7 @@ fn customers_read_no_names_of_methods_that_they_may_not_call() {
     let mut invoice = invoices(&[123_456_700]).remove(0);
     invoice.collection.state = CollectionState::Failed;
     let customer = Context { as_customer: true, ..DECLINED };
-    let told = |invoice: &crate::Invoice| {
+    let sentences_of = |invoice: &crate::Invoice| {
         let (all, customers) =
             (explain(invoice, on("2026-01-05"), &DECLINED).unwrap(), explain(invoice, on("2026-01-05"), &customer).unwrap());
         let sentences = |explanation: Explanation| {
@@ -227,14 +227,14 @@ fn customers_read_no_names_of_methods_that_they_may_not_call() {
         (sentences(all), sentences(customers))
     };
     let named = |text: &str| ["UnblockInvoice", "WinDispute"].iter().any(|name| text.contains(name));
-    let (_, customers) = told(&invoice);
+    let (_, customers) = sentences_of(&invoice);
     assert!(customers.contains("or retry it with RetryCollection") && customers.contains("1,234,567.00 USD"), "customers may: {customers}");
     invoice.block = Some(Block { reason: BlockReason::Manual, owner: String::new(), since: day("2026-01-01") });
-    let (all, customers) = told(&invoice);
+    let (all, customers) = sentences_of(&invoice);
     assert!(all.contains("with UnblockInvoice") && customers.contains("The tenant's people lift the block."), "{customers}");
     invoice.disputed_by = "tenants/acme/customers/1/disputes/2".into();
     invoice.block = Some(Block { reason: BlockReason::Disputed, owner: invoice.disputed_by.clone(), since: day("2026-01-01") });
-    let (all, customers) = told(&invoice);
+    let (all, customers) = sentences_of(&invoice);
     assert!(all.contains("or with WinDispute") && !named(&customers), "{customers}");
     assert!(customers.contains("It was due on 2026-01-02; while the dispute is open it is not late."), "{customers}");
 }

@@ -64,8 +64,8 @@ pub fn split<'a>(
     let (mut credit, mut tax, mut parts) = (given_back.credit, given_back.tax, Vec::new());
     let zero = Money::zero(credit.currency());
     for receipt in receipts {
-        let own = || notes.iter().filter(|note| note.receipt == receipt.id);
-        let rest = |whole: Money, taken: fn(&TaxAmount) -> Money| own().try_fold(whole, |left, note| left.minus(taken(&note.tax)));
+        let of_receipt = || notes.iter().filter(|note| note.receipt == receipt.id);
+        let rest = |whole: Money, taken: fn(&TaxAmount) -> Money| of_receipt().try_fold(whole, |left, note| left.minus(taken(&note.tax)));
         let part_of_credit = rest(receipt.tax.net, |tax| tax.net)?.max(zero)?.min(credit)?;
         let part_of_tax = rest(receipt.tax.tax, |tax| tax.tax)?.max(zero)?.min(tax)?;
         (credit, tax) = (credit.minus(part_of_credit)?, tax.minus(part_of_tax)?);

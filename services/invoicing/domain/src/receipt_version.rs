@@ -67,8 +67,8 @@ impl ReceiptVersion {
             return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
         }
         // In the European Union what is issued stays, and another document corrects it.
-        let own = tenant.voids_by_credit_note().then(|| series.take(today));
-        let (number, issue_date) = own.unwrap_or_else(|| (receipt.number.clone(), today.max(receipt.issue_date)));
+        let numbered = tenant.voids_by_credit_note().then(|| series.take(today));
+        let (number, issue_date) = numbered.unwrap_or_else(|| (receipt.number.clone(), today.max(receipt.issue_date)));
         let version = before.version.saturating_add(1);
         Ok(Self { id, receipt: receipt.id, version, number, issue_date, seller, buyer, mentions, explanation, created_at: now })
     }

@@ -131,8 +131,8 @@ impl Tenant {
     #[must_use]
     pub fn tax_rule(&self, customer: &Customer, category: &str) -> Option<&TaxRule> {
         let rules = || self.tax_rules.iter().filter(|rule| rule.country == customer.country && rule.category == category);
-        let own = || rules().find(|rule| rule.with_tax_id && customer.has_verified_tax_number());
-        own().or_else(|| rules().find(|rule| !rule.with_tax_id))
+        let with_tax_number = || rules().find(|rule| rule.with_tax_id && customer.has_verified_tax_number());
+        with_tax_number().or_else(|| rules().find(|rule| !rule.with_tax_id))
     }
 
     /// The countries whose rules differ from those of `other`.

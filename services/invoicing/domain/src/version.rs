@@ -86,8 +86,8 @@ impl InvoiceVersion {
             return Err(Refusal::precondition("DETAILS_UNCHANGED", message));
         }
         // In the European Union what is issued stays, and another document corrects it.
-        let own = tenant.voids_by_credit_note().then(|| series.take(today));
-        let (number, issue_date) = own.unwrap_or_else(|| (issue.number.clone(), today.max(issue.issue_date)));
+        let numbered = tenant.voids_by_credit_note().then(|| series.take(today));
+        let (number, issue_date) = numbered.unwrap_or_else(|| (issue.number.clone(), today.max(issue.issue_date)));
         let version = before.map_or(1, |invoice_version| invoice_version.version).saturating_add(1);
         Ok(Self {
             id,

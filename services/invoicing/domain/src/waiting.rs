@@ -12,7 +12,7 @@ use payterms_kernel::{Refusal, calendar::start_of_day, ladder::Ladder};
 
 /// How a collection goes on that has waited.
 #[derive(Debug, Clone, Copy)]
-pub struct GoesOn {
+pub struct Resumption {
     /// The day on which it is tried.
     pub on: NaiveDate,
     /// Whether its ladder begins anew: what it waited for is lost.
@@ -58,25 +58,25 @@ impl Invoice {
     ///
     /// # Errors
     /// None: only its own wait ends.
-    pub fn go_on(&mut self, goes_on: GoesOn, zone: Tz, today: NaiveDate, now: DateTime<Utc>) -> Result<bool, Refusal> {
+    pub fn resume(&mut self, resumption: Resumption, zone: Tz, today: NaiveDate, now: DateTime<Utc>) -> Result<bool, Refusal> {
         let Some(owner) = self.waits_for().map(str::to_owned) else { return Ok(false) };
         self.lift_block(&owner, today, now)?;
         if self.block.is_some() || self.collection.state != CollectionState::Scheduled {
             return Ok(false);
         }
-        if goes_on.anew {
+        if resumption.anew {
             self.collection.ladder = Ladder::default();
             self.collection.reason.clear();
         }
-        self.spare_until(goes_on.on, now);
-        self.collect_again(zone, start_of_day(zone, goes_on.on), now);
+        self.spare_until(resumption.on, now);
+        self.collect_again(zone, start_of_day(zone, resumption.on), now);
         Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::GoesOn;
+    use super::Resumption;
     use crate::{Block, BlockReason, CollectionState, Invoice, payment::tests::invoices};
     use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
     use chrono_tz::Tz;
@@ -114,12 +114,12 @@ mod tests {
             assert_eq!(invoice.next_reminder(&[1, 7], day("2026-01-06")), None, "nothing is reminded");
             invoice.wait_for_another(OTHER, at("2026-01-07"));
             assert_eq!(invoice.waits_for(), Some(OTHER));
-            let goes_on = GoesOn { on: day("2026-01-12"), anew };
-            assert_eq!(invoice.go_on(goes_on, Tz::UTC, day("2026-01-10"), at("2026-01-10")), Ok(true));
+            let resumption = Resumption { on: day("2026-01-12"), anew };
+            assert_eq!(invoice.resume(resumption, Tz::UTC, day("2026-01-10"), at("2026-01-10")), Ok(true));
             assert_eq!((invoice.block.is_none(), invoice.collection.ladder.attempts), (true, tries));
             assert_eq!(invoice.collection.next_at, Some(at("2026-01-12")));
             assert_eq!(invoice.next_reminder(&[1, 7], day("2026-01-10")), Some(day("2026-01-12")), "nor before that day");
-            assert_eq!(invoice.go_on(goes_on, Tz::UTC, day("2026-01-10"), at("2026-01-10")), Ok(false), "once");
+            assert_eq!(invoice.resume(resumption, Tz::UTC, day("2026-01-10"), at("2026-01-10")), Ok(false), "once");
         }
     }
 
@@ -128,8 +128,8 @@ mod tests {
         let mut invoice = waiting();
         invoice.dispute_opened(OTHER, day("2026-01-06"), at("2026-01-06"));
         assert_eq!(invoice.waits_for(), Some(DISPUTE), "both");
-        let goes_on = GoesOn { on: day("2026-01-08"), anew: false };
-        assert_eq!(invoice.go_on(goes_on, Tz::UTC, day("2026-01-07"), at("2026-01-07")), Ok(false));
+        let resumption = Resumption { on: day("2026-01-08"), anew: false };
+        assert_eq!(invoice.resume(resumption, Tz::UTC, day("2026-01-07"), at("2026-01-07")), Ok(false));
         let block = invoice.block.clone().unwrap();
         assert_eq!((block.owner.as_str(), invoice.waits_for()), (OTHER, None));
         invoice.dispute_ended(OTHER, None, day("2026-01-09"), at("2026-01-09")).unwrap();

@@ -120,7 +120,7 @@ pub struct ReadLine {
 #[derive(Debug, Clone, Copy)]
 pub struct CameBackAs {
     /// The transfer back.
-    pub own: RefundOfCustomer,
+    pub refund: RefundOfCustomer,
     /// Whether the bank calls it a return, and it has its reference.
     pub is_named: bool,
 }

@@ -85,8 +85,8 @@ pub fn statement(language: Language, page: &StatementPage) -> Result<Sheet, AppE
         (language.say("Owed now", "Solde"), statement.closing),
     ];
     let always = |place: usize| place == 0 || place == sums.len().saturating_sub(1);
-    let told = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
-    sheet.sums = told.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
+    let shown = sums.iter().enumerate().filter(|(place, (_, amount))| always(*place) || !amount.is_zero());
+    sheet.sums = shown.map(|(_, (label, amount))| ((*label).to_owned(), language.money(*amount))).collect();
     sheet.sections.extend(past_due(language, page));
     sheet.sections.extend(disputed(language, page));
     sheet.sections.extend(in_plans(language, page));

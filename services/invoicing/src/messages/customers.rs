@@ -107,7 +107,7 @@ pub fn update_customer(request: Request<pb::UpdateCustomerRequest>) -> Result<(C
     let paths = fields.mask(message.update_mask.as_ref(), allowed);
     let customer = message.customer.unwrap_or_default();
     let name = fields.name("customer.name", &customer.name, &["customers"]);
-    let new = customer_fields(&mut fields, &customer, |path| paths.iter().any(|own| own == path));
+    let new = customer_fields(&mut fields, &customer, |path| paths.iter().any(|named| named == path));
     let as_customer = fields.scope().grant == Grant::OwnCustomer;
     let call = fields.write(&message.request_id, name.tenant.clone())?;
     Ok((call, UpdateCustomer { customer: Id::from_uuid(name.id(0)), fields: new, paths, as_customer }))
@@ -199,8 +199,8 @@ pub fn customer(tenant: &TenantId, customer: &Customer) -> pb::Customer {
 
 /// A customer as its own people see it: without who looked at its tax number, and what they noted.
 #[must_use]
-pub fn customer_without_evidence(tenant: &TenantId, own: &Customer) -> pb::Customer {
-    let mut shown = customer(tenant, own);
+pub fn customer_without_evidence(tenant: &TenantId, whole: &Customer) -> pb::Customer {
+    let mut shown = customer(tenant, whole);
     if let Some(number) = &mut shown.tax_number {
         number.explanation.clear();
         number.verifier.clear();
@@ -214,27 +214,27 @@ fn tax_number(customer: &Customer) -> Option<pb::TaxNumber> {
     if customer.tax_id.is_empty() {
         return None;
     }
-    let Some(own) = &customer.tax_number else {
+    let Some(tax_number) = &customer.tax_number else {
         return Some(pb::TaxNumber { state: State::Unverified.into(), ..pb::TaxNumber::default() });
     };
-    let state = match own.state {
+    let state = match tax_number.state {
         TaxNumberState::Unverified => State::Unverified,
         TaxNumberState::Verified => State::Verified,
         TaxNumberState::Invalid => State::Invalid,
     };
-    let (consultation_number, verifier, explanation) = match own.evidence.clone() {
+    let (consultation_number, verifier, explanation) = match tax_number.evidence.clone() {
         Some(Evidence::Register(consultation)) => (consultation, String::new(), String::new()),
         Some(Evidence::Person(person, explanation)) => (String::new(), person, explanation),
         None => (String::new(), String::new(), String::new()),
     };
     Some(pb::TaxNumber {
         state: state.into(),
-        check_time: own.checked_at.map(timestamp),
+        check_time: tax_number.checked_at.map(timestamp),
         consultation_number,
         explanation,
         verifier,
         recheck_time: customer.number_due_at().map(timestamp),
-        failure: own.failure.clone(),
+        failure: tax_number.failure.clone(),
     })
 }
 

@@ -345,10 +345,11 @@ pub fn tenant(tenant: &Tenant) -> pb::Tenant {
 }
 
 fn render_business(business: &Business) -> pb::BusinessDetails {
-    let Business { legal_name, address: own, tax_id, legal_mentions, contact_email, portal_url, bank_details } = business.clone();
+    let Business { legal_name, address: business_address, tax_id, legal_mentions, contact_email, portal_url, bank_details } =
+        business.clone();
     pb::BusinessDetails {
         legal_name,
-        address: own.as_ref().map(render_address),
+        address: business_address.as_ref().map(render_address),
         tax_id,
         legal_mentions,
         contact_email,

@@ -33,18 +33,23 @@ fn endpoint_ref(name: &Name) -> EndpointRef {
 }
 
 /// A field is checked when it will be used.
-fn endpoint_fields(fields: &mut Fields, webhooks: &Webhooks, own: &pb::WebhookEndpoint, used: impl Fn(&str) -> bool) -> EndpointFields {
+fn endpoint_fields(
+    fields: &mut Fields,
+    webhooks: &Webhooks,
+    endpoint: &pb::WebhookEndpoint,
+    used: impl Fn(&str) -> bool,
+) -> EndpointFields {
     if used("url") {
-        fields.token("webhook_endpoint.url", &own.url, 1, 500);
-        if let Some(wrong) = webhooks.rules.check(&own.url).err().filter(|_| !own.url.trim().is_empty()) {
+        fields.token("webhook_endpoint.url", &endpoint.url, 1, 500);
+        if let Some(wrong) = webhooks.rules.check(&endpoint.url).err().filter(|_| !endpoint.url.trim().is_empty()) {
             fields.wrong("webhook_endpoint.url", "WEBHOOK_ADDRESS_REFUSED", wrong);
         }
     }
     EndpointFields {
-        url: own.url.clone(),
-        types: if used("types") { types(fields, webhooks, &own.types) } else { Vec::new() },
+        url: endpoint.url.clone(),
+        types: if used("types") { types(fields, webhooks, &endpoint.types) } else { Vec::new() },
         description: if used("description") {
-            fields.text("webhook_endpoint.description", &own.description, 0, 200)
+            fields.text("webhook_endpoint.description", &endpoint.description, 0, 200)
         } else {
             String::new()
         },
@@ -79,9 +84,9 @@ pub fn create_webhook_endpoint(
     if message.webhook_endpoint.is_none() {
         fields.wrong("webhook_endpoint", "FIELD_REQUIRED", "Describe the endpoint.");
     }
-    let own = message.webhook_endpoint.unwrap_or_default();
-    let new = endpoint_fields(&mut fields, webhooks, &own, |_| true);
-    fields.token("webhook_endpoint.etag", &own.etag, 0, 100);
+    let endpoint = message.webhook_endpoint.unwrap_or_default();
+    let new = endpoint_fields(&mut fields, webhooks, &endpoint, |_| true);
+    fields.token("webhook_endpoint.etag", &endpoint.etag, 0, 100);
     Ok((fields.write(&message.request_id, name.tenant)?, new))
 }
 
@@ -95,10 +100,10 @@ pub fn update_webhook_endpoint(
     if message.webhook_endpoint.is_none() {
         fields.wrong("webhook_endpoint", "FIELD_REQUIRED", "Describe the endpoint.");
     }
-    let own = message.webhook_endpoint.unwrap_or_default();
-    let name = fields.name("webhook_endpoint.name", &own.name, ENDPOINT);
-    let new = endpoint_fields(&mut fields, webhooks, &own, |path| paths.iter().any(|named| named == path));
-    let etag = fields.token("webhook_endpoint.etag", &own.etag, 0, 100);
+    let wanted = message.webhook_endpoint.unwrap_or_default();
+    let name = fields.name("webhook_endpoint.name", &wanted.name, ENDPOINT);
+    let new = endpoint_fields(&mut fields, webhooks, &wanted, |path| paths.iter().any(|named| named == path));
+    let etag = fields.token("webhook_endpoint.etag", &wanted.etag, 0, 100);
     let endpoint = endpoint_ref(&name).endpoint;
     Ok((fields.write(&message.request_id, name.tenant)?, UpdateEndpoint { endpoint, fields: new, paths, etag }))
 }
@@ -167,42 +172,42 @@ pub fn list_webhook_endpoints(request: Request<pb::ListWebhookEndpointsRequest>)
 
 /// An endpoint, without its secrets. `real` is the machine's time.
 #[must_use]
-pub fn webhook_endpoint(tenant: &TenantId, own: &WebhookEndpoint, real: DateTime<Utc>) -> pb::WebhookEndpoint {
+pub fn webhook_endpoint(tenant: &TenantId, endpoint: &WebhookEndpoint, real: DateTime<Utc>) -> pb::WebhookEndpoint {
     use pb::webhook_endpoint::{DisabledReason as Reason, State};
-    let (state, reason) = match own.state {
+    let (state, reason) = match endpoint.state {
         EndpointState::Enabled => (State::Enabled, Reason::Unspecified),
         EndpointState::Disabled(DisabledReason::ByPerson) => (State::Disabled, Reason::ByPerson),
         EndpointState::Disabled(DisabledReason::Gone) => (State::Disabled, Reason::Gone),
         EndpointState::Disabled(DisabledReason::Failing) => (State::Disabled, Reason::Failing),
     };
     pb::WebhookEndpoint {
-        name: targets::name(tenant, own.id.uuid()),
-        url: own.fields.url.clone(),
-        types: own.fields.types.clone(),
-        description: own.fields.description.clone(),
+        name: targets::name(tenant, endpoint.id.uuid()),
+        url: endpoint.fields.url.clone(),
+        types: endpoint.fields.types.clone(),
+        description: endpoint.fields.description.clone(),
         state: state.into(),
         disabled_reason: reason.into(),
-        old_secret_expire_time: own.old_secret_expires_at(real).map(timestamp),
-        create_time: Some(timestamp(own.created_at)),
-        update_time: Some(timestamp(own.updated_at)),
-        etag: etag::etag(own.version),
+        old_secret_expire_time: endpoint.old_secret_expires_at(real).map(timestamp),
+        create_time: Some(timestamp(endpoint.created_at)),
+        update_time: Some(timestamp(endpoint.updated_at)),
+        etag: etag::etag(endpoint.version),
     }
 }
 
 /// An endpoint as every service needs it to deliver, as it was decided at this real time.
 #[must_use]
-pub fn webhook_target(tenant: &TenantId, own: &WebhookEndpoint, real: DateTime<Utc>) -> WebhookTargetChanged {
+pub fn webhook_target(tenant: &TenantId, endpoint: &WebhookEndpoint, real: DateTime<Utc>) -> WebhookTargetChanged {
     let secret = |held: &payterms_invoicing_domain::webhook_endpoint::HeldSecret| SealedSecret {
         sealed: held.sealed.clone().into(),
         expire_time: held.expires_at.map(timestamp),
     };
     WebhookTargetChanged {
-        endpoint: targets::name(tenant, own.id.uuid()),
-        url: own.fields.url.clone(),
-        types: own.fields.types.clone(),
-        enabled: own.state == EndpointState::Enabled,
-        generation: own.generation,
-        secrets: own.secrets.iter().map(secret).collect(),
+        endpoint: targets::name(tenant, endpoint.id.uuid()),
+        url: endpoint.fields.url.clone(),
+        types: endpoint.fields.types.clone(),
+        enabled: endpoint.state == EndpointState::Enabled,
+        generation: endpoint.generation,
+        secrets: endpoint.secrets.iter().map(secret).collect(),
         deleted: false,
         decide_time: Some(timestamp(real)),
     }

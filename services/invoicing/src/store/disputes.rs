@@ -23,7 +23,8 @@ pub struct Model {
     parts: String,
     surplus: i64,
     currency: String,
-    told: Vec<u8>,
+    #[sea_orm(column_name = "told")]
+    event: Vec<u8>,
 }
 
 /// No relations: other tables are read by their own modules.
@@ -51,7 +52,7 @@ fn dispute(row: Model) -> Result<Dispute, AppError> {
             parts: parts(&row.parts, currency)?,
             surplus: (row.surplus > 0).then(|| Money::from_micros(currency, row.surplus)),
         },
-        told: row.told,
+        event: row.event,
     })
 }
 
@@ -89,9 +90,9 @@ pub async fn save<C: ConnectionTrait>(conn: &C, tenant: &TenantId, dispute: &Dis
         parts: Set(serde_json::to_string(&parts).map_err(|error| AppError::Fault(error.to_string()))?),
         surplus: Set(dispute.reversed.surplus.map_or(0, Money::micros)),
         currency: Set(currency.code().to_owned()),
-        told: Set(dispute.told.clone()),
+        event: Set(dispute.event.clone()),
     };
-    let changing = [Column::Applied, Column::Parts, Column::Surplus, Column::Told];
+    let changing = [Column::Applied, Column::Parts, Column::Surplus, Column::Event];
     let upsert = OnConflict::columns([Column::Tenant, Column::Id]).update_columns(changing).to_owned();
     Entity::insert(row).on_conflict(upsert).exec_without_returning(conn).await?;
     Ok(())

@@ -122,14 +122,14 @@ pub(super) fn discount_columns(discount: Option<&Discount>) -> (Option<i64>, Opt
 
 /// Deletes the parts of a draft.
 pub async fn delete<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
-    let own = lines::Entity::delete_many().filter(lines::Column::Tenant.eq(tenant.as_str()));
-    own.filter(lines::Column::InvoiceId.eq(invoice)).exec(conn).await?;
+    let of_tenant = lines::Entity::delete_many().filter(lines::Column::Tenant.eq(tenant.as_str()));
+    of_tenant.filter(lines::Column::InvoiceId.eq(invoice)).exec(conn).await?;
     delete_taxes(conn, tenant, invoice).await
 }
 
 async fn delete_taxes<C: ConnectionTrait>(conn: &C, tenant: &TenantId, invoice: Uuid) -> Result<(), AppError> {
-    let own = taxes::Entity::delete_many().filter(taxes::Column::Tenant.eq(tenant.as_str()));
-    own.filter(taxes::Column::InvoiceId.eq(invoice)).exec(conn).await?;
+    let of_tenant = taxes::Entity::delete_many().filter(taxes::Column::Tenant.eq(tenant.as_str()));
+    of_tenant.filter(taxes::Column::InvoiceId.eq(invoice)).exec(conn).await?;
     Ok(())
 }
 

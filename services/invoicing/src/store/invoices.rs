@@ -237,8 +237,8 @@ pub(super) async fn whole<C: ConnectionTrait>(conn: &C, tenant: &TenantId, rows:
     let mut parts = parts::of(conn, tenant, &ids).await?;
     rows.into_iter()
         .map(|row| {
-            let own = parts.remove(&row.id).unwrap_or_default();
-            invoice(row, own)
+            let its_parts = parts.remove(&row.id).unwrap_or_default();
+            invoice(row, its_parts)
         })
         .collect()
 }

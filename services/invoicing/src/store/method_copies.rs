@@ -21,7 +21,7 @@ pub async fn save(tx: &WriteTx, customer: Id<Customer>, payment_methods_changed:
     Ok(())
 }
 
-fn told(row: &sea_orm::QueryResult) -> Result<PaymentMethodsChanged, AppError> {
+fn decode_row(row: &sea_orm::QueryResult) -> Result<PaymentMethodsChanged, AppError> {
     let bytes: Vec<u8> = row.try_get("", "told")?;
     Ok(PaymentMethodsChanged::decode(bytes.as_slice())?)
 }
@@ -34,14 +34,14 @@ pub async fn of_customer<C: ConnectionTrait>(
     tenant: &TenantId,
     customer: Id<Customer>,
 ) -> Result<Option<PaymentMethodsChanged>, AppError> {
-    sql::one(conn, SELECT, vec![tenant.as_str().into(), customer.uuid().into()]).await?.as_ref().map(told).transpose()
+    sql::one(conn, SELECT, vec![tenant.as_str().into(), customer.uuid().into()]).await?.as_ref().map(decode_row).transpose()
 }
 
 /// The same, and what is told next waits for the end of the transaction.
 pub async fn lock(tx: &WriteTx, customer: Id<Customer>) -> Result<PaymentMethodsChanged, AppError> {
     let lock = if tx.conn().get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
     let row = sql::one(tx.conn(), &format!("{SELECT}{lock}"), vec![tx.call().tenant.as_str().into(), customer.uuid().into()]).await?;
-    Ok(row.as_ref().map(told).transpose()?.unwrap_or_default())
+    Ok(row.as_ref().map(decode_row).transpose()?.unwrap_or_default())
 }
 
 /// A method of a customer, unless it was removed, or is not known.

@@ -142,11 +142,11 @@ fn no_branch_of_a_template_runs_words_together() {
     let (mut wrong, mut rendered) = (BTreeSet::new(), 0);
     for kind in MailKind::ALL {
         for language in Language::ALL {
-            let own = ours(kind, language);
-            let asked = asked(&format!("{} {}", own.0, own.1));
-            let known = own_words(&format!("{}\n{}", own.0, own.1));
+            let template = ours(kind, language);
+            let asked = asked(&format!("{} {}", template.0, template.1));
+            let known = own_words(&format!("{}\n{}", template.0, template.1));
             for variables in combinations(kind, language, &asked) {
-                let (subject, text) = render(own, &variables).unwrap();
+                let (subject, text) = render(template, &variables).unwrap();
                 rendered += 1;
                 for fault in faults(&subject, &known).into_iter().chain(faults(&text, &known)) {
                     wrong.insert(format!("{kind:?} {}: {fault}", language.code()));

@@ -170,10 +170,10 @@ fn no_try_is_planned_after_the_day_on_which_the_plan_ends() {
 fn what_waited_is_planned_for_its_day_and_not_announced_for_one_that_is_over() {
     let mut plan = active();
     let (decided_at, day_after) = (at(day("2026-03-10")), at(day("2026-03-11")));
-    plan.go_on_from(undecided(), false, at(day("2026-01-20"))).unwrap();
+    plan.resume_from(undecided(), false, at(day("2026-01-20"))).unwrap();
     plan.evaluate(UTC, decided_at - TimeDelta::days(1)).unwrap();
     assert_eq!((plan.next_try(), plan.state), (None, PlanState::Active), "nobody knows when");
-    assert_eq!(plan.go_on_from(day("2026-03-11"), false, decided_at), Ok(true));
+    assert_eq!(plan.resume_from(day("2026-03-11"), false, decided_at), Ok(true));
     assert_eq!(plan.evaluate(UTC, decided_at), Ok(Evaluated::Done), "the mail that names the day has announced it");
     assert_eq!((plan.next_try(), plan.next_evaluation(UTC)), (Some(day_after), Some(day_after)));
     assert_eq!(plan.taken_on(day("2026-01-31")), day("2026-03-11"));

@@ -152,7 +152,7 @@ impl Plan {
     ///
     /// # Errors
     /// None that stored amounts can cause.
-    pub fn go_on_from(&mut self, day: NaiveDate, anew: bool, now: DateTime<Utc>) -> Result<bool, MoneyError> {
+    pub fn resume_from(&mut self, day: NaiveDate, anew: bool, now: DateTime<Utc>) -> Result<bool, MoneyError> {
         self.collected_from = Some(day);
         if anew && self.attempt.next_at.is_some() {
             self.attempt.ladder = Ladder::default();

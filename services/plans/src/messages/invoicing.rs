@@ -81,7 +81,7 @@ pub fn facts(message: &InvoiceMessage) -> Result<Facts, AppError> {
         block,
         top_up: message.top_up.is_some(),
         deferred: message.deferral.as_ref().is_some_and(|deferral| !deferral.plans_allowed),
-        transfer_only: message.usage_month.as_ref().is_some_and(|own| !own.postpaid_agreement.is_empty()),
+        transfer_only: message.usage_month.as_ref().is_some_and(|month| !month.postpaid_agreement.is_empty()),
         proposals: 0,
     })
 }

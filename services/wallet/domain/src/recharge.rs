@@ -177,7 +177,7 @@ impl AutoRecharge {
     }
 
     /// Ends such a stop, because the credit is there again; returns whether there was one.
-    pub fn go_on_after_revocation(&mut self) -> bool {
+    pub fn resume_after_revocation(&mut self) -> bool {
         let ends = self.failure == REVOKED;
         if ends {
             self.start_anew();

@@ -212,8 +212,8 @@ fn revoked_credit_stops_the_rules_until_it_is_restored() {
     let mut recharge = AutoRecharge { rules, ..AutoRecharge::default() };
     assert!(recharge.stop_for_revocation() && recharge.wanted(&wallet("0"), DateTime::UNIX_EPOCH).unwrap().is_none());
     assert!(!recharge.end_stop(Change::CreditBought) && !recharge.end_stop(Change::MethodAdded), "the method may be the cause");
-    assert!(recharge.go_on_after_revocation() && recharge.wanted(&wallet("0"), DateTime::UNIX_EPOCH).unwrap().is_some());
-    assert!(!recharge.go_on_after_revocation(), "once");
+    assert!(recharge.resume_after_revocation() && recharge.wanted(&wallet("0"), DateTime::UNIX_EPOCH).unwrap().is_some());
+    assert!(!recharge.resume_after_revocation(), "once");
 }
 
 #[test]

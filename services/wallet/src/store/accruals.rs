@@ -54,7 +54,7 @@ pub(super) fn rows(tenant: &TenantId, sums: &Sums) -> Rows<{ Row::WIDTH }> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgreementEnd {
     /// There is none, or it goes on.
-    GoesOn,
+    Continues,
     /// It ends with this closing.
     Ends,
 }
@@ -108,7 +108,7 @@ async fn summed<C: ConnectionTrait>(conn: &C, filter: &str, values: Vec<sea_orm:
 fn closed_rows(end: AgreementEnd) -> &'static str {
     match end {
         AgreementEnd::Ends => " AND (month <= $4 OR funding = 'POSTPAID')",
-        AgreementEnd::GoesOn => " AND month <= $4",
+        AgreementEnd::Continues => " AND month <= $4",
     }
 }
 

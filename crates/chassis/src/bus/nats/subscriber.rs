@@ -75,8 +75,8 @@ impl Subscriber {
             Some(known) => known,
             None => consumer.insert(streams::consumer_of(&self.jetstream, source, self.service).await?),
         };
-        let asked = known.batch().max_messages(AT_ONCE).expires(ASKS_FOR).messages().await;
-        let mut messages = asked.map_err(|error| error.to_string())?;
+        let fetched = known.batch().max_messages(AT_ONCE).expires(ASKS_FOR).messages().await;
+        let mut messages = fetched.map_err(|error| error.to_string())?;
         loop {
             beat.beat();
             let next = tokio::select! {

@@ -86,10 +86,10 @@ impl BankData {
             return;
         }
         let within = || self.apart.items.iter().filter(|item| since < item.day && item.day <= until && !item.suspected);
-        let own = within().filter(|item| item.returned == Some(Returned::OwnPayment)).count();
+        let own_payments = within().filter(|item| item.returned == Some(Returned::OwnPayment)).count();
         let deposits = || within().filter(|item| item.returned == Some(Returned::Deposit));
-        features.insert(Feature::ReturnedPayments, whole_number(own.saturating_add(deposits().count())));
-        features.insert(Feature::ReturnedOwnPayments, whole_number(own));
+        features.insert(Feature::ReturnedPayments, whole_number(own_payments.saturating_add(deposits().count())));
+        features.insert(Feature::ReturnedOwnPayments, whole_number(own_payments));
         let returned = sum(deposits().map(|item| item.amount.saturating_abs()));
         let first = since.succ_opt().unwrap_or(since);
         // Where nothing came in, all of it came back or nothing did.

@@ -28,7 +28,7 @@ pub(super) async fn evaluate_lines(tx: &WriteTx, lines: &mut [BankLine]) -> Resu
         };
         // What is stated for several invoices at once is stated for none of them.
         let stated = |(number, amount): &(String, Money)| match find(number).as_slice() {
-            [own] => Some(Paid { invoice: own.id, stated: Some(*amount) }),
+            [invoice] => Some(Paid { invoice: invoice.id, stated: Some(*amount) }),
             _ => None,
         };
         let invoices: Vec<_> = shown.numbers.iter().flat_map(find).collect();

@@ -72,7 +72,7 @@ fn lines(
         let id = if at == 0 { first } else { make_id() };
         let payer_key = account_hmac(secret, &read.payer_account);
         let mut line = BankLine::new(id, Shown { payer_key, ..read.shown.clone() }, now);
-        line.refund = read.came_back.map(|came| came.own);
+        line.refund = read.came_back.map(|came| came.refund);
         if let Some(known) = suspected {
             line.suspect(known);
         }

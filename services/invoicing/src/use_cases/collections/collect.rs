@@ -1,7 +1,7 @@
 //! Collects invoices by themselves: on the due date, then up the ladder. What is charged is a payment
 //! like any other, from the collection method.
 
-use super::{go_on::begin_to_wait, schedule::schedule_collections};
+use super::{resume::begin_to_wait, schedule::schedule_collections};
 use crate::{
     app::App,
     peers::wallet::Wallet,
@@ -111,8 +111,8 @@ async fn after_mails_of_month(tx: &WriteTx, invoice: &Invoice) -> Result<Option<
     if now >= begins {
         return Ok(None);
     }
-    let own = due_at(tx, invoice_notices::JOB, &invoice.id.to_string()).await?.is_some_and(|due| due <= begins);
-    let waits = own || is_any_due(tx, turn_month::JOB, now).await? || is_any_due(tx, mail_month::JOB, begins).await?;
+    let is_notice_due = due_at(tx, invoice_notices::JOB, &invoice.id.to_string()).await?.is_some_and(|due| due <= begins);
+    let waits = is_notice_due || is_any_due(tx, turn_month::JOB, now).await? || is_any_due(tx, mail_month::JOB, begins).await?;
     Ok(Some(begins).filter(|_| waits))
 }
 

@@ -1,6 +1,6 @@
 //! Follows the collection method of a customer.
 
-use super::{go_on::follow_waits, outlook::collection_method, schedule::schedule_collections};
+use super::{outlook::collection_method, resume::follow_waits, schedule::schedule_collections};
 use crate::{
     app::App,
     store::{collection_methods, invoice_lists, method_copies},

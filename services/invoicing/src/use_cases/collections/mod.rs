@@ -5,7 +5,7 @@ pub mod block_for_owner;
 pub mod collect;
 pub mod collect_for_owner;
 pub mod follow_method;
-pub mod go_on;
 pub mod outlook;
+pub mod resume;
 pub mod retry;
 pub mod schedule;

@@ -57,8 +57,8 @@ impl DisputeEvent {
             paid_otherwise: None,
             recharge_from: self.event.recharge_paused_until_time.as_ref().and_then(instant_of),
             customer: self.customer,
-            dispute: self.id.uuid(),
-            told: self.dispute.clone(),
+            id: self.id.uuid(),
+            dispute: self.dispute.clone(),
             provider_charge_id: self.event.provider_charge_id.clone(),
             amount: self.amount,
             credit: self.credit,
@@ -92,7 +92,7 @@ impl DisputeEvent {
             dispute,
             event,
         };
-        Ok((dispute_event, Dispute { id, customer, applied: Applied::Nothing, reversed: Reversed::default(), told: bytes }))
+        Ok((dispute_event, Dispute { id, customer, applied: Applied::Nothing, reversed: Reversed::default(), event: bytes }))
     }
 }
 
@@ -104,7 +104,7 @@ pub async fn follow_dispute(tx: &mut WriteTx, event: DisputeChanged) -> Result<(
     let tenant = tx.call().tenant.clone();
     let (mut dispute_event, new) = DisputeEvent::of(event)?;
     let mut dispute = disputes::lock(tx.conn(), &tenant, new.id).await?.unwrap_or_else(|| new.clone());
-    let (known, _) = DisputeEvent::of(DisputeChanged::decode(dispute.told.as_slice())?)?;
+    let (known, _) = DisputeEvent::of(DisputeChanged::decode(dispute.event.as_slice())?)?;
     if is_contradicted(&dispute_event.dispute) && !is_contradicted(&known.dispute) {
         mail_dispute(tx, dispute_event.notice(Notice::Contradicted, dispute_event.amount, Vec::new())).await?;
     }
@@ -112,7 +112,7 @@ pub async fn follow_dispute(tx: &mut WriteTx, event: DisputeChanged) -> Result<(
     if dispute_event.dispute.state() == State::Open && known.dispute.state() != State::Open {
         dispute_event = known;
     } else {
-        dispute.told = new.told;
+        dispute.event = new.event;
     }
     take_in(tx, &mut dispute, &dispute_event).await
 }
@@ -132,7 +132,7 @@ pub async fn retry_dispute(app: &App, row: &DueRow) -> Result<(), AppError> {
     if !take(&tx, row).await? {
         return Ok(());
     }
-    let (dispute_event, _) = DisputeEvent::of(DisputeChanged::decode(dispute.told.as_slice())?)?;
+    let (dispute_event, _) = DisputeEvent::of(DisputeChanged::decode(dispute.event.as_slice())?)?;
     take_in(&mut tx, &mut dispute, &dispute_event).await?;
     tx.commit_rows().await
 }

@@ -77,7 +77,7 @@ async fn is_taken_back_by_another(
         return Ok(false);
     }
     for other in disputes::open_of(tx.conn(), &tx.call().tenant, dispute.customer).await? {
-        let event = DisputeChanged::decode(other.told.as_slice())?;
+        let event = DisputeChanged::decode(other.event.as_slice())?;
         if other.id != dispute.id && event.charge_request_id == dispute_event.event.charge_request_id {
             return Ok(true);
         }

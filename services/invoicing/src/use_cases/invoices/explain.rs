@@ -71,8 +71,8 @@ async fn context<C: ConnectionTrait>(
     if invoice.pending.is_positive() {
         let announced = payments::announced(conn, tenant, invoice.id).await?;
         let reserving = announced.iter().flat_map(|payment| payment.allocations.iter().map(move |part| (payment.created_at, part)));
-        let own = reserving.filter(|(_, part)| part.invoice == invoice.id).find(|(_, part)| part.amount.is_positive());
-        context.transfer = own.map(|(at, part)| (part.amount, at + TimeDelta::days(announced::DAYS)));
+        let reserved = reserving.filter(|(_, part)| part.invoice == invoice.id).find(|(_, part)| part.amount.is_positive());
+        context.transfer = reserved.map(|(at, part)| (part.amount, at + TimeDelta::days(announced::DAYS)));
     }
     let lines = bank_lines::suggested_for(conn, tenant, invoice.id).await?;
     context.is_suggested = !lines.is_empty();

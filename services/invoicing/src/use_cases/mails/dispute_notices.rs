@@ -64,8 +64,8 @@ pub struct DisputeNotice {
     pub notice: Notice,
     /// Whose it is.
     pub customer: Id<Customer>,
-    /// The dispute.
-    pub dispute: Uuid,
+    /// The dispute's id.
+    pub id: Uuid,
     /// How much was taken back.
     pub amount: Money,
     /// How much was charged.
@@ -77,7 +77,7 @@ pub struct DisputeNotice {
     /// What was paid otherwise while it was open, and is given back as credit.
     pub paid_otherwise: Option<Money>,
     /// The dispute, as the wallet has it.
-    pub told: pb::Dispute,
+    pub dispute: pb::Dispute,
     /// The provider's id of the charge.
     pub provider_charge_id: String,
     /// Until when auto-recharge waits because of it; none where there is none, or it does not wait.
@@ -237,9 +237,9 @@ impl DisputeNotice {
 /// The other disputes of a customer that are open, as the wallet told of them when it did last.
 async fn others_open(tx: &WriteTx, customer: Id<Customer>, but: Option<Uuid>) -> Result<Vec<pb::DisputeChanged>, AppError> {
     let open = disputes::open_of(tx.conn(), &tx.call().tenant, customer).await?;
-    let told =
-        open.iter().filter(|dispute| Some(dispute.id.uuid()) != but).map(|dispute| pb::DisputeChanged::decode(dispute.told.as_slice()));
-    Ok(told.collect::<Result<_, _>>()?)
+    let events =
+        open.iter().filter(|dispute| Some(dispute.id.uuid()) != but).map(|dispute| pb::DisputeChanged::decode(dispute.event.as_slice()));
+    Ok(events.collect::<Result<_, _>>()?)
 }
 
 /// Whether an open dispute has told a customer already that nothing is charged without a person present until it is decided.
@@ -269,8 +269,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Re
     let seller = tenants::find(tx.conn(), &tx.call().tenant).await?;
     let bank_details = seller.map(|tenant| tenant.business.bank_details).unwrap_or_default();
     let name = |payment_method: &Option<PaymentMethod>| payment_method.as_ref().map(|payment_method| payment_method.name.clone());
-    let others =
-        if dispute_notice.notice == Notice::Won { others_open(tx, customer, Some(dispute_notice.dispute)).await? } else { Vec::new() };
+    let others = if dispute_notice.notice == Notice::Won { others_open(tx, customer, Some(dispute_notice.id)).await? } else { Vec::new() };
     let is_disputed_otherwise = others.iter().any(|dispute_changed| {
         dispute_changed.payment_method.is_some() && name(&dispute_changed.payment_method) == name(&dispute_notice.method)
     });
@@ -281,7 +280,7 @@ pub async fn mail_dispute(tx: &mut WriteTx, dispute_notice: DisputeNotice) -> Re
     };
     let letter = Letter {
         kind,
-        page: format!("/disputes/{}", dispute_notice.dispute),
+        page: format!("/disputes/{}", dispute_notice.id),
         variables: |language: Language| {
             let mut variables = vec![
                 ("amount", language.money(dispute_notice.amount).into()),
@@ -354,15 +353,17 @@ async fn report_to_tenant(tx: &mut WriteTx, dispute_notice: &DisputeNotice) -> R
             dispute_notice.owed.filter(|_| dispute_notice.credit.is_positive()).map(|owed| language.money(owed)).unwrap_or_default().into(),
         ),
         ("outcome", outcome.into()),
-        ("dispute", dispute_notice.told.name.clone().into()),
+        ("dispute", dispute_notice.dispute.name.clone().into()),
         (
             "of",
-            if dispute_notice.told.payment.is_empty() { &dispute_notice.told.top_up } else { &dispute_notice.told.payment }.clone().into(),
+            if dispute_notice.dispute.payment.is_empty() { &dispute_notice.dispute.top_up } else { &dispute_notice.dispute.payment }
+                .clone()
+                .into(),
         ),
         ("charge", dispute_notice.provider_charge_id.clone().into()),
-        ("state", outcome_name(dispute_notice.told.state()).into()),
-        ("provider_outcome", outcome_name(dispute_notice.told.provider_outcome()).into()),
-        ("explanation", dispute_notice.told.explanation.clone().into()),
+        ("state", outcome_name(dispute_notice.dispute.state()).into()),
+        ("provider_outcome", outcome_name(dispute_notice.dispute.provider_outcome()).into()),
+        ("explanation", dispute_notice.dispute.explanation.clone().into()),
         ("reason", language.dispute_reason(&dispute_notice.reason).into()),
         ("items", items),
         ("credit", dispute_notice.credit(language).into()),

@@ -117,7 +117,7 @@ async fn with_invoices<C: ConnectionTrait>(
 fn disputed_on(disputes: &[Dispute], at: DateTime<Utc>) -> Result<HashSet<Id<Invoice>>, AppError> {
     let mut disputed = HashSet::new();
     for dispute in disputes {
-        let this_dispute = DisputeChanged::decode(dispute.told.as_slice())?.dispute.unwrap_or_default();
+        let this_dispute = DisputeChanged::decode(dispute.event.as_slice())?.dispute.unwrap_or_default();
         let begun = this_dispute.create_time.as_ref().and_then(instant_of).is_some_and(|begun| begun < at);
         let ended = this_dispute.end_time.as_ref().and_then(instant_of).is_some_and(|ended| ended < at);
         if begun && !ended {
@@ -131,7 +131,7 @@ fn disputed_on(disputes: &[Dispute], at: DateTime<Utc>) -> Result<HashSet<Id<Inv
 fn lost_before(disputes: &[Dispute], at: DateTime<Utc>) -> Result<HashSet<Uuid>, AppError> {
     let mut lost = HashSet::new();
     for dispute in disputes {
-        let this_dispute = DisputeChanged::decode(dispute.told.as_slice())?.dispute.unwrap_or_default();
+        let this_dispute = DisputeChanged::decode(dispute.event.as_slice())?.dispute.unwrap_or_default();
         if this_dispute.state() == State::Lost && this_dispute.end_time.as_ref().and_then(instant_of).is_some_and(|ended| ended < at) {
             lost.insert(dispute.id.uuid());
         }

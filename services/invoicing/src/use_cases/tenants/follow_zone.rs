@@ -50,8 +50,8 @@ async fn move_collections(tx: &mut WriteTx, moves: &[Move]) -> Result<(), AppErr
     let ids: Vec<_> = moves.iter().filter_map(|(subject, ..)| names::uuid(subject)).map(Id::from_uuid).collect();
     let (tenant, now) = (tx.call().tenant.clone(), tx.now());
     for mut invoice in invoices::lock_many(tx.conn(), &tenant, &ids).await? {
-        let own = moves.iter().find(|(subject, ..)| *subject == invoice.id.to_string());
-        if own.is_some_and(|(_, from, to)| invoice.move_collection(*from, *to, now)) {
+        let of_invoice = moves.iter().find(|(subject, ..)| *subject == invoice.id.to_string());
+        if of_invoice.is_some_and(|(_, from, to)| invoice.move_collection(*from, *to, now)) {
             publish_invoice(tx, &invoice).await?;
         }
     }

@@ -53,7 +53,7 @@ pub async fn take_in_what_came_back<C: ConnectionTrait>(
             .max();
         let Some((is_named, Reverse(at))) = best else { continue };
         // Each comes back once.
-        line.came_back = Some(CameBackAs { own: refund_of_customer(&refunds.remove(at)), is_named });
+        line.came_back = Some(CameBackAs { refund: refund_of_customer(&refunds.remove(at)), is_named });
         let place = booking.place.to_string();
         file.findings.retain(|bank_finding| bank_finding.place != place || bank_finding.kind != RETURNED);
         file.ignored = file.ignored.saturating_sub(1);
@@ -68,7 +68,7 @@ pub async fn take_in_what_came_back<C: ConnectionTrait>(
         let named =
             refunds.iter().find(|transfer_refund| line.came_back.is_none() && line.refund_references.contains(&transfer_refund.reference));
         if let Some(refund) = named.filter(|_| line.shown.amount.is_positive()) {
-            line.came_back = Some(CameBackAs { own: refund_of_customer(refund), is_named: false });
+            line.came_back = Some(CameBackAs { refund: refund_of_customer(refund), is_named: false });
         }
     }
     Ok(())

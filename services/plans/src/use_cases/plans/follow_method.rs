@@ -41,11 +41,11 @@ pub async fn follow_waits(tx: &mut WriteTx, customer: Id<Customer>, changed: &Pa
     let day = if waits { undecided() } else { today.checked_add_days(Days::new(notice)).unwrap_or(today) };
     collection_waits::save(tx, customer, day).await?;
     for mut plan in plans::lock_collected(tx.conn(), &tenant, customer).await? {
-        let is_due = plan.go_on_from(day, !waits && !has_method, now)?;
+        let is_due = plan.resume_from(day, !waits && !has_method, now)?;
         plan.evaluate(tx.time().zone, now)?;
-        let goes_on = Some(day).filter(|_| is_due && !waits);
-        let collection_method = goes_on.map(|_| method.clone()).unwrap_or_default();
-        publish_plan(tx, &mut plan, EventDetails { goes_on, collection_method, ..EventDetails::default() }).await?;
+        let resumes_on = Some(day).filter(|_| is_due && !waits);
+        let collection_method = resumes_on.map(|_| method.clone()).unwrap_or_default();
+        publish_plan(tx, &mut plan, EventDetails { resumes_on, collection_method, ..EventDetails::default() }).await?;
     }
     Ok(())
 }

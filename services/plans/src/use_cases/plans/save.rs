@@ -25,7 +25,7 @@ pub(super) struct EventDetails {
     /// Whether another collection method is tried at the next attempt.
     pub(super) tries_new_method: bool,
     /// When what waited for a dispute is collected.
-    pub(super) goes_on: Option<NaiveDate>,
+    pub(super) resumes_on: Option<NaiveDate>,
     /// The name of the method that is tried then, or where another is; empty: none can be charged.
     pub(super) collection_method: String,
 }
@@ -44,8 +44,8 @@ pub(super) async fn publish_plan(tx: &mut WriteTx, plan: &mut Plan, details: Eve
         announced,
         collection_failed: details.collection_failed,
         tries_new_method: details.tries_new_method,
-        collection_goes_on_date: details.goes_on.map(date),
-        collection_has_method: details.goes_on.is_some() && !details.collection_method.is_empty(),
+        collection_goes_on_date: details.resumes_on.map(date),
+        collection_has_method: details.resumes_on.is_some() && !details.collection_method.is_empty(),
         collection_method: details.collection_method,
         announced_date: announced_on.map(date),
     };

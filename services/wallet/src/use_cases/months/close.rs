@@ -61,7 +61,7 @@ pub fn end_of(zone: Tz, month: NaiveDate) -> DateTime<Utc> {
 }
 
 async fn used(tx: &WriteTx, wallet: &Wallet, month: NaiveDate) -> Result<Money, AppError> {
-    let open = accruals::open(tx.conn(), &tx.call().tenant, wallet.id, month, AgreementEnd::GoesOn).await?;
+    let open = accruals::open(tx.conn(), &tx.call().tenant, wallet.id, month, AgreementEnd::Continues).await?;
     Ok(Billed::of(wallet, &open.postpaid)?.total)
 }
 

@@ -57,7 +57,7 @@ pub(super) async fn save_closing(
         last_sequence: Some(locked.wallet.sequence),
     };
     let has_ended = agreement.as_ref().is_some_and(|agreement| agreement.state != AgreementState::Active);
-    let end = if has_ended { AgreementEnd::Ends } else { AgreementEnd::GoesOn };
+    let end = if has_ended { AgreementEnd::Ends } else { AgreementEnd::Continues };
     let open = accruals::open(tx.conn(), &tenant, locked.wallet.id, month, end).await?;
     let deposits = Billed::of(&locked.wallet, &open.deposit)?;
     let used = Billed::of(&locked.wallet, &open.postpaid)?;
@@ -67,10 +67,10 @@ pub(super) async fn save_closing(
     month::settle_deposits(&mut locked.wallet, tx.ids(), &deposits, closed)?;
     accruals::close(tx.conn(), &tenant, &closing, end).await?;
     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
-    let goes_on = locked.wallet.overdraft.is_some() || accruals::later(tx.conn(), &tenant, locked.wallet.id, month).await?;
-    locked.wallet.closes = goes_on.then_some(next);
+    let is_metered = locked.wallet.overdraft.is_some() || accruals::later(tx.conn(), &tenant, locked.wallet.id, month).await?;
+    locked.wallet.closes = is_metered.then_some(next);
     let subject = locked.wallet.id.to_string();
-    if goes_on {
+    if is_metered {
         let due = next.checked_add_months(Months::new(1)).unwrap_or(next);
         schedule(tx, JOB, &subject, start_of_day(tx.time().zone, due)).await?;
     } else {

@@ -42,7 +42,7 @@ pub async fn restore_credit(app: &App, call: &Call, command: &RestoreCredit) -> 
     let consequences = Consequences { paid_owed: Some(paid_owed), ..Consequences::default() };
     let revocation = Some(publish_revocation(&mut tx, &named.name(), &this_revocation, consequences).await?);
     let mut recharge = recharges::find(tx.conn(), tenant, named.wallet).await?;
-    if !revocations::is_any_revoked(tx.conn(), tenant, named.wallet).await? && recharge.go_on_after_revocation() {
+    if !revocations::is_any_revoked(tx.conn(), tenant, named.wallet).await? && recharge.resume_after_revocation() {
         publish_recharge(&mut tx, &locked.wallet, &recharge).await?;
     }
     schedule_recharges(&tx, [&locked.wallet]).await?;

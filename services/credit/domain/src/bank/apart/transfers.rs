@@ -53,8 +53,8 @@ impl Counted {
 
     fn are_one_transfer(&mut self, whole: usize, parts: &[usize]) {
         let other = parts.first().and_then(|part| self.get(*part)).map(|part| part.account);
-        let own = self.get(whole).map(|item| item.account);
-        for (place, account) in std::iter::once((whole, other)).chain(parts.iter().map(|part| (*part, own))) {
+        let account_of_whole = self.get(whole).map(|item| item.account);
+        for (place, account) in std::iter::once((whole, other)).chain(parts.iter().map(|part| (*part, account_of_whole))) {
             if let Some(item) = self.items.get_mut(place) {
                 item.other_account = account;
             }

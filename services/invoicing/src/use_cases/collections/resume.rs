@@ -16,7 +16,7 @@ use payterms_chassis::{
     jobs::{DueRow, schedule, take},
     kill, names,
 };
-use payterms_invoicing_domain::{Customer, Invoice, dispute::NOTICE, waiting::GoesOn};
+use payterms_invoicing_domain::{Customer, Invoice, dispute::NOTICE, waiting::Resumption};
 use payterms_kernel::Id;
 use payterms_proto::wallet::v1::PaymentMethodsChanged;
 
@@ -50,7 +50,7 @@ pub(super) async fn begin_to_wait(tx: &WriteTx, invoice: &mut Invoice, dispute: 
 }
 
 /// What waits goes on, or waits for another dispute; the customer is told.
-pub async fn go_on_collecting(app: &App, row: &DueRow) -> Result<(), AppError> {
+pub async fn resume_collecting(app: &App, row: &DueRow) -> Result<(), AppError> {
     let fault = || AppError::Fault(format!("customer {:?}", row.subject));
     let id = names::uuid(&row.subject).ok_or_else(fault)?;
     let customer = Id::from_uuid(id);
@@ -65,7 +65,7 @@ pub async fn go_on_collecting(app: &App, row: &DueRow) -> Result<(), AppError> {
     let day = day_of(&tx, &payment_methods_changed);
     let mut planned = Vec::new();
     for invoice in &mut waiting {
-        if go_on(&tx, invoice, &payment_methods_changed, day).await? {
+        if resume(&tx, invoice, &payment_methods_changed, day).await? {
             planned.push(invoice.clone());
         }
     }
@@ -102,7 +102,7 @@ fn day_of(tx: &WriteTx, payment_methods_changed: &PaymentMethodsChanged) -> Naiv
 }
 
 /// Returns whether it is collected on the day.
-async fn go_on(
+async fn resume(
     tx: &WriteTx,
     invoice: &mut Invoice,
     payment_methods_changed: &PaymentMethodsChanged,
@@ -113,8 +113,8 @@ async fn go_on(
         invoice.wait_for_another(&payment_methods_changed.collection_waits_for, now);
         return Ok(false);
     }
-    let goes_on = GoesOn { on: day, anew: !usable(payment_methods_changed, day) };
-    let is_collected = invoice.go_on(goes_on, tx.time().zone, tx.today(), now)?;
+    let resumption = Resumption { on: day, anew: !usable(payment_methods_changed, day) };
+    let is_collected = invoice.resume(resumption, tx.time().zone, tx.today(), now)?;
     collection_waits::end(tx, invoice.id, now).await?;
     Ok(is_collected)
 }
