@@ -95,7 +95,7 @@ impl<'a> Doors<'a> {
     }
 
     /// What is wrong with a message, by the service that has the method.
-    async fn told(&self, method: &MethodDescriptor, message: &DynamicMessage) -> Vec<FieldViolation> {
+    async fn violations_of(&self, method: &MethodDescriptor, message: &DynamicMessage) -> Vec<FieldViolation> {
         let path = path(method);
         let customer = format!("tenants/acme/customers/{}", uuid::Uuid::from_u128(9));
         let roles = self.access.cells().find(|(text, _)| *text == path).unwrap().1;
@@ -178,8 +178,8 @@ async fn a_field_is_required_where_and_only_where_its_service_asks_for_it() {
     let mut wrong = Vec::new();
     for method in methods().into_iter().filter(|method| !method.is_client_streaming()) {
         let input = method.input();
-        let field_violations = doors.told(&method, &DynamicMessage::new(input.clone())).await;
-        let asked: BTreeSet<_> = field_violations.iter().filter_map(|one| below("", one)).map(str::to_owned).collect();
+        let field_violations = doors.violations_of(&method, &DynamicMessage::new(input.clone())).await;
+        let demanded: BTreeSet<_> = field_violations.iter().filter_map(|one| below("", one)).map(str::to_owned).collect();
         let required: BTreeSet<_> = input
             .fields()
             .filter(|field| has(field, Behaviour::Required))
@@ -188,33 +188,34 @@ async fn a_field_is_required_where_and_only_where_its_service_asks_for_it() {
             .map(|field| field.name().to_owned())
             .collect();
         let expected: BTreeSet<_> = required.union(&conditional(input.name())).cloned().collect();
-        if asked != expected {
-            wrong.push(format!("{}: asked for {asked:?}, REQUIRED or conditional {expected:?}", method.full_name()));
+        if demanded != expected {
+            wrong.push(format!("{}: asked for {demanded:?}, REQUIRED or conditional {expected:?}", method.full_name()));
         }
         for field in input.fields().filter(|field| has(field, Behaviour::Required)) {
             let mut all_else = DynamicMessage::new(input.clone());
             for other in input.fields().filter(|other| other.number() != field.number()) {
                 all_else.set_field(&other, stand_in(&other));
             }
-            let field_violations = doors.told(&method, &all_else).await;
+            let field_violations = doors.violations_of(&method, &all_else).await;
             if !field_violations.iter().any(|one| below("", one) == Some(field.name())) {
                 wrong.push(format!("{}: {} may be left out: {field_violations:?}", method.full_name(), field.name()));
             }
         }
         for (place, kind, request) in inner(&input) {
-            let field_violations = doors.told(&method, &request).await;
-            let asked = within.entry(kind.full_name().to_owned()).or_insert_with(|| (kind, BTreeSet::new()));
-            asked.1.extend(field_violations.iter().filter_map(|one| below(&place, one)).map(str::to_owned));
+            let field_violations = doors.violations_of(&method, &request).await;
+            let demanded = within.entry(kind.full_name().to_owned()).or_insert_with(|| (kind, BTreeSet::new()));
+            demanded.1.extend(field_violations.iter().filter_map(|one| below(&place, one)).map(str::to_owned));
         }
     }
-    for (name, (message, asked)) in within.iter().filter(|(_, (message, _))| !message.name().ends_with("Request")) {
+    for (name, (message, demanded)) in within.iter().filter(|(_, (message, _))| !message.name().ends_with("Request")) {
         // The name of a resource is asked for where it is changed, and given where it is created.
-        let is = |field: &FieldDescriptor| has(field, Behaviour::Required) || (has(field, Behaviour::Identifier) && asked.contains("name"));
+        let is =
+            |field: &FieldDescriptor| has(field, Behaviour::Required) || (has(field, Behaviour::Identifier) && demanded.contains("name"));
         let mut expected: BTreeSet<_> = message.fields().filter(is).map(|field| field.name().to_owned()).collect();
         expected.extend(conditional(message.name()));
-        let asked: BTreeSet<_> = asked.iter().filter(|asked| message.get_field_by_name(asked).is_some()).cloned().collect();
-        if asked != expected {
-            wrong.push(format!("{name}: asked for {asked:?}, REQUIRED or conditional {expected:?}"));
+        let demanded: BTreeSet<_> = demanded.iter().filter(|demanded| message.get_field_by_name(demanded).is_some()).cloned().collect();
+        if demanded != expected {
+            wrong.push(format!("{name}: asked for {demanded:?}, REQUIRED or conditional {expected:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -271,7 +272,7 @@ async fn a_name_has_the_pattern_of_its_resource() {
                     );
                     format!("{place}.{}", field.name())
                 };
-                let field_violations = doors.told(&method, &request).await;
+                let field_violations = doors.violations_of(&method, &request).await;
                 let about = field_violations.iter().find(|one| one.field == at || one.field == format!("{at}[0]"));
                 match about.filter(|one| one.reason == "RESOURCE_NAME_INVALID") {
                     Some(one) => {
@@ -308,7 +309,7 @@ async fn a_mask_takes_what_is_the_callers_to_change() {
         paths.set_field_by_name("paths", Value::List(vec![Value::String("nothing".into())]));
         let mut request = DynamicMessage::new(input.clone());
         request.set_field(&mask, Value::Message(paths));
-        let field_violations = doors.told(&method, &request).await;
+        let field_violations = doors.violations_of(&method, &request).await;
         let sentence = field_violations.iter().find(|one| one.reason == "FIELD_MASK_INVALID").unwrap().description.clone();
         // A second sentence says how JSON writes them.
         let list = sentence.split("Use some of ").nth(1).unwrap().split('.').next().unwrap();

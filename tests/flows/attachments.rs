@@ -71,7 +71,7 @@ pub(crate) async fn download(who: &Session, name: &str, sha256: &str) -> Result<
     Ok((file.unwrap(), content))
 }
 
-async fn told(conn: &DatabaseConnection, query: &str) -> i64 {
+async fn count_of(conn: &DatabaseConnection, query: &str) -> i64 {
     let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), query)).await.unwrap().unwrap();
     row.try_get("", "told").unwrap()
 }
@@ -210,15 +210,15 @@ async fn only_who_decides_downloads_and_it_is_recorded(world: &World) {
     assert_eq!(reason(&download(&desk.reviewer, &elsewhere, &sha256).await.unwrap_err()), "RESOURCE_NOT_FOUND");
     let (conn, credit) = world.rows("credit").await;
     let recorded = format!("SELECT count(*) AS told FROM {credit}audit WHERE aggregate_type = 'bank_file'");
-    assert_eq!(told(&conn, &recorded).await, 0, "what is refused reads nothing");
+    assert_eq!(count_of(&conn, &recorded).await, 0, "what is refused reads nothing");
     for who in [&desk.owner, &desk.reviewer, &desk.reviewer] {
         assert!(download(who, &name, &sha256).await.unwrap().1 == content);
     }
-    assert_eq!(told(&conn, &recorded).await, 3, "who read what and when");
+    assert_eq!(count_of(&conn, &recorded).await, 3, "who read what and when");
     let readers = format!("SELECT count(DISTINCT actor) AS told FROM {credit}audit WHERE aggregate_type = 'bank_file' AND actor <> ''");
-    assert_eq!(told(&conn, &readers).await, 2);
+    assert_eq!(count_of(&conn, &readers).await, 2);
     let of_it = format!("{recorded} AND aggregate_id LIKE '%/{sha256}' AND method LIKE '%/DownloadBankFile' AND version <= 3");
-    assert_eq!(told(&conn, &of_it).await, 3);
+    assert_eq!(count_of(&conn, &of_it).await, 3);
     nowhere_in_plain(&conn, &credit, secret.as_bytes()).await;
     invariants::hold(world).await;
 }

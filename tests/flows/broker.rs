@@ -36,19 +36,19 @@ pub(crate) async fn copies_agree(rig: &Rig) {
     for (subscriber, relations) in &topology {
         let (inbox, s) = invariants::rows_of(subscriber, rig.data(), rig.postgres.as_deref()).await;
         let held = format!("SELECT 'held ' || failure AS told FROM {s}inbox WHERE held IS NOT NULL");
-        assert_eq!(invariants::told(&inbox, &held).await, [""; 0], "{subscriber}");
+        assert_eq!(invariants::selected(&inbox, &held).await, [""; 0], "{subscriber}");
         for (source, kinds) in &relations.hears {
             let (outbox, o) = invariants::rows_of(source, rig.data(), rig.postgres.as_deref()).await;
             let kinds = kinds.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
             let heads = |table: &str, more: &str| {
                 format!(
-                    "SELECT tenant || ' ' || aggregate_type || '/' || aggregate_id || '@' || CAST(version AS text) AS told FROM {table} \
+                    "SELECT tenant || ' ' || aggregate_type || '/' || aggregate_id || '@' || CAST(version AS text) AS selected FROM {table} \
                      WHERE aggregate_type IN ({kinds}) AND version > 0 {more}"
                 )
             };
-            let owned = invariants::told(&outbox, &heads(&format!("{o}aggregate_heads"), "")).await;
+            let owned = invariants::selected(&outbox, &heads(&format!("{o}aggregate_heads"), "")).await;
             let copied = heads(&format!("{s}inbox_heads"), &format!("AND source = '{source}'"));
-            assert_eq!(invariants::told(&inbox, &copied).await, owned, "{subscriber} of {source}");
+            assert_eq!(invariants::selected(&inbox, &copied).await, owned, "{subscriber} of {source}");
             outbox.close().await.unwrap();
         }
         inbox.close().await.unwrap();
@@ -144,8 +144,8 @@ impl Load {
 pub(crate) async fn more_arrives(rig: &Rig, subscriber: &str) {
     let (conn, s) = invariants::rows_of(subscriber, rig.data(), rig.postgres.as_deref()).await;
     let count = format!("SELECT CAST(count(*) AS text) AS told FROM {s}inbox");
-    let before = invariants::told(&conn, &count).await;
-    until(async || Ok(invariants::told(&conn, &count).await), |now| *now != before).await;
+    let before = invariants::selected(&conn, &count).await;
+    until(async || Ok(invariants::selected(&conn, &count).await), |now| *now != before).await;
     conn.close().await.unwrap();
 }
 
@@ -167,8 +167,8 @@ async fn a_broker_may_be_lost_at_any_time(on_postgres: bool) {
 
     broker.kill();
     load.progress().await;
-    let told = async || Ok(readiness(services.at("wallet")).await);
-    let (ready, notes) = until(told, |(_, notes)| !notes["broker"].is_null()).await;
+    let selected = async || Ok(readiness(services.at("wallet")).await);
+    let (ready, notes) = until(selected, |(_, notes)| !notes["broker"].is_null()).await;
     assert!(ready && notes["broker"].as_str().unwrap().contains("not reached"), "told, not unready: {notes}");
     broker.start_again().await;
     more_arrives(services.rig(), "invoicing").await;

@@ -7,8 +7,8 @@ use crate::{
 use payterms_testkit::{broker_cluster::Cluster, world::customer_of};
 
 /// The server that leads the stream of invoicing, when all three have all of it, as one of the servers says.
-async fn leader(cluster: &Cluster, asked: usize) -> usize {
-    let said = until(async || Ok(cluster.leader(asked, "invoicing").await), |said| matches!(said, Some((_, true)))).await;
+async fn leader(cluster: &Cluster, server: usize) -> usize {
+    let said = until(async || Ok(cluster.leader(server, "invoicing").await), |said| matches!(said, Some((_, true)))).await;
     said.unwrap().0
 }
 
@@ -21,17 +21,17 @@ async fn any_server_of_a_cluster_may_be_lost() {
     let changed = customer_of(&owner, "acme", "AU").await;
     let services = Services::of(rig).await;
     let mut load = Load::start(&owner, &people.admin, &changed, &people.wallet);
-    let mut asked = 0;
+    let mut server = 0;
     for _ in 0..2 {
-        let lost = leader(&cluster, asked).await;
+        let lost = leader(&cluster, server).await;
         cluster.servers[lost].kill();
         load.progress().await;
         more_arrives(services.rig(), "wallet").await;
         cluster.servers[lost].start_again().await;
-        asked = (lost + 1) % 3;
+        server = (lost + 1) % 3;
     }
     load.progress().await;
     load.end().await;
-    leader(&cluster, asked).await;
+    leader(&cluster, server).await;
     all_is_well(services.rig()).await;
 }

@@ -1,7 +1,7 @@
 //! The connections of a service: what is dropped in the middle leaves no transaction open, what failed is not committed,
 //! and who waits too long for one is told so.
 
-use super::asked::{Hand, call};
+use super::batch_calls::{Hand, call};
 use payterms_chassis::{AppError, Db, db::DatabaseOptions, sql, tenants};
 use payterms_kernel::TenantId;
 use payterms_testkit::{postgres, reason, rig::until};

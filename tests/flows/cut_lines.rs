@@ -247,9 +247,9 @@ async fn a_proposal_outlives_its_line_to_invoicing(on_postgres: bool) {
     for fault in faults() {
         let made = async || Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await);
         let invoice = retry(made).await;
-        let asked = proposal(&people.customer, &[&invoice], monthly(3, 28));
+        let request = proposal(&people.customer, &[&invoice], monthly(3, 28));
         let line = services.line("plans", "invoicing");
-        let propose = async || people.admin.plans().propose_plan(patient(asked.clone())).await;
+        let propose = async || people.admin.plans().propose_plan(patient(request.clone())).await;
         let plan = survives(line, fault, propose).await.into_inner().plan.unwrap();
         assert_eq!(plan.state(), plan::State::Proposed, "{fault:?}");
         let withdraw = WithdrawPlanRequest { request_id: request_id(), name: plan.name };
@@ -284,8 +284,8 @@ async fn an_instalment_does_not_fail_by_a_broken_line(on_postgres: bool) {
         let made = async || Ok(issued(&owner, draft(&people.customer, "USD", vec![item("Plan", usd(100))])).await);
         let invoice = retry(made).await;
         let day = 5 * i32::try_from(number).unwrap() + 10;
-        let asked = proposal(&people.customer, &[&invoice], deferral(2026, 1, day));
-        let propose = async || people.admin.plans().propose_plan(asked.clone()).await;
+        let request = proposal(&people.customer, &[&invoice], deferral(2026, 1, day));
+        let propose = async || people.admin.plans().propose_plan(request.clone()).await;
         let plan = becomes("the proposal", propose, |_| true).await.into_inner().plan.unwrap();
         let yes =
             ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };

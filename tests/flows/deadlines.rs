@@ -3,7 +3,7 @@
 //! with what they say.
 
 use crate::{
-    invariants::{self, rows_of, told},
+    invariants::{self, rows_of, selected},
     wallets::{debit, grant},
 };
 use futures::{StreamExt, future::join_all};
@@ -126,11 +126,11 @@ async fn nothing_acknowledged_is_lost(world: &World, suite: &Suite, calls: usize
     let kept: BTreeSet<_> = called.iter().map(|(ask, _)| ask.id().replace('-', "")).collect();
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let ids = format!(
-        "SELECT HEX(request_id)HEX AS told FROM {s}transfers WHERE request_id IS NOT NULL AND kind = 'DEBIT' \
+        "SELECT HEX(request_id)HEX AS selected FROM {s}transfers WHERE request_id IS NOT NULL AND kind = 'DEBIT' \
          UNION ALL SELECT HEX(request_id)HEX FROM {s}requests WHERE method LIKE '%AuthorizeHold'"
     );
     let mut stored: BTreeMap<String, usize> = BTreeMap::new();
-    for id in told(&conn, &ids).await {
+    for id in selected(&conn, &ids).await {
         *stored.entry(id).or_default() += 1;
     }
     assert!(stored.values().all(|count| *count == 1), "an id has its rows once");

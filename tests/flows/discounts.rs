@@ -7,7 +7,7 @@ use crate::{
     invoices::{draft, finalize, issued, line, read, taxed},
     mails::{mails_of, text},
     payments::by,
-    reversals::told,
+    reversals::metadata,
 };
 use payterms_proto::{
     google::r#type::{Decimal, Money},
@@ -275,7 +275,7 @@ pub(crate) async fn an_invoice_over_nothing_is_paid_when_it_is_issued(world: &Wo
     let void =
         VoidInvoiceRequest { request_id: request_id(), name: free.name.clone(), explanation: "Mistake".into(), ..Default::default() };
     let refused = desk.owner.invoices().void_invoice(void).await.unwrap_err();
-    assert_eq!((reason(&refused).as_str(), told(&refused)["allowed"].as_str()), ("INVOICE_STATE", "CorrectInvoice"));
+    assert_eq!((reason(&refused).as_str(), metadata(&refused)["allowed"].as_str()), ("INVOICE_STATE", "CorrectInvoice"));
     let pay = CreatePaymentRequest {
         request_id: request_id(),
         parent: desk.customer.clone(),

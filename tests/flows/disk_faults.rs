@@ -3,7 +3,7 @@
 
 use crate::{
     database_roles::{SERVING, health},
-    invariants::{self, rows_of, told},
+    invariants::{self, rows_of, selected},
     kills::grant,
     rig,
 };
@@ -58,9 +58,9 @@ async fn debits(services: &Services, people: &People, count: usize) -> Vec<(Post
     let (service, mut acknowledged) = (services.rig().someone("SERVICE", None), Vec::new());
     for _ in 0..count {
         let request = debit(people);
-        let mut asked = tonic::Request::new(request.clone());
-        asked.set_timeout(Duration::from_secs(10));
-        if let Ok(answer) = service.postings().post_debit(asked).await {
+        let mut patient = tonic::Request::new(request.clone());
+        patient.set_timeout(Duration::from_secs(10));
+        if let Ok(answer) = service.postings().post_debit(patient).await {
             acknowledged.push((request, answer.into_inner().encode_to_vec()));
         }
     }
@@ -73,7 +73,7 @@ async fn all_is_kept(services: &mut Services, acknowledged: &[(PostDebitRequest,
     services.restart("wallet", None).await;
     let (conn, _) = rows_of("wallet", services.rig().data(), None).await;
     let select = "SELECT HEX(request_id)HEX AS told FROM transfers WHERE request_id IS NOT NULL";
-    let stored: BTreeSet<_> = told(&conn, select).await.into_iter().collect();
+    let stored: BTreeSet<_> = selected(&conn, select).await.into_iter().collect();
     conn.close().await.unwrap();
     let lost = acknowledged.iter().filter(|(request, _)| !stored.contains(&request.request_id.replace('-', ""))).count();
     assert_eq!(lost, 0, "{what}: of {} acknowledged debits some have no row", acknowledged.len());

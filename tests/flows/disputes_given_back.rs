@@ -120,14 +120,14 @@ async fn a_refund_on_its_way_moves_what_the_issuer_left(world: &World) {
     let simulator = world.suite.simulator.clone();
     let method = card(world, &till.admin, &till.customer, "tok_visa").await;
     let payment = format!("{}/payments/01890000-0000-7000-8000-000000000001", till.customer);
-    let asked = ChargeForPaymentRequest {
+    let request = ChargeForPaymentRequest {
         request_id: request_id(),
         parent: till.customer.clone(),
         payment: payment.clone(),
         payment_method: method,
         amount: amount("USD", 100, 0),
     };
-    let charged = peer.settlements().charge_for_payment(asked.clone()).await.unwrap().into_inner().charge.unwrap();
+    let charged = peer.settlements().charge_for_payment(request.clone()).await.unwrap().into_inner().charge.unwrap();
     let provided = charges(&simulator).await.remove(0);
     take_part(&simulator, &provided, 60).await;
     let get = GetChargeRequest { name: charged.name };
@@ -138,7 +138,7 @@ async fn a_refund_on_its_way_moves_what_the_issuer_left(world: &World) {
         parent: till.customer.clone(),
         payment: payment.clone(),
         amount: amount("USD", units, 0),
-        charge_request_id: asked.request_id.clone(),
+        charge_request_id: request.request_id.clone(),
         to_credit,
     };
     let request = refund(50, false);

@@ -151,8 +151,8 @@ async fn all_documents_of_a_customer_come_in_one_stream(world: &World) {
     till.admin.top_ups().create_top_up(buy(&till.wallet, "", amount("USD", 25, 0))).await.unwrap();
     receipts_of(&till.admin, &till.customer, 1).await;
     let all = DownloadDocumentsRequest { parent: till.customer.clone(), ..Default::default() };
-    let names = async |asked: DownloadDocumentsRequest| -> Vec<String> {
-        let stream = till.admin.documents().download_documents(asked).await.unwrap().into_inner();
+    let names = async |request: DownloadDocumentsRequest| -> Vec<String> {
+        let stream = till.admin.documents().download_documents(request).await.unwrap().into_inner();
         let found: Vec<_> = stream.try_collect().await.unwrap();
         found.into_iter().map(|answer| answer.document.unwrap().file_name.chars().take_while(|c| *c != '-').collect()).collect()
     };

@@ -63,7 +63,7 @@ async fn shop_where_credit_expires(world: &World, days: i32) -> (Desk, String) {
     (desk, wallet)
 }
 
-async fn told(desk: &Desk, count: usize) -> (Mail, String) {
+async fn expiry_mail(desk: &Desk, count: usize) -> (Mail, String) {
     let mail = mails_of(&desk.owner, MailKind::CreditExpires, count).await.remove(0);
     let text = text(&desk.owner, &mail).await;
     (mail, text)
@@ -96,7 +96,7 @@ async fn what_was_bought_is_told_of_before_it_expires(world: &World) {
     let hold = desk.service.holds().authorize_hold(authorize(&wallet, 20)).await.unwrap().into_inner().hold.unwrap();
     assert!(mails(&desk.owner, MailKind::CreditExpires).await.is_empty());
     advance(world, first).await;
-    let (mail, words) = told(&desk, 1).await;
+    let (mail, words) = expiry_mail(&desk, 1).await;
     assert_eq!(mail.subject, "80.00 USD of your prepaid credit will expire");
     for part in [
         "- 50.00\u{a0}USD, last day 2 March 2026, which also pays open invoices, of which 20.00\u{a0}USD are reserved now;",
@@ -111,7 +111,7 @@ async fn what_was_bought_is_told_of_before_it_expires(world: &World) {
     advance(world, first + 23 * DAY - 1).await;
     assert_eq!(mails(&desk.owner, MailKind::CreditExpires).await.len(), 1);
     advance(world, first + 23 * DAY).await;
-    let (mail, words) = told(&desk, 2).await;
+    let (mail, words) = expiry_mail(&desk, 2).await;
     assert!(mail.subject.starts_with("25.00 USD") && words.matches(", last day").count() == 1, "what is left: {words}");
     // On the last evening it pays; when the day is over it is gone.
     let end = START + 60 * DAY + 13 * HOUR;
@@ -121,7 +121,7 @@ async fn what_was_bought_is_told_of_before_it_expires(world: &World) {
     let late = desk.service.postings().post_debit(debit(&wallet, amount("USD", 1, 0))).await.unwrap_err();
     assert_eq!(payterms_testkit::reason(&late), "INSUFFICIENT_FUNDS");
     advance(world, START + 70 * DAY).await;
-    told(&desk, 2).await;
+    expiry_mail(&desk, 2).await;
     invariants::hold(world).await;
 }
 
@@ -135,20 +135,20 @@ async fn what_came_late_is_told_of_once_and_what_is_gone_not_at_all(world: &Worl
     advance(world, due - 1).await;
     assert!(mails(&desk.owner, MailKind::CreditExpires).await.is_empty());
     advance(world, due).await;
-    let (mail, words) = told(&desk, 1).await;
+    let (mail, words) = expiry_mail(&desk, 1).await;
     assert!(mail.subject.starts_with("20.00 USD") && words.contains("last day 21 January 2026"), "{words}");
     // With three days to go it is told of on the next day; what is spent by then is not.
     expires_after(&desk.owner, 3).await;
     bought(&desk.admin, &wallet, 40).await;
     advance(world, due + DAY).await;
-    let (mail, words) = told(&desk, 2).await;
+    let (mail, words) = expiry_mail(&desk, 2).await;
     assert!(mail.subject.starts_with("40.00 USD") && words.contains("last day 17 January 2026"), "{words}");
     desk.service.postings().post_debit(debit(&wallet, amount("USD", 60, 0))).await.unwrap();
     expires_after(&desk.owner, 40).await;
     bought(&desk.admin, &wallet, 25).await;
     desk.service.postings().post_debit(debit(&wallet, amount("USD", 25, 0))).await.unwrap();
     advance(world, due + 50 * DAY).await;
-    told(&desk, 2).await;
+    expiry_mail(&desk, 2).await;
     invariants::hold(world).await;
 }
 
@@ -161,19 +161,19 @@ async fn a_notice_follows_the_tenants_zone_and_comes_once(world: &World) {
     advance(world, first - 1).await;
     assert!(mails(&desk.owner, MailKind::CreditExpires).await.is_empty());
     advance(world, first).await;
-    assert!(told(&desk, 1).await.1.contains("last day 1 March 2026"));
+    assert!(expiry_mail(&desk, 1).await.1.contains("last day 1 March 2026"));
     // In Auckland it ends on 3 March at two in the morning; 31 January, on which it would be told of there, tells nothing again.
     move_to(&desk.owner, "Pacific/Auckland").await;
     advance(world, first + 3 * DAY).await;
-    told(&desk, 1).await;
+    expiry_mail(&desk, 1).await;
     // 23 February begins in Auckland at eleven in the morning of UTC of the 22nd.
     let last = START + 52 * DAY + 11 * HOUR;
     advance(world, last - 1).await;
-    told(&desk, 1).await;
+    expiry_mail(&desk, 1).await;
     advance(world, last).await;
-    assert!(told(&desk, 2).await.1.contains("last day 2 March 2026"));
+    assert!(expiry_mail(&desk, 2).await.1.contains("last day 2 March 2026"));
     advance(world, last + 20 * DAY).await;
-    told(&desk, 2).await;
+    expiry_mail(&desk, 2).await;
     invariants::hold(world).await;
 }
 
@@ -191,7 +191,7 @@ async fn wallets_from_before_are_looked_through(world: &World) {
     assert_eq!((gone.rows_affected(), made.rows_affected()), (1, 1));
     conn.close().await.unwrap();
     advance(world, first_of(2) - DAY).await;
-    assert!(told(&desk, 1).await.1.contains("last day 2 March 2026"));
+    assert!(expiry_mail(&desk, 1).await.1.contains("last day 2 March 2026"));
     invariants::hold(world).await;
 }
 

@@ -100,14 +100,14 @@ async fn posted(world: &World, wallet: &str) -> (i64, i64) {
 
 /// Plays a mix on a wallet, each call on one of the sessions; holds are taken or let go by all at once.
 async fn play(world: &World, wallet: &str, sessions: &[Session], seed: u64) {
-    let asked = mix(wallet, seed);
-    let calls = asked.iter().enumerate().map(|(place, ask)| {
+    let request = mix(wallet, seed);
+    let calls = request.iter().enumerate().map(|(place, ask)| {
         let (ask, session) = (ask.clone(), sessions[place % sessions.len()].clone());
         tokio::spawn(ask.send(session))
     });
     let came: Vec<Came> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
     let (mut answers, mut holds, mut spent, mut held) = (BTreeMap::new(), BTreeMap::new(), 0, 0);
-    for (ask, came) in asked.iter().zip(&came) {
+    for (ask, came) in request.iter().zip(&came) {
         match came {
             Ok((bytes, hold)) => {
                 let known = answers.insert(ask.id().to_owned(), bytes.clone());

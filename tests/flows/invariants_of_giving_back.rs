@@ -1,6 +1,6 @@
 //! What is given back or withheld agrees with what was taken.
 
-use crate::invariants::told;
+use crate::invariants::selected;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 /// The use that deposits paid waits for its invoice. (Other rules are the service's own.)
@@ -22,7 +22,7 @@ pub(crate) async fn hold(conn: &DatabaseConnection, s: &str) {
 /// Each transfer back that is to be made, with what it reserves.
 pub(crate) async fn transfers_to_make(conn: &DatabaseConnection, s: &str) -> Vec<String> {
     let open = format!("SELECT HEX(id)HEX || ' ' || credit AS told FROM {s}transfer_refunds WHERE state IN ('PENDING', 'SENDING')");
-    told(conn, &open).await
+    selected(conn, &open).await
 }
 
 async fn none(conn: &DatabaseConnection, what: &str, sql: String) {

@@ -1,6 +1,6 @@
 //! What stands at the provider and at the bank, compared with what they tell themselves.
 
-use crate::invariants::{by_payment, rows_of, told};
+use crate::invariants::{by_payment, rows_of, selected};
 use payterms_kernel::{Currency, Money};
 use payterms_testkit::World;
 use serde_json::Value;
@@ -56,11 +56,11 @@ async fn told_of(world: &World, what: &str) -> Vec<Value> {
 async fn each_dispute_is_known(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let rows = format!(
-        "SELECT d.provider_charge_id || ' ' || d.amount || ' ' || d.state AS told FROM {s}disputes d WHERE NOT EXISTS (SELECT 1 FROM \
+        "SELECT d.provider_charge_id || ' ' || d.amount || ' ' || d.state AS selected FROM {s}disputes d WHERE NOT EXISTS (SELECT 1 FROM \
          {s}disputes o WHERE o.tenant = d.tenant AND o.provider_charge_id = d.provider_charge_id \
          AND (o.created_at > d.created_at OR o.created_at = d.created_at AND o.state <> 'WON' AND d.state = 'WON'))"
     );
-    let known = told(&conn, &rows).await;
+    let known = selected(&conn, &rows).await;
     conn.close().await.unwrap();
     let state = |value: &Value| match value["state"].as_str().unwrap() {
         "open" => "OPEN",
@@ -82,7 +82,7 @@ async fn each_movement_is_known(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let took = "state IN ('SUCCEEDED', 'CHARGED_BACK')";
     let rows = format!(
-        "SELECT 'charge ' || provider_charge_id || ' ' || amount AS told FROM {s}top_ups WHERE {took} \
+        "SELECT 'charge ' || provider_charge_id || ' ' || amount AS selected FROM {s}top_ups WHERE {took} \
          UNION ALL SELECT 'charge ' || provider_charge_id || ' ' || amount FROM {s}charges WHERE {took} \
          UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || amount FROM {s}refunds WHERE provider_refund_id <> '' AND state = 'RETURNED' \
          UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || (credit + tax) FROM {s}top_up_refunds WHERE state = 'SUCCEEDED' \
@@ -90,7 +90,7 @@ async fn each_movement_is_known(world: &World) {
          ON d.tenant = t.tenant AND d.top_up_id = t.id AND d.state <> 'WON' WHERE t.state = 'CHARGED_BACK' \
          UNION ALL SELECT 'chargeback ' || provider_charge_id || ' ' || charged_back FROM {s}charges WHERE state = 'CHARGED_BACK'"
     );
-    let known = told(&conn, &rows).await;
+    let known = selected(&conn, &rows).await;
     conn.close().await.unwrap();
     let mut moved = Vec::new();
     for (what, list, id) in [("charge", "charges", "id"), ("refund", "refunds", "id"), ("chargeback", "chargebacks", "charge")] {

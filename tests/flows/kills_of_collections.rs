@@ -48,9 +48,9 @@ async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
     owner.clock().start_test_clock(start).await.unwrap();
     let people = rig.prepare("tok_stolen").await;
     let mut request = draft(&people.customer, "USD", vec![line("Plan", amount("USD", 45, 0))]);
-    let asked = request.invoice.as_mut().unwrap();
-    asked.collect_automatically = true;
-    asked.payment_term.as_mut().unwrap().days = 0;
+    let invoice = request.invoice.as_mut().unwrap();
+    invoice.collect_automatically = true;
+    invoice.payment_term.as_mut().unwrap().days = 0;
     let made = issued(&owner, request).await;
     let to = |seconds: i64| AdvanceTestClockRequest {
         request_id: request_id(),
@@ -78,8 +78,8 @@ async fn tried((point, until_when): (&'static str, i64), on_postgres: bool) {
     let list = ListPaymentsRequest { parent: people.customer.clone(), ..Default::default() };
     let payments = owner.payments().list_payments(list).await.unwrap().into_inner().payments;
     assert_eq!(payments.len(), 2, "the one that failed, and one try: {point}");
-    let told = async || Ok(mails(&owner, MailKind::CollectionPlanned).await);
-    assert_eq!(until(told, |found| !found.is_empty()).await.len(), 1, "{point}");
+    let mails_of_it = async || Ok(mails(&owner, MailKind::CollectionPlanned).await);
+    assert_eq!(until(mails_of_it, |found| !found.is_empty()).await.len(), 1, "{point}");
     invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
     invariants::books_agree_in(rig.data(), rig.postgres.as_deref()).await;
 }
@@ -117,9 +117,9 @@ async fn waited((point, until_when): (&'static str, i64), on_postgres: bool) {
     take_back(&simulator, &charge).await;
     disputed(&owner, dispute::State::Open).await;
     let mut request = draft(&people.customer, "USD", vec![line("Plan", amount("USD", 45, 0))]);
-    let asked = request.invoice.as_mut().unwrap();
-    asked.collect_automatically = true;
-    asked.payment_term.as_mut().unwrap().days = 0;
+    let invoice = request.invoice.as_mut().unwrap();
+    invoice.collect_automatically = true;
+    invoice.payment_term.as_mut().unwrap().days = 0;
     let made = issued(&owner, request).await;
     let to = |seconds: i64| AdvanceTestClockRequest {
         request_id: request_id(),
@@ -143,8 +143,8 @@ async fn waited((point, until_when): (&'static str, i64), on_postgres: bool) {
     let list = ListPaymentsRequest { parent: people.customer.clone(), ..Default::default() };
     let payments = owner.payments().list_payments(list).await.unwrap().into_inner().payments;
     assert_eq!(payments.len(), 1, "one try: {point}");
-    let told = async || Ok(mails(&owner, MailKind::CollectionPlanned).await);
-    assert_eq!(until(told, |found| !found.is_empty()).await.len(), 1, "{point}");
+    let mails_of_it = async || Ok(mails(&owner, MailKind::CollectionPlanned).await);
+    assert_eq!(until(mails_of_it, |found| !found.is_empty()).await.len(), 1, "{point}");
     invariants::hold_in(rig.data(), rig.postgres.as_deref()).await;
     invariants::books_agree_in(rig.data(), rig.postgres.as_deref()).await;
 }

@@ -160,16 +160,16 @@ async fn split(point: (&'static str, &'static str), on_postgres: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_that_is_asked_for_is_opened_once_on_sqlite() {
-    asked(false).await;
+    asked_later(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_that_is_asked_for_is_opened_once_on_postgres() {
-    asked(true).await;
+    asked_later(true).await;
 }
 
 /// The provider tells once, while a refund is under way; whoever dies when it is asked an hour later asks again.
-async fn asked(on_postgres: bool) {
+async fn asked_later(on_postgres: bool) {
     for point in ["chargeback.before_commit", "chargeback.after_commit"] {
         let Some(mut rig) = rig::start(on_postgres).await else { return };
         let (owner, simulator) = (rig.someone("OWNER", None), rig.simulator());

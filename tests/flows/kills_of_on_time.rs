@@ -64,9 +64,9 @@ async fn scenario((change, service, point): (Change, &'static str, &'static str)
     let bill = async |units| issued(&owner, draft(&people.customer, "USD", vec![line("Plan", amount("USD", units, 0))])).await;
     let invoices = [bill(100).await, bill(20).await];
     // 60.00 on 10 January and on 10 February, paid by hand.
-    let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(2, 10));
-    let asked = ProposePlanRequest { collect_automatically: false, ..asked };
-    let plan = retry(async || people.admin.plans().propose_plan(asked.clone()).await).await.into_inner().plan.unwrap();
+    let request = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(2, 10));
+    let request = ProposePlanRequest { collect_automatically: false, ..request };
+    let plan = retry(async || people.admin.plans().propose_plan(request.clone()).await).await.into_inner().plan.unwrap();
     let yes = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };
     staff.plans().approve_plan(yes).await.unwrap();
     let read = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;

@@ -96,21 +96,21 @@ pub(crate) async fn blocks(rig: &Rig, invoices: &[Invoice; 2]) -> [Option<(Reaso
 async fn scenario((verb, service, point): (Verb, &'static str, &'static str), on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoices) = prepare(&rig).await;
-    let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
+    let request = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
     let staff = rig.someone("STAFF", None);
     let sent = match verb {
         Verb::Propose => None,
-        _ => people.admin.plans().propose_plan(asked.clone()).await.unwrap().into_inner().plan,
+        _ => people.admin.plans().propose_plan(request.clone()).await.unwrap().into_inner().plan,
     };
     let mut services = Services::of(rig).await;
     let name = sent.as_ref().map(|plan| plan.name.clone()).unwrap_or_default();
     let yes = ApprovePlanRequest { request_id: request_id(), name: name.clone(), total_seen: amount("USD", 120, 0), etag: String::new() };
     let no = RefusePlanRequest { request_id: request_id(), name, explanation: "No.".into() };
     let act = {
-        let (admin, staff, asked, yes, no) = (people.admin.clone(), staff.clone(), asked.clone(), yes.clone(), no.clone());
+        let (admin, staff, request, yes, no) = (people.admin.clone(), staff.clone(), request.clone(), yes.clone(), no.clone());
         async move || {
             let plan = match verb {
-                Verb::Propose => admin.plans().propose_plan(asked.clone()).await?.into_inner().plan,
+                Verb::Propose => admin.plans().propose_plan(request.clone()).await?.into_inner().plan,
                 Verb::Approve => staff.plans().approve_plan(yes.clone()).await?.into_inner().plan,
                 Verb::Refuse => staff.plans().refuse_plan(no.clone()).await?.into_inner().plan,
             };
@@ -142,10 +142,10 @@ async fn scenario((verb, service, point): (Verb, &'static str, &'static str), on
 async fn refused_after_the_intent(on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoices) = prepare(&rig).await;
-    let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
+    let request = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
     let owner = rig.someone("OWNER", None);
     let mut services = Services::of(rig).await;
-    let (admin, sent) = (people.admin.clone(), asked.clone());
+    let (admin, sent) = (people.admin.clone(), request.clone());
     // It dies with its intent stored; the second invoice is disputed before it comes back.
     let block = BlockInvoiceRequest {
         request_id: request_id(),
@@ -160,10 +160,10 @@ async fn refused_after_the_intent(on_postgres: bool) {
         .await;
     if on_postgres {
         // The lease has not lapsed yet: whoever takes the flow over dies once more, before the refusal is recorded.
-        let (admin, sent) = (people.admin.clone(), asked.clone());
+        let (admin, sent) = (people.admin.clone(), request.clone());
         services.die_at("plans", "plan.before_refusal", async move { admin.plans().propose_plan(sent).await }).await;
     }
-    let propose = async || people.admin.plans().propose_plan(asked.clone()).await;
+    let propose = async || people.admin.plans().propose_plan(request.clone()).await;
     let refused =
         until(async || Ok(propose().await), |answer| answer.as_ref().is_err_and(|status| status.code() == tonic::Code::FailedPrecondition));
     assert_eq!(reason(&refused.await.unwrap_err()), "INVOICE_BLOCKED");
@@ -237,9 +237,9 @@ async fn collected((service, point): (&'static str, &'static str), on_postgres: 
     let name = "tenants/acme/testClock".to_owned();
     let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
     owner.clock().start_test_clock(start).await.unwrap();
-    let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], deferral(2026, 1, 10));
-    let asked = async || people.admin.plans().propose_plan(asked.clone()).await;
-    let plan = retry(asked).await.into_inner().plan.unwrap();
+    let request = proposal(&people.customer, &[&invoices[0], &invoices[1]], deferral(2026, 1, 10));
+    let request = async || people.admin.plans().propose_plan(request.clone()).await;
+    let plan = retry(request).await.into_inner().plan.unwrap();
     let yes = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };
     staff.plans().approve_plan(yes).await.unwrap();
     let to = |days| forward(&name, days);
@@ -265,7 +265,7 @@ async fn collected((service, point): (&'static str, &'static str), on_postgres: 
 async fn paid_while_it_lay_dead(on_postgres: bool) {
     let Some(rig) = rig::start(on_postgres).await else { return };
     let (people, invoices) = prepare(&rig).await;
-    let asked = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
+    let request = proposal(&people.customer, &[&invoices[0], &invoices[1]], monthly(3, 28));
     let owner = rig.someone("OWNER", None);
     let outside = RecordOutsidePaymentRequest {
         request_id: request_id(),
@@ -277,14 +277,14 @@ async fn paid_while_it_lay_dead(on_postgres: bool) {
         ..Default::default()
     };
     let mut services = Services::of(rig).await;
-    let (admin, sent) = (people.admin.clone(), asked.clone());
+    let (admin, sent) = (people.admin.clone(), request.clone());
     let dying = async move { admin.plans().propose_plan(sent).await };
     services
         .die_and_meanwhile("plans", "plan.after_block", dying, async {
             retry(async || owner.payments().record_outside_payment(outside.clone()).await).await;
         })
         .await;
-    let plan = retry(async || people.admin.plans().propose_plan(asked.clone()).await).await.into_inner().plan.unwrap();
+    let plan = retry(async || people.admin.plans().propose_plan(request.clone()).await).await.into_inner().plan.unwrap();
     assert_eq!(plan.state(), State::Proposed);
     let block = Some((Reason::PaymentPlanProposed, plan.name.clone()));
     assert_eq!(blocks(services.rig(), &invoices).await, [block.clone(), block]);
@@ -314,8 +314,8 @@ async fn a_try_of_a_plan_that_was_cancelled_takes_nothing() {
     let name = "tenants/acme/testClock".to_owned();
     let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
     owner.clock().start_test_clock(start).await.unwrap();
-    let asked = proposal(&people.customer, &[&invoice], deferral(2026, 1, 10));
-    let plan = retry(async || people.admin.plans().propose_plan(asked.clone()).await).await.into_inner().plan.unwrap();
+    let request = proposal(&people.customer, &[&invoice], deferral(2026, 1, 10));
+    let plan = retry(async || people.admin.plans().propose_plan(request.clone()).await).await.into_inner().plan.unwrap();
     let yes = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };
     staff.plans().approve_plan(yes).await.unwrap();
     // Only what has failed is tried again.

@@ -12,7 +12,7 @@ use crate::{
     mails::{mails_of, text},
     payments::by,
     plans::{allow, deferral, proposal, propose},
-    reversals::told,
+    reversals::metadata,
     rig::until,
 };
 use payterms_proto::{
@@ -147,7 +147,7 @@ async fn plans_and_lines_keep_out_of_each_other(world: &World) {
     until(barred, |why| why.as_deref() == Some("INVOICE_IN_PLAN")).await;
     let barred = credit.pay(&[&other], vec![by("", None)]).await.unwrap_err();
     let named = HashMap::from([("invoice".to_owned(), plain.name.clone()), ("plan".to_owned(), plan.name.clone())]);
-    assert_eq!((reason(&barred).as_str(), told(&barred)), ("INVOICE_IN_PLAN", named));
+    assert_eq!((reason(&barred).as_str(), metadata(&barred)), ("INVOICE_IN_PLAN", named));
     let blocked = credit.pay(&[&plain], vec![by("", None)]).await.unwrap_err();
     assert_eq!(reason(&blocked), "INVOICE_BLOCKED");
     credit.change(Programme { draws_during_plans: true, ..Programme::default() }, "draws_during_plans").await;

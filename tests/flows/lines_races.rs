@@ -55,14 +55,14 @@ async fn draws(world: &World, peers: &[Session], many: usize) {
     let credit = active(world, ROOM).await;
     let (name, customer) = (credit.line.name.clone(), credit.customer.clone());
     let of = |what: &str| format!("{customer}/{what}/{}", request_id());
-    let asked = (0..many).map(|_| AuthorizeForPaymentRequest {
+    let request = (0..many).map(|_| AuthorizeForPaymentRequest {
         request_id: request_id(),
         name: name.clone(),
         payment: of("payments"),
         invoices: vec![InvoiceToDefer { invoice: of("invoices"), amount: usd(1) }],
     });
-    let asked: Vec<_> = asked.collect();
-    let calls = asked.iter().zip(peers.iter().cycle()).map(|(sent, peer)| {
+    let request: Vec<_> = request.collect();
+    let calls = request.iter().zip(peers.iter().cycle()).map(|(sent, peer)| {
         let (sent, peer) = (sent.clone(), peer.clone());
         tokio::spawn(async move {
             let call = || {

@@ -153,7 +153,7 @@ fn metric_of<'a>(series: &'a str, metrics: &BTreeSet<String>) -> Option<&'a str>
 }
 
 /// The series that a file asks for, without labels.
-fn asked_by(file: &str) -> BTreeSet<String> {
+fn metrics_in(file: &str) -> BTreeSet<String> {
     let (metrics, labels) = page();
     let text = read(file);
     let queries = text.lines().filter(|line| !line.contains("summary:")).collect::<Vec<_>>().join("\n");
@@ -165,7 +165,7 @@ fn asked_by(file: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_dashboard_shows_every_metric_of_money_and_queues() {
-    let shown = asked_by("k8s/components/monitoring/dashboard.json");
+    let shown = metrics_in("k8s/components/monitoring/dashboard.json");
     let (metrics, _) = page();
     let hidden = ["payterms_requests_replayed_total", "payterms_batch_duration_seconds", "payterms_jobs_due", "payterms_flows_open"];
     let ours = metrics.iter().filter(|name| name.starts_with("payterms_") && !name.starts_with("payterms_database_"));
@@ -217,7 +217,7 @@ fn every_metric_of_the_page_is_in_the_sources() {
 
 #[test]
 fn every_alert_asks_for_metrics_of_the_page_and_has_a_section_in_the_runbook() {
-    assert!(!asked_by("k8s/components/monitoring/alerts.yaml").is_empty());
+    assert!(!metrics_in("k8s/components/monitoring/alerts.yaml").is_empty());
     let (alerts, runbook) = (read("k8s/components/monitoring/alerts.yaml"), read("docs/runbooks/alerts.md").to_lowercase());
     let anchors: Vec<_> = alerts.lines().filter_map(|line| line.split_once("alerts.md#").map(|(_, anchor)| anchor)).collect();
     assert_eq!(anchors.len(), alerts.matches("- alert:").count(), "each alert names its section");
@@ -301,7 +301,7 @@ async fn prometheus_reads_every_metric_of_the_alerts() {
         .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
     prometheus.arg(format!("--web.listen-address={at}")).stdout(Stdio::null()).stderr(Stdio::null());
     let _prometheus = Ended(prometheus.spawn().unwrap());
-    let mut missing = asked_by("k8s/components/monitoring/alerts.yaml");
+    let mut missing = metrics_in("k8s/components/monitoring/alerts.yaml");
     let client = reqwest::Client::new();
     for _ in 0..300 {
         let mut still = BTreeSet::new();

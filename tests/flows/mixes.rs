@@ -1,7 +1,7 @@
 //! Random batches against a sequential model: the same verbs, one after the other, on wallets in memory that are never
 //! stored. Whatever is done together comes to the same, item by item and row by row.
 
-use super::asked::{Hand, call, item, usd};
+use super::batch_calls::{Hand, call, item, usd};
 use chrono::{DateTime, TimeDelta, Utc};
 use payterms_chassis::{Db, sql, tenants};
 use payterms_kernel::{Clock, Currency, Id, IdSource, Kind, Refusal, TenantId};
@@ -156,7 +156,7 @@ fn micros(money: Option<payterms_proto::google::r#type::Money>) -> i64 {
 }
 
 /// What the database answered, and the hold that it made.
-fn told(command: &BatchCommand, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
+fn outcome_of(command: &BatchCommand, answer: &[u8]) -> (Came, Option<Id<Hold>>) {
     let held = |hold: payterms_proto::wallet::v1::Hold, left| {
         let id = hold.name.rsplit('/').next().and_then(|id| id.parse().ok()).map(Id::from_uuid);
         let state = hold.state().as_str_name();
@@ -300,7 +300,7 @@ impl Table {
                 continue;
             }
             let wallet = this_shop.wallets.iter_mut().find(|wallet| wallet.named.wallet == wallet_of(&item.command)).unwrap();
-            let real = outcome.as_ref().ok().map(|answer| told(&item.command, &answer.message));
+            let real = outcome.as_ref().ok().map(|answer| outcome_of(&item.command, &answer.message));
             let hold = real.as_ref().and_then(|(_, hold)| *hold);
             let expected =
                 wallet.does(&mut self.ids, &item.command, hold, self.clock.now()).unwrap_or_else(|refusal| Came::Refused(refusal.reason));

@@ -6,7 +6,7 @@ use crate::{
     bank_decisions::match_to,
     clocks::advance,
     collections::{DAY, Desk, START},
-    invariants::{self, told},
+    invariants::{self, selected},
     invariants_of_plans::plans_agree,
     invoices::{draft, issued, line, read},
     mails::{mails, mails_of, text},
@@ -336,18 +336,18 @@ async fn what_was_stored_before_gets_its_days(world: &World) {
     crate::plans::knows(&desk.admin, &plan.name, &crate::plans::usd(70, 0)).await;
     let stored = async |service: &str, what: &str| {
         let (conn, s) = world.rows(service).await;
-        let found = told(&conn, &what.replace("{s}", &s)).await;
+        let found = selected(&conn, &what.replace("{s}", &s)).await;
         conn.close().await.unwrap();
         found
     };
-    let days = "SELECT paid_by_day AS told FROM {s}invoices UNION ALL SELECT effective_on FROM {s}payments \
+    let days = "SELECT paid_by_day AS selected FROM {s}invoices UNION ALL SELECT effective_on FROM {s}payments \
                 WHERE effective_on IS NOT NULL";
     let before = stored("invoicing", days).await;
     assert_eq!(before, ["2026-02-03", "2026-02-03:10000000 2026-02-06:20000000", "2026-02-06"]);
     let columns = [("invoices", "paid_by_day"), ("invoices", "no_consequence_before"), ("payments", "effective_on")];
     again(world, "invoicing", "invoicing_0007_effective_days", &columns).await;
     assert_eq!(stored("invoicing", days).await, before);
-    let missed = "SELECT i.due_on || ' ' || p.breach_count AS told FROM {s}instalments i JOIN {s}plans p ON p.tenant = i.tenant \
+    let missed = "SELECT i.due_on || ' ' || p.breach_count AS selected FROM {s}instalments i JOIN {s}plans p ON p.tenant = i.tenant \
                   AND p.id = i.plan_id WHERE i.missed";
     let before = stored("plans", missed).await;
     assert_eq!(before, ["2026-01-31 1"]);

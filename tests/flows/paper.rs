@@ -193,7 +193,7 @@ async fn a_postpaid_decision_is_mailed_and_its_months_take_transfers_only(world:
     let desk = postpaid::desk(world).await;
     shop::open(&desk.owner, "acme").await.unwrap();
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
-    decide(&desk.owner, &desk.asked().await.name, false).await.unwrap();
+    decide(&desk.owner, &desk.requested().await.name, false).await.unwrap();
     let refused = mails_of(&desk.owner, MailKind::PostpaidDecided, 1).await.remove(0);
     assert!(text(&desk.owner, &refused).await.contains("We cannot approve your request"));
     desk.approved().await;

@@ -4,7 +4,7 @@ use crate::{
     clocks::{advance, start},
     invariants,
     invoices::{draft, issued, line, read, taxed},
-    reversals::told,
+    reversals::metadata,
     top_ups::{buy, card},
     wallets::grant,
 };
@@ -254,11 +254,11 @@ async fn a_slow_card_keeps_the_payment_open_until_it_settles(world: &World) {
     assert_eq!(reason(&service.holds().void_hold(void).await.unwrap_err()), "HOLD_OWNER");
     let write_off = WriteOffInvoiceRequest { request_id: request_id(), name: till.invoice.name.clone(), ..Default::default() };
     let pending = till.owner.invoices().write_off_invoice(write_off).await.unwrap_err();
-    assert_eq!((reason(&pending).as_str(), &told(&pending)["payment"]), ("PAYMENT_PENDING", &payment.name));
+    assert_eq!((reason(&pending).as_str(), &metadata(&pending)["payment"]), ("PAYMENT_PENDING", &payment.name));
     let mut twice = till.request(vec![by("", None)]);
     twice.invoices = vec![InvoiceToPay { invoice: till.invoice.name.clone(), amount: amount("USD", 1, 0) }];
     let twice = pay(&till.admin, twice).await.unwrap_err();
-    let texts = told(&twice);
+    let texts = metadata(&twice);
     assert_eq!((reason(&twice).as_str(), &texts["payment"], &texts["invoice"]), ("PAYMENT_PENDING", &payment.name, &till.invoice.name));
     advance(world, START + 2 * 3_600).await;
     let read = till.admin.payments().get_payment(GetPaymentRequest { name: payment.name.clone() }).await.unwrap().into_inner();

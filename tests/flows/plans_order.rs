@@ -4,7 +4,7 @@
 use crate::{
     clocks::at,
     collections::{DAY, START},
-    invariants::{hold_in, rows_of, told},
+    invariants::{hold_in, rows_of, selected},
     invariants_of_plans::plans_agree_in,
     invoices::{draft, issued, line},
     plans::{allow, monthly, proposal},
@@ -69,7 +69,7 @@ async fn there_is(service: &str, (data, postgres): (&Path, Option<&str>), query:
     let (conn, s) = rows_of(service, data, postgres).await;
     let query = query.replace("{s}", &s);
     for _ in 0..400 {
-        if !told(&conn, &query).await.is_empty() {
+        if !selected(&conn, &query).await.is_empty() {
             return conn.close().await.unwrap();
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

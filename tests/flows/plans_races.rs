@@ -45,32 +45,32 @@ async fn many_at_once_on_two_replicas_give_one_effect() {
     world.end().await;
 }
 
-async fn races(world: &World, admins: &[Session], staff: &[Session], asked: &ProposePlanRequest) {
+async fn races(world: &World, admins: &[Session], staff: &[Session], request: &ProposePlanRequest) {
     for _ in 0..3 {
-        let asked = ProposePlanRequest { request_id: request_id(), ..asked.clone() };
-        let plan = one_proposal(admins, &asked).await;
+        let request = ProposePlanRequest { request_id: request_id(), ..request.clone() };
+        let plan = one_proposal(admins, &request).await;
         let rivals = admins.iter().cycle().take(6).map(|session| {
-            let rival = ProposePlanRequest { request_id: request_id(), ..asked.clone() };
+            let rival = ProposePlanRequest { request_id: request_id(), ..request.clone() };
             async move { propose(session, rival).await }
         });
         for refused in futures::future::join_all(rivals).await {
             assert_eq!(reason(&refused.unwrap_err()), "INVOICE_BLOCKED", "one plan holds an invoice");
         }
-        let list = ListPlansRequest { parent: asked.parent.clone(), states: vec![State::Proposed.into()], ..Default::default() };
+        let list = ListPlansRequest { parent: request.parent.clone(), states: vec![State::Proposed.into()], ..Default::default() };
         assert_eq!(admins[0].plans().list_plans(list).await.unwrap().into_inner().plans.len(), 1);
         one_answer(admins, staff, &plan).await;
         plans_agree(world).await;
     }
-    let plan = one_proposal(admins, &ProposePlanRequest { request_id: request_id(), ..asked.clone() }).await;
+    let plan = one_proposal(admins, &ProposePlanRequest { request_id: request_id(), ..request.clone() }).await;
     one_approval(staff, &plan).await;
     invariants::hold(world).await;
     plans_agree(world).await;
 }
 
 /// Twenty sends of one id.
-async fn one_proposal(admins: &[Session], asked: &ProposePlanRequest) -> Plan {
+async fn one_proposal(admins: &[Session], request: &ProposePlanRequest) -> Plan {
     let calls = admins.iter().cycle().take(20).map(|session| {
-        let (session, sent) = (session.clone(), asked.clone());
+        let (session, sent) = (session.clone(), request.clone());
         tokio::spawn(async move { session.plans().propose_plan(sent).await })
     });
     let answers = futures::future::join_all(calls).await.into_iter().map(|call| call.unwrap().unwrap().into_inner()).collect::<Vec<_>>();

@@ -113,13 +113,13 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn asked(&self) -> PostpaidAgreement {
-        let asked = self.admin.postpaid().request_postpaid(self.ask(1_000, 3_000)).await.unwrap();
-        asked.into_inner().postpaid_agreement.unwrap()
+    pub(crate) async fn requested(&self) -> PostpaidAgreement {
+        let answer = self.admin.postpaid().request_postpaid(self.ask(1_000, 3_000)).await.unwrap();
+        answer.into_inner().postpaid_agreement.unwrap()
     }
 
     pub(crate) async fn approved(&self) -> PostpaidAgreement {
-        decide(&self.owner, &self.asked().await.name, true).await.unwrap()
+        decide(&self.owner, &self.requested().await.name, true).await.unwrap()
     }
 
     async fn agreement(&self, name: &str) -> PostpaidAgreement {
@@ -317,15 +317,15 @@ async fn somebody_decides_and_figures_must_fit(world: &World) {
     assert_eq!(why(desk.ask(2_000, 1_999)).await, "FIELD_OUT_OF_RANGE");
     let foreign = RequestPostpaidRequest { parent: desk.wallet.replace("acme", "other"), ..desk.ask(1_000, 3_000) };
     assert_eq!(reason(&desk.owner.postpaid().request_postpaid(foreign).await.unwrap_err()), "RESOURCE_NOT_FOUND");
-    let asked = desk.asked().await;
+    let requested = desk.requested().await;
     assert_eq!(why(desk.ask(1_000, 3_000)).await, "POSTPAID_STATE", "one at a time");
     for role in ["STAFF", "SERVICE"] {
-        assert_eq!(decide(&world.someone(role, None), &asked.name, true).await.unwrap_err().code(), Code::PermissionDenied);
+        assert_eq!(decide(&world.someone(role, None), &requested.name, true).await.unwrap_err().code(), Code::PermissionDenied);
     }
-    assert_eq!(decide(&desk.admin, &asked.name, true).await.unwrap_err().code(), Code::PermissionDenied, "never one's own");
-    let refused = decide(&desk.owner, &asked.name, false).await.unwrap();
+    assert_eq!(decide(&desk.admin, &requested.name, true).await.unwrap_err().code(), Code::PermissionDenied, "never one's own");
+    let refused = decide(&desk.owner, &requested.name, false).await.unwrap();
     assert_eq!(refused.state(), postpaid_agreement::State::Refused);
-    assert_eq!(reason(&decide(&desk.owner, &asked.name, true).await.unwrap_err()), "POSTPAID_STATE");
+    assert_eq!(reason(&decide(&desk.owner, &requested.name, true).await.unwrap_err()), "POSTPAID_STATE");
     let fee = PostFeeRequest {
         request_id: request_id(),
         wallet: desk.wallet.clone(),
@@ -334,12 +334,12 @@ async fn somebody_decides_and_figures_must_fit(world: &World) {
         unlisted: false,
     };
     desk.owner.postings().post_fee(fee).await.unwrap();
-    let asked = desk.asked().await;
-    assert_eq!(reason(&decide(&desk.owner, &asked.name, true).await.unwrap_err()), "BALANCE_NEGATIVE");
+    let requested = desk.requested().await;
+    assert_eq!(reason(&decide(&desk.owner, &requested.name, true).await.unwrap_err()), "BALANCE_NEGATIVE");
     grant(world, &desk.wallet, amount("AUD", 15, 0), 0).await;
     let other = DecidePostpaidRequest {
         request_id: request_id(),
-        name: asked.name,
+        name: requested.name,
         approve: true,
         monthly_commitment: amount("AUD", 1_500, 0),
         limit: amount("AUD", 2_000, 0),

@@ -21,7 +21,7 @@ on_both!(texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
 const TEXT: &str = "Conférence 東京";
 
 /// The fields that a refusal names, with its sentences.
-fn told<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> Vec<(String, String, String)> {
+fn violations_of<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> Vec<(String, String, String)> {
     let details = answer.unwrap_err().get_error_details();
     let violations = details.bad_request().unwrap().field_violations.clone();
     violations.into_iter().map(|field_violation| (field_violation.field, field_violation.reason, field_violation.description)).collect()
@@ -45,7 +45,7 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
         amount: money.clone(),
         description: description.into(),
     };
-    names(&told(service.postings().post_debit(debit(TEXT)).await), "description");
+    names(&violations_of(service.postings().post_debit(debit(TEXT)).await), "description");
     let hold = AuthorizeHoldRequest {
         request_id: request_id(),
         wallet: wallet.clone(),
@@ -53,7 +53,7 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
         description: description.clone(),
         ..Default::default()
     };
-    names(&told(service.holds().authorize_hold(hold).await), "description");
+    names(&violations_of(service.holds().authorize_hold(hold).await), "description");
     let fee = PostFeeRequest {
         request_id: request_id(),
         wallet: wallet.clone(),
@@ -61,7 +61,7 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
         description: description.clone(),
         unlisted: false,
     };
-    names(&told(owner.postings().post_fee(fee).await), "description");
+    names(&violations_of(owner.postings().post_fee(fee).await), "description");
     let each_month = CreateRecurringFeeRequest {
         request_id: request_id(),
         wallet: wallet.clone(),
@@ -69,7 +69,7 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
         description: description.clone(),
         ..Default::default()
     };
-    names(&told(owner.fees().create_recurring_fee(each_month).await), "description");
+    names(&violations_of(owner.fees().create_recurring_fee(each_month).await), "description");
     let used = RecordUsageRequest {
         request_id: request_id(),
         wallet: wallet.clone(),
@@ -79,10 +79,10 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
         usage_time: None,
         ..Default::default()
     };
-    names(&told(service.usage().record_usage(used).await), "product");
+    names(&violations_of(service.usage().record_usage(used).await), "product");
     let top_up = format!("{wallet}/topUps/{}", Uuid::from_u128(7));
     let refund = RefundTopUpRequest { request_id: request_id(), name: top_up, credit: None, explanation: description.clone() };
-    names(&told(owner.top_ups().refund_top_up(refund).await), "explanation");
+    names(&violations_of(owner.top_ups().refund_top_up(refund).await), "explanation");
     let reverse = ReverseTransferRequest {
         request_id: request_id(),
         wallet: wallet.clone(),
@@ -90,7 +90,7 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
         explanation: description.clone(),
         ..Default::default()
     };
-    names(&told(owner.reversals().reverse_transfer(reverse).await), "explanation");
+    names(&violations_of(owner.reversals().reverse_transfer(reverse).await), "explanation");
     let line = |description: &str| InvoiceLine { description: description.into(), unit_price: money.clone(), ..InvoiceLine::default() };
     let draw = |text: &str, memo: &str| AuthorizeDrawRequest {
         request_id: request_id(),
@@ -99,8 +99,8 @@ async fn texts_of_the_wallet_and_of_purchases_that_documents_cannot_print_are_re
         description: memo.into(),
         ..AuthorizeDrawRequest::default()
     };
-    names(&told(service.draws().authorize_draw(draw(TEXT, "")).await), "lines[0].description");
-    names(&told(service.draws().authorize_draw(draw("Tea", TEXT)).await), "description");
+    names(&violations_of(service.draws().authorize_draw(draw(TEXT, "")).await), "lines[0].description");
+    names(&violations_of(service.draws().authorize_draw(draw("Tea", TEXT)).await), "description");
     // Of a list, one is refused and the others are not; what the fonts have is taken, whatever the language.
     let debits = PostDebitsRequest { debits: vec![debit("Łódź – Ελλάδα – Москва"), debit(TEXT)] };
     let results = service.postings().post_debits(debits).await.unwrap().into_inner().results;

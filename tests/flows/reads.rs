@@ -1,6 +1,6 @@
 //! What is read is of one moment, however many statements it takes.
 
-use super::{asked::Hand, mixes::on_postgres};
+use super::{batch_calls::Hand, mixes::on_postgres};
 use payterms_chassis::{Db, sql, tenants, transaction::Transaction};
 use payterms_kernel::TenantId;
 use std::sync::Arc;

@@ -74,7 +74,7 @@ pub(crate) async fn records(session: &Session, wallet: &str) -> Vec<UsageRecord>
     session.usage().list_usage_records(list).await.unwrap().into_inner().usage_records
 }
 
-pub(crate) fn told(refused: &Status) -> HashMap<String, String> {
+pub(crate) fn metadata(refused: &Status) -> HashMap<String, String> {
     refused.get_error_details().error_info().map(|info| info.metadata.clone()).unwrap_or_default()
 }
 
@@ -104,7 +104,7 @@ pub(crate) async fn a_debit_goes_back_to_its_lots_in_parts_the_last_first(world:
     assert_eq!((this_entry.transfer_id.as_str(), this_entry.description.as_str()), (answer.transfer_id.as_str(), "Billed twice"));
     assert_eq!((this_entry.effective_time, original.reversed_amount.clone()), (taken.record_time, amount("USD", 5, 0)));
     let more = reverse(&admin, of(&wallet, &taken.transfer_id, amount("USD", 7, 51))).await.unwrap_err();
-    assert_eq!((reason(&more).as_str(), told(&more)["left"].as_str()), ("REVERSAL_TOO_LARGE", "7.5"));
+    assert_eq!((reason(&more).as_str(), metadata(&more)["left"].as_str()), ("REVERSAL_TOO_LARGE", "7.5"));
     assert_eq!(reason(&reverse(&admin, of(&wallet, &taken.transfer_id, amount("EUR", 1, 0))).await.unwrap_err()), "CURRENCY_MISMATCH");
     let rest = reverse(&admin, of(&wallet, &taken.transfer_id, None)).await.unwrap();
     assert_eq!((rest.amount.clone(), rest.parts.len()), (amount("USD", 7, 50), 1));
@@ -177,7 +177,7 @@ async fn other_movements_name_their_verb(world: &World) {
         (reversed.transfer_id, "PostFee"),
     ] {
         let refused = reverse(&owner, of(&wallet, &transfer, None)).await.unwrap_err();
-        assert_eq!((reason(&refused).as_str(), told(&refused)["verb"].as_str()), ("NOT_REVERSIBLE", verb));
+        assert_eq!((reason(&refused).as_str(), metadata(&refused)["verb"].as_str()), ("NOT_REVERSIBLE", verb));
         assert!(refused.message().contains(verb), "{}", refused.message());
     }
     assert_eq!(reverse(&owner, of(&wallet, &request_id(), None)).await.unwrap_err().code(), Code::NotFound);
@@ -245,8 +245,8 @@ pub(crate) async fn a_closed_month_is_credited_on_its_invoice_and_its_lots_come_
     // What was left of the lot has expired, and the month is closed.
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 0, 0));
     let closed = async || Ok(reverse(&desk.owner, of(&wallet, &texts.transfer_id, None)).await.unwrap_err());
-    let refused = until(closed, |refused| told(refused).contains_key("invoice")).await;
-    let metadata = told(&refused);
+    let refused = until(closed, |refused| metadata(refused).contains_key("invoice")).await;
+    let metadata = metadata(&refused);
     let named = ["invoice", "number", "line", "month"].map(|name| metadata[name].as_str());
     assert_eq!((reason(&refused).as_str(), named), ("USAGE_INVOICED", [&invoice.name, &invoice.number, "2", "2026-01"]));
     assert!(refused.message().contains(&invoice.number) && refused.message().contains("line 2"), "{}", refused.message());
@@ -283,14 +283,14 @@ async fn of_a_use_that_is_billed_in_part_the_rest_goes_back(world: &World) {
     assert_eq!(invoice.total, amount("USD", 7, 0), "5.00 were granted");
     let ask = async |money: Option<Money>| reverse(&desk.owner, of(&wallet, &record.transfer_id, money)).await;
     let whole = async || Ok(ask(None).await.unwrap_err());
-    let refused = until(whole, |refused| told(refused).contains_key("invoice")).await;
-    assert_eq!((reason(&refused).as_str(), told(&refused)["left"].as_str()), ("USAGE_INVOICED", "5"));
+    let refused = until(whole, |refused| metadata(refused).contains_key("invoice")).await;
+    assert_eq!((reason(&refused).as_str(), metadata(&refused)["left"].as_str()), ("USAGE_INVOICED", "5"));
     assert!(refused.message().contains("5.00 USD") && refused.message().contains(&invoice.number), "{}", refused.message());
-    assert_eq!(told(&ask(amount("USD", 5, 1)).await.unwrap_err())["left"], "5");
+    assert_eq!(metadata(&ask(amount("USD", 5, 1)).await.unwrap_err())["left"], "5");
     ask(amount("USD", 2, 0)).await.unwrap();
     ask(amount("USD", 3, 0)).await.unwrap();
     let refused = ask(None).await.unwrap_err();
-    assert_eq!((reason(&refused).as_str(), told(&refused)["left"].as_str()), ("USAGE_INVOICED", "0"));
+    assert_eq!((reason(&refused).as_str(), metadata(&refused)["left"].as_str()), ("USAGE_INVOICED", "0"));
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", 48, 0), "43.00 of the deposit, and the grant");
     let (request_id, parent) = (request_id(), invoice.name.clone());
     let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 7, 0), explanation: "No calls".into() };
@@ -312,8 +312,8 @@ async fn a_postpaid_use_is_taken_off_its_month(world: &World) {
     let invoice = billed(&desk.admin, &desk.customer, 1).await.remove(0);
     assert_eq!((invoice.net.clone(), posted(&desk.owner, &desk.wallet).await), (amount("AUD", 1_050, 0), amount("AUD", 0, 0)));
     let closed = async || Ok(reverse(&desk.owner, of(&desk.wallet, &record.transfer_id, None)).await.unwrap_err());
-    let refused = until(closed, |refused| told(refused).contains_key("invoice")).await;
-    assert_eq!((reason(&refused).as_str(), told(&refused)["invoice"].as_str()), ("USAGE_INVOICED", invoice.name.as_str()));
+    let refused = until(closed, |refused| metadata(refused).contains_key("invoice")).await;
+    assert_eq!((reason(&refused).as_str(), metadata(&refused)["invoice"].as_str()), ("USAGE_INVOICED", invoice.name.as_str()));
     invariants::hold(world).await;
     invariants::books_agree(world).await;
 }
@@ -340,7 +340,7 @@ pub(crate) async fn a_metered_use_is_taken_off_its_open_month(world: &World) {
     reverse(request(&second, None)).await.unwrap();
     assert_eq!(reason(&reverse(request(&second, None)).await.unwrap_err()), "ALREADY_REVERSED");
     let more = reverse(request(&first, Some("70.5"))).await.unwrap_err();
-    assert_eq!((reason(&more).as_str(), told(&more)["left"].as_str()), ("REVERSAL_TOO_LARGE", "70"));
+    assert_eq!((reason(&more).as_str(), metadata(&more)["left"].as_str()), ("REVERSAL_TOO_LARGE", "70"));
     let net: Vec<_> =
         records(&yard.admin, &yard.wallet).await.into_iter().map(|usage_record| usage_record.net_quantity.unwrap().value).collect();
     assert_eq!(net, ["0", "70"]);
@@ -354,8 +354,8 @@ pub(crate) async fn a_metered_use_is_taken_off_its_open_month(world: &World) {
         (amount("USD", 17, 50), Some("70"))
     );
     let closed = async || Ok(reverse(request(&first, None)).await.unwrap_err());
-    let refused = until(closed, |refused| told(refused).contains_key("invoice")).await;
-    let metadata = told(&refused);
+    let refused = until(closed, |refused| metadata(refused).contains_key("invoice")).await;
+    let metadata = metadata(&refused);
     assert_eq!(
         (reason(&refused).as_str(), metadata["invoice"].as_str(), metadata["line"].as_str()),
         ("USAGE_INVOICED", bill.name.as_str(), "1")

@@ -4,7 +4,7 @@ use crate::{
     clocks::advance,
     invariants,
     postpaid::{decide, desk, first_of, invoices_of, nanos, posted, used},
-    reversals::{billed, deposit, lots, of, records, reverse, told},
+    reversals::{billed, deposit, lots, metadata, of, records, reverse},
     rig::until,
     top_ups::{buy, card},
     wallets::grant,
@@ -57,8 +57,8 @@ async fn a_fee_that_an_invoice_bills_is_not_taken_off_another_debt(world: &World
     assert_eq!(invoice.total, amount("USD", 80, 0));
     let second = fee(&desk.service, &wallet, amount("USD", 10, 0)).await;
     let refused = async || Ok(reverse(&desk.owner, of(&wallet, &first, None)).await.unwrap_err());
-    let refused = until(refused, |refused| told(refused).contains_key("invoice")).await;
-    assert_eq!((reason(&refused).as_str(), told(&refused)["left"].as_str()), ("USAGE_INVOICED", "0"));
+    let refused = until(refused, |refused| metadata(refused).contains_key("invoice")).await;
+    assert_eq!((reason(&refused).as_str(), metadata(&refused)["left"].as_str()), ("USAGE_INVOICED", "0"));
     assert_eq!(posted(&desk.owner, &wallet).await, amount("USD", -10, 0));
     // What is owed now goes back whole.
     reverse(&desk.owner, of(&wallet, &second, None)).await.unwrap();
@@ -91,8 +91,8 @@ async fn a_fee_that_later_credit_pays_stands_on_the_invoice_by_its_name(world: &
     assert_eq!(lines, [("Line", amount("USD", 25, 0)), ("Porting", amount("USD", 22, 0))]);
     for (text, place) in [(&line, "Line"), (&porting, "Porting")] {
         let refused = async || Ok(reverse(&desk.owner, of(&wallet, text, None)).await.unwrap_err());
-        let refused = until(refused, |refused| told(refused).contains_key("invoice")).await;
-        let number: usize = told(&refused)["line"].parse().unwrap();
+        let refused = until(refused, |refused| metadata(refused).contains_key("invoice")).await;
+        let number: usize = metadata(&refused)["line"].parse().unwrap();
         assert_eq!(invoice.lines[number - 1].description, place);
     }
     all_holds(world).await;
@@ -128,15 +128,15 @@ async fn a_fee_after_an_agreement_is_a_debt_again(world: &World) {
     let (owner, wallet) = (&desk.owner, &desk.wallet);
     let before = fee(&desk.service, wallet, amount("AUD", 10, 0)).await;
     let grant = grant(world, wallet, amount("AUD", 10, 0), 0).await;
-    let asked = desk.asked().await;
-    decide(owner, &asked.name, true).await.unwrap();
+    let requested = desk.requested().await;
+    decide(owner, &requested.name, true).await.unwrap();
     fee(&desk.service, wallet, amount("AUD", 100, 0)).await;
     // It goes back to the grant that had paid it, and not off what accrues.
     let back = reverse(owner, of(wallet, &before, None)).await.unwrap();
     assert_eq!(back.parts.iter().map(|part| part.lot.as_str()).collect::<Vec<_>>(), [grant.as_str()]);
     assert_eq!(posted(owner, wallet).await, amount("AUD", -90, 0));
     let end =
-        TerminatePostpaidRequest { request_id: request_id(), name: asked.name, explanation: "Moved away".into(), ..Default::default() };
+        TerminatePostpaidRequest { request_id: request_id(), name: requested.name, explanation: "Moved away".into(), ..Default::default() };
     owner.postpaid().terminate_postpaid(end).await.unwrap();
     assert_eq!(posted(owner, wallet).await, amount("AUD", 10, 0));
     fee(&desk.service, wallet, amount("AUD", 10, 0)).await;
@@ -161,13 +161,13 @@ async fn a_termination_rounds_what_deposits_paid_and_what_accrued(world: &World)
     card(world, &desk.admin, &desk.customer, "tok_visa").await;
     let wallet = desk.wallet.clone();
     desk.admin.top_ups().create_top_up(buy(&wallet, "", amount("AUD", 20, 0))).await.unwrap();
-    let asked = desk.approved().await;
+    let agreement = desk.approved().await;
     for (product, nano) in [("calls", 333_000_000), ("texts", 333_000_000), ("mails", 334_000_000)] {
         used(&desk.service, &wallet, (product, "1", nanos("AUD", 6, nano))).await.unwrap();
     }
     used(&desk.service, &wallet, ("calls", "1", amount("AUD", 51, 0))).await.unwrap();
     let end =
-        TerminatePostpaidRequest { request_id: request_id(), name: asked.name, explanation: "Moved away".into(), ..Default::default() };
+        TerminatePostpaidRequest { request_id: request_id(), name: agreement.name, explanation: "Moved away".into(), ..Default::default() };
     desk.owner.postpaid().terminate_postpaid(end).await.unwrap();
     let all = until(async || Ok(invoices_of(&desk.admin, &desk.customer).await), |all| all.len() == 2).await;
     assert!(all.iter().any(|invoice| invoice.total == amount("AUD", 19, 99)), "{all:?}");
@@ -185,8 +185,8 @@ async fn a_month_keeps_its_last_hours_through_a_change_of_zone(world: &World) {
     used(&desk.service, &wallet, ("calls", "20", nanos("USD", 1, 0))).await.unwrap();
     move_to(&desk.owner, "Pacific/Auckland").await;
     let refused = async || Ok(reverse(&desk.owner, of(&wallet, &january.transfer_id, None)).await.unwrap_err());
-    let refused = until(refused, |refused| told(refused).contains_key("invoice")).await;
-    assert_eq!((reason(&refused).as_str(), told(&refused)["invoice"].as_str()), ("USAGE_INVOICED", invoice.name.as_str()));
+    let refused = until(refused, |refused| metadata(refused).contains_key("invoice")).await;
+    assert_eq!((reason(&refused).as_str(), metadata(&refused)["invoice"].as_str()), ("USAGE_INVOICED", invoice.name.as_str()));
     let (request_id, parent) = (request_id(), invoice.name.clone());
     let note = CreateCreditNoteRequest { request_id, parent, amount: amount("USD", 12, 0), explanation: "No calls".into() };
     let refund = desk.owner.invoices().create_credit_note(note).await.unwrap().into_inner().refund.unwrap();

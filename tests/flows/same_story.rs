@@ -4,7 +4,7 @@
 //! events are of real time.
 
 use crate::{
-    invariants::{rows_of, told},
+    invariants::{rows_of, selected},
     rig,
 };
 use payterms_suite::{
@@ -27,16 +27,16 @@ async fn events(on_postgres: bool) -> Option<Vec<String>> {
         // What follows the time part says what caused it.
         let select = format!(
             "SELECT aggregate_type || '/' || substr(aggregate_id, 15) || '@' || CAST(version AS text) || ' ' || event_type || ' ' \
-             || substr(HEX(event_id)HEX, 13) AS told FROM {s}outbox \
+             || substr(HEX(event_id)HEX, 13) AS selected FROM {s}outbox \
              WHERE tenant = 'southern-cross' AND version > 0 AND aggregate_type NOT IN ('postings', 'tenant')"
         );
-        events.extend(told(&conn, &select).await.into_iter().map(|event| format!("{service} {event}")));
+        events.extend(selected(&conn, &select).await.into_iter().map(|event| format!("{service} {event}")));
         conn.close().await.unwrap();
     }
     Some(events)
 }
 
-async fn told_twice(on_postgres: bool) {
+async fn played_twice(on_postgres: bool) {
     let (Some(first), Some(second)) = (events(on_postgres).await, events(on_postgres).await) else { return };
     let but = |these: &[String], those: &[String]| {
         let those: HashSet<_> = those.iter().collect();
@@ -47,10 +47,10 @@ async fn told_twice(on_postgres: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_story_has_the_same_events_on_sqlite() {
-    told_twice(false).await;
+    played_twice(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_story_has_the_same_events_on_postgres() {
-    told_twice(true).await;
+    played_twice(true).await;
 }

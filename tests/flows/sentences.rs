@@ -8,7 +8,7 @@ use crate::{
     metered::yard,
     payments::{by, credit, till},
     postpaid::used,
-    reversals::{of, records, reverse, told},
+    reversals::{metadata, of, records, reverse},
     top_ups::{buy, card},
     wallets::grant,
 };
@@ -154,7 +154,7 @@ async fn each_reversal_names_the_other_where_that_is_right(world: &World) {
     let billed = yard.uses(world, "maps", "100", None).await.unwrap();
     let id = billed.name.rsplit('/').next().unwrap();
     let other = reverse(&yard.owner, of(&yard.wallet, id, None)).await.unwrap_err();
-    assert_eq!((reason(&other).as_str(), told(&other)["verb"].as_str()), ("NOT_REVERSIBLE", "ReverseMeteredUse"));
+    assert_eq!((reason(&other).as_str(), metadata(&other)["verb"].as_str()), ("NOT_REVERSIBLE", "ReverseMeteredUse"));
     grant(world, &yard.wallet, amount("USD", 5, 0), 0).await;
     used(&world.someone("SERVICE", None), &yard.wallet, ("calls", "2", amount("USD", 1, 0))).await.unwrap();
     let paid = records(&yard.owner, &yard.wallet).await.into_iter().find(|usage_record| usage_record.product == "calls").unwrap();
@@ -165,10 +165,10 @@ async fn each_reversal_names_the_other_where_that_is_right(world: &World) {
         ..ReverseMeteredUseRequest::default()
     };
     let other = yard.owner.reversals().reverse_metered_use(request).await.unwrap_err();
-    assert_eq!((reason(&other).as_str(), told(&other)["verb"].as_str()), ("NOT_REVERSIBLE", "ReverseTransfer"));
-    assert_eq!((told(&other)["transfer_id"].as_str(), other.message().contains("ReverseTransfer")), (paid.transfer_id.as_str(), true));
+    assert_eq!((reason(&other).as_str(), metadata(&other)["verb"].as_str()), ("NOT_REVERSIBLE", "ReverseTransfer"));
+    assert_eq!((metadata(&other)["transfer_id"].as_str(), other.message().contains("ReverseTransfer")), (paid.transfer_id.as_str(), true));
     let id = paid.name.rsplit('/').next().unwrap();
     let other = reverse(&yard.owner, of(&yard.wallet, id, None)).await.unwrap_err();
-    assert_eq!(told(&other)["transfer_id"], paid.transfer_id, "a use is named where its transfer is needed");
+    assert_eq!(metadata(&other)["transfer_id"], paid.transfer_id, "a use is named where its transfer is needed");
     invariants::hold(world).await;
 }

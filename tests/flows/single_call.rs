@@ -1,7 +1,7 @@
 //! The fast path writes the same rows as a batch, and writes nothing if the cached wallet is stale.
 
 use super::{
-    asked::{Hand, call, item, usd},
+    batch_calls::{Hand, call, item, usd},
     mixes::on_postgres,
 };
 use payterms_chassis::{Call, Db, retry, sql, tenants};
@@ -93,12 +93,12 @@ async fn a_debit_alone_writes_what_one_of_a_batch_writes() {
         // The second takes the rest of the first lot and some of the deposit, which accrues; the third accrues more.
         for (nth, cents) in [100, 250, 150].into_iter().enumerate() {
             cache = if together { LotCache::default() } else { cache };
-            let asked = debit(&named, cents);
-            let kept = try_single_call(&db, &cache, &asked).await.unwrap();
+            let request = debit(&named, cents);
+            let kept = try_single_call(&db, &cache, &request).await.unwrap();
             // A wallet that is not in the cache, or whose first use of a month it is, is not debited alone.
             assert_eq!(kept.is_some(), !together && nth == 2);
             if kept.is_none() {
-                run_batch(&db, &cache, &[asked]).await.unwrap().remove(0).unwrap();
+                run_batch(&db, &cache, &[request]).await.unwrap().remove(0).unwrap();
             }
         }
         stored.push(rows(&db, tenant).await);
@@ -117,12 +117,12 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
         let (named, cache) = (wallet(&db, &tenant).await, LotCache::default());
         let first = debit(&named, 50);
         run_batch(&db, &cache, std::slice::from_ref(&first)).await.unwrap().remove(0).unwrap();
-        let mut asked = debit(&named, 50);
+        let mut request = debit(&named, 50);
         match case {
             "credit came" => adds(&db, &named, usd(100), TaxKind::Deposit).await,
-            "seen before" => asked = first,
+            "seen before" => request = first,
             "other kind" => {
-                let mut tx = db.begin(&Call { input_hash: vec![7], ..asked.call.clone() }).await.unwrap();
+                let mut tx = db.begin(&Call { input_hash: vec![7], ..request.call.clone() }).await.unwrap();
                 tx.seen().await.unwrap();
                 tx.commit(payterms_proto::wallet::v1::GetWalletRequest::default()).await.unwrap();
             }
@@ -135,14 +135,14 @@ async fn what_is_not_as_it_was_taken_for_is_decided_under_the_lock() {
                 recharges::save(tx.conn(), &tenant, &locked.wallet, &AutoRecharge::default()).await.unwrap();
                 tx.commit_rows().await.unwrap();
             }
-            "too much" => asked = debit(&named, 100_000),
+            "too much" => request = debit(&named, 100_000),
             _ => {}
         }
         let before = rows(&db, &tenant).await;
-        let kept = try_single_call(&db, &cache, &asked).await.unwrap();
+        let kept = try_single_call(&db, &cache, &request).await.unwrap();
         assert_eq!(kept.is_some(), case == "as it was", "{case}");
         assert_eq!(rows(&db, &tenant).await == before, case != "as it was", "{case}: nothing is written");
-        let outcome = match run_batch(&db, &cache, &[asked.clone()]).await {
+        let outcome = match run_batch(&db, &cache, &[request.clone()]).await {
             Ok(mut outcomes) => outcomes.remove(0),
             Err(error) => Err(error),
         };
@@ -179,7 +179,7 @@ async fn two_replicas_that_debit_one_by_one_do_each_request_once() {
     let Some(db) = on_postgres(&clock).await else { return };
     let tenant = "acme".parse().unwrap();
     let named = wallet(&db, &tenant).await;
-    let asked: Vec<_> = (0..150).map(|_| debit(&named, 10)).collect();
+    let requests: Vec<_> = (0..150).map(|_| debit(&named, 10)).collect();
     // Each asks for the same in its own order; there is credit for a hundred.
     let replica = |mut items: Vec<BatchItem>, db: Db| async move {
         let cache = LotCache::default();
@@ -191,7 +191,7 @@ async fn two_replicas_that_debit_one_by_one_do_each_request_once() {
         }
         done
     };
-    let (one, other) = tokio::join!(tokio::spawn(replica(asked.clone(), db.clone())), tokio::spawn(replica(asked, db.clone())));
+    let (one, other) = tokio::join!(tokio::spawn(replica(requests.clone(), db.clone())), tokio::spawn(replica(requests, db.clone())));
     assert_eq!(one.unwrap() + other.unwrap(), 100);
     let read = db.read(&tenant).await.unwrap();
     let left = wallets::find(&read, &tenant, named.customer, named.wallet).await.unwrap().unwrap();

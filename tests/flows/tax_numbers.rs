@@ -153,9 +153,9 @@ async fn vies_verifies_and_its_silence_holds_what_was_known(world: &World) {
     let verified = customer(&owner, &name).await;
     let known = number(&verified);
     assert_eq!((known.state(), known.consultation_number.as_str(), rate(&verified).as_str()), (State::Verified, "WAPIAAAA1", "0"));
-    let asked = world.vies.requests();
+    let requests = world.vies.requests();
     assert_eq!(
-        (asked.len(), &asked[0]["requesterMemberStateCode"], &asked[0]["requesterNumber"]),
+        (requests.len(), &requests[0]["requesterMemberStateCode"], &requests[0]["requesterNumber"]),
         (1, &"FR".into(), &"40303265045".into())
     );
     let invoice = issued(&owner, draft(&name, "EUR", vec![line("Hosting", amount("EUR", 100, 0))])).await;
@@ -332,8 +332,8 @@ async fn an_answer_about_a_number_that_was_corrected_meanwhile_is_not_taken(worl
     world.vies.hang(false);
     let answered = until(async || Ok(customer(&owner, &name).await), |customer| number(customer).state() != State::Unverified).await;
     assert_eq!((number(&answered).state(), answered.tax_id.as_str(), rate(&answered).as_str()), (State::Invalid, OTHER, "19"));
-    let asked: Vec<_> = world.vies.requests().iter().map(|value| value["vatNumber"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(asked, ["136695976", "123456788"]);
+    let requests: Vec<_> = world.vies.requests().iter().map(|value| value["vatNumber"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(requests, ["136695976", "123456788"]);
     mails_of(&owner, MailKind::TaxNumberInvalid, 1).await;
     invariants::hold(world).await;
 }

@@ -150,15 +150,15 @@ pub(crate) async fn bought(world: &World) -> (Desk, Purchase) {
 
 pub(crate) async fn bought_credit_goes_back_in_parts_with_its_tax(world: &World) {
     let (desk, of) = bought(world).await;
-    let asked = ask(&of.payment, Credit::TopUp, amount("AUD", 100, 1));
-    let answer = desk.owner.transfer_refunds().refund_transfer(asked.clone()).await.unwrap();
+    let request = ask(&of.payment, Credit::TopUp, amount("AUD", 100, 1));
+    let answer = desk.owner.transfer_refunds().refund_transfer(request.clone()).await.unwrap();
     let first = answer.into_inner().transfer_refund.unwrap();
     let figures = |transfer_refund: &TransferRefund| {
         (transfer_refund.state(), transfer_refund.credit.clone(), transfer_refund.tax.clone(), transfer_refund.amount.clone())
     };
     assert_eq!(figures(&first), (State::Pending, amount("AUD", 100, 1), amount("AUD", 10, 0), amount("AUD", 110, 1)));
     assert_eq!((first.account_end.as_str(), &first.reference[..2], first.payment.as_str()), ("5555", "RF", of.payment.name.as_str()));
-    let again = desk.owner.transfer_refunds().refund_transfer(asked).await.unwrap();
+    let again = desk.owner.transfer_refunds().refund_transfer(request).await.unwrap();
     assert!(again.metadata().contains_key("idempotent-replayed"));
     assert_eq!(again.into_inner().transfer_refund, Some(first.clone()));
     assert_eq!(balance(&desk.admin, &desk.wallet).await, (amount("AUD", 150, 0), amount("AUD", 49, 99)));
@@ -224,35 +224,38 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
     let till = till(world, 0).await;
     let (admin, staff) = (world.someone("ADMIN", None), world.someone("STAFF", None));
     let payment = on_account(&till.owner, &till.customer, ("A", "80.00", PAYER)).await;
-    let asked = |account: &str, units: i64| RefundTransferRequest {
+    let request = |account: &str, units: i64| RefundTransferRequest {
         account: account.into(),
         ..ask(&payment, Credit::Surplus, amount("USD", units, 0))
     };
-    let wrong = RefundTransferRequest { account: "12 3".into(), explanation: String::new(), from: 0, ..asked("", 5) };
+    let wrong = RefundTransferRequest { account: "12 3".into(), explanation: String::new(), from: 0, ..request("", 5) };
     let fields: Vec<_> =
         violations(&refund(&admin, wrong).await.unwrap_err()).iter().map(|text| text.split(':').next().unwrap().to_owned()).collect();
     assert_eq!(fields, ["from", "account", "explanation"]);
-    let empty = refund(&admin, asked("", 5)).await.unwrap_err();
+    let empty = refund(&admin, request("", 5)).await.unwrap_err();
     assert_eq!(violations(&empty), ["account: FIELD_REQUIRED"], "one fault, one violation");
-    assert_eq!(refused(&admin, asked("DE02120300000000202051", 20)).await, "PAYER_ACCOUNT_DIFFERS");
-    assert_eq!(refused(&admin, RefundTransferRequest { from: Credit::TopUp.into(), ..asked(PAYER, 20) }).await, "TRANSFER_CREDIT_REQUIRED");
+    assert_eq!(refused(&admin, request("DE02120300000000202051", 20)).await, "PAYER_ACCOUNT_DIFFERS");
+    assert_eq!(
+        refused(&admin, RefundTransferRequest { from: Credit::TopUp.into(), ..request(PAYER, 20) }).await,
+        "TRANSFER_CREDIT_REQUIRED"
+    );
     assert_eq!(refused(&admin, ask(&payment, Credit::Surplus, amount("AUD", 20, 0))).await, "CURRENCY_MISMATCH");
-    assert_eq!(refused(&admin, asked(PAYER, 81)).await, "REFUND_TOO_LARGE");
-    assert_eq!(refund(&staff, asked(PAYER, 20)).await.unwrap_err().code(), Code::PermissionDenied);
-    let member = refund(&till.admin, asked(PAYER, 20)).await.unwrap_err();
+    assert_eq!(refused(&admin, request(PAYER, 81)).await, "REFUND_TOO_LARGE");
+    assert_eq!(refund(&staff, request(PAYER, 20)).await.unwrap_err().code(), Code::PermissionDenied);
+    let member = refund(&till.admin, request(PAYER, 20)).await.unwrap_err();
     assert_eq!(member.code(), Code::PermissionDenied, "nor does a customer say where money goes");
     let silent = on_account(&till.owner, &till.customer, ("B", "10.00", "")).await;
     assert_eq!(refused(&admin, ask(&silent, Credit::Surplus, None)).await, "PAYER_ACCOUNT_UNKNOWN");
-    let foreign = RefundTransferRequest { payment: payment.name.replace("acme", "other"), ..asked(PAYER, 20) };
+    let foreign = RefundTransferRequest { payment: payment.name.replace("acme", "other"), ..request(PAYER, 20) };
     assert_eq!(refused(&admin, foreign).await, "RESOURCE_NOT_FOUND");
     let other = world.customer("acme", "GB").await;
-    let theirs = RefundTransferRequest { payment: payment.name.replace(&till.customer, &other), ..asked(PAYER, 20) };
+    let theirs = RefundTransferRequest { payment: payment.name.replace(&till.customer, &other), ..request(PAYER, 20) };
     assert_eq!(refused(&admin, theirs).await, "RESOURCE_NOT_FOUND");
     // All of a payment together count for one person's limit.
     limited(&till.owner, 30).await;
-    let first = refund(&admin, asked("gb33 buk b20 2015 5555 5555", 30)).await.unwrap();
+    let first = refund(&admin, request("gb33 buk b20 2015 5555 5555", 30)).await.unwrap();
     assert_eq!((first.state(), first.tax.clone(), first.account_end.as_str()), (State::Pending, amount("USD", 0, 0), "5555"));
-    assert_eq!(refused(&admin, asked(PAYER, 1)).await, "SECOND_PERSON_REQUIRED");
+    assert_eq!(refused(&admin, request(PAYER, 1)).await, "SECOND_PERSON_REQUIRED");
     let second = refund(&till.owner, ask(&payment, Credit::Surplus, None)).await.unwrap();
     assert_eq!((second.amount.clone(), till.available().await), (amount("USD", 50, 0), amount("USD", 10, 0)));
     assert_ne!(first.reference, second.reference);
@@ -277,7 +280,7 @@ pub(crate) async fn money_on_account_goes_to_the_account_that_it_came_from_alone
 async fn no_account_is_kept(world: &World) {
     let (conn, s) = world.rows("invoicing").await;
     for (table, column) in [("transfer_refunds", "account_key"), ("transfer_refunds", "account_end"), ("transfer_refunds", "explanation")] {
-        let found = invariants::told(&conn, &format!("SELECT {column} AS told FROM {s}{table}")).await;
+        let found = invariants::selected(&conn, &format!("SELECT {column} AS told FROM {s}{table}")).await;
         assert!(!found.is_empty() && found.iter().all(|text| !text.contains("20201555")), "{column}");
     }
     conn.close().await.unwrap();

@@ -128,9 +128,9 @@ async fn a_transfer_short_of_the_banks_fees_buys_what_came(world: &World) {
     let year = WalletSettings { purchased_expire_days: 365, ..WalletSettings::default() };
     sell(&desk.owner, year, &["purchased_expire_days"]).await;
     let staff = world.someone("STAFF", None);
-    let asked = request(&desk.customer, amount("AUD", 220, 0));
-    let invoice = raise(&staff, asked.clone()).await.unwrap();
-    assert_eq!(raise(&staff, asked).await.unwrap(), invoice, "raised once");
+    let request = request(&desk.customer, amount("AUD", 220, 0));
+    let invoice = raise(&staff, request.clone()).await.unwrap();
+    assert_eq!(raise(&staff, request).await.unwrap(), invoice, "raised once");
     assert_eq!((invoice.state(), invoice.total.clone(), invoice.net.clone()), (State::Open, amount("AUD", 220, 0), amount("AUD", 200, 0)));
     assert_eq!(
         invoice.buyer.as_ref().map(|party| (party.legal_name.as_str(), party.tax_id.as_str())),
