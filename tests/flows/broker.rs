@@ -35,14 +35,14 @@ pub(crate) async fn copies_agree(rig: &Rig) {
     let topology = payterms_chassis::topology::load().unwrap();
     for (subscriber, relations) in &topology {
         let (inbox, s) = invariants::rows_of(subscriber, rig.data(), rig.postgres.as_deref()).await;
-        let held = format!("SELECT 'held ' || failure AS told FROM {s}inbox WHERE held IS NOT NULL");
+        let held = format!("SELECT 'held ' || failure FROM {s}inbox WHERE held IS NOT NULL");
         assert_eq!(invariants::selected(&inbox, &held).await, [""; 0], "{subscriber}");
         for (source, kinds) in &relations.hears {
             let (outbox, o) = invariants::rows_of(source, rig.data(), rig.postgres.as_deref()).await;
             let kinds = kinds.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
             let heads = |table: &str, more: &str| {
                 format!(
-                    "SELECT tenant || ' ' || aggregate_type || '/' || aggregate_id || '@' || CAST(version AS text) AS selected FROM {table} \
+                    "SELECT tenant || ' ' || aggregate_type || '/' || aggregate_id || '@' || CAST(version AS text) FROM {table} \
                      WHERE aggregate_type IN ({kinds}) AND version > 0 {more}"
                 )
             };
@@ -143,7 +143,7 @@ impl Load {
 /// Waits until an inbox has events that it did not have.
 pub(crate) async fn more_arrives(rig: &Rig, subscriber: &str) {
     let (conn, s) = invariants::rows_of(subscriber, rig.data(), rig.postgres.as_deref()).await;
-    let count = format!("SELECT CAST(count(*) AS text) AS told FROM {s}inbox");
+    let count = format!("SELECT CAST(count(*) AS text) FROM {s}inbox");
     let before = invariants::selected(&conn, &count).await;
     until(async || Ok(invariants::selected(&conn, &count).await), |now| *now != before).await;
     conn.close().await.unwrap();

@@ -126,7 +126,7 @@ async fn nothing_acknowledged_is_lost(world: &World, suite: &Suite, calls: usize
     let kept: BTreeSet<_> = called.iter().map(|(ask, _)| ask.id().replace('-', "")).collect();
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let ids = format!(
-        "SELECT HEX(request_id)HEX AS selected FROM {s}transfers WHERE request_id IS NOT NULL AND kind = 'DEBIT' \
+        "SELECT HEX(request_id)HEX FROM {s}transfers WHERE request_id IS NOT NULL AND kind = 'DEBIT' \
          UNION ALL SELECT HEX(request_id)HEX FROM {s}requests WHERE method LIKE '%AuthorizeHold'"
     );
     let mut stored: BTreeMap<String, usize> = BTreeMap::new();

@@ -72,7 +72,7 @@ async fn all_is_kept(services: &mut Services, acknowledged: &[(PostDebitRequest,
     services.environment.clear();
     services.restart("wallet", None).await;
     let (conn, _) = rows_of("wallet", services.rig().data(), None).await;
-    let select = "SELECT HEX(request_id)HEX AS told FROM transfers WHERE request_id IS NOT NULL";
+    let select = "SELECT HEX(request_id)HEX FROM transfers WHERE request_id IS NOT NULL";
     let stored: BTreeSet<_> = selected(&conn, select).await.into_iter().collect();
     conn.close().await.unwrap();
     let lost = acknowledged.iter().filter(|(request, _)| !stored.contains(&request.request_id.replace('-', ""))).count();

@@ -17,13 +17,13 @@ pub(crate) async fn rows_of(service: &str, data: &Path, postgres: Option<&str>) 
     }
 }
 
-/// What a query tells, sorted; `HEX(…)HEX` is an id without dashes on both databases.
+/// The first column of what a query selects, sorted; `HEX(…)HEX` is an id without dashes on both databases.
 pub(crate) async fn selected(conn: &DatabaseConnection, sql: &str) -> Vec<String> {
     let hex = |sql: &str| sql.replace("HEX(", "lower(hex(").replace(")HEX", "))");
     let text = |sql: &str| sql.replace("HEX(", "replace(").replace(")HEX", "::text, '-', '')");
     let sql = if conn.get_database_backend() == sea_orm::DbBackend::Postgres { text(sql) } else { hex(sql) };
     let found = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await.unwrap();
-    let mut found: Vec<String> = found.iter().map(|row| row.try_get("", "told").unwrap()).collect();
+    let mut found: Vec<String> = found.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
     found.sort_unstable();
     found
 }
@@ -50,7 +50,7 @@ pub(crate) async fn broken_rules(service: &str, data: &Path, postgres: Option<&s
         Some(place) => owner_within(place, service).await,
         None => rows_of(service, data, None).await.0,
     };
-    let tenants = selected(&conn, "SELECT tenant AS told FROM tenant_states").await;
+    let tenants = selected(&conn, "SELECT tenant FROM tenant_states").await;
     let mut broken = Vec::new();
     for rule in rules_of(service).iter().filter(|_| !tenants.is_empty()) {
         let (first, last) = rule.all_keys();
@@ -113,7 +113,7 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
     );
     let settled = by_payment(&conn, &settled).await;
     let open = format!(
-        "SELECT HEX(payment_id)HEX || ' ' || amount AS selected FROM {s}holds WHERE payment_id IS NOT NULL AND state = 'ACTIVE' AND NOT EXISTS \
+        "SELECT HEX(payment_id)HEX || ' ' || amount FROM {s}holds WHERE payment_id IS NOT NULL AND state = 'ACTIVE' AND NOT EXISTS \
          (SELECT 1 FROM {s}charges c WHERE c.tenant = {s}holds.tenant AND c.payment_id = {s}holds.payment_id AND c.state = 'PROCESSING')"
     );
     assert_eq!(selected(&conn, &open).await, to_send, "I27 no hold is left of a payment that ended, and each transfer to make has its own");
@@ -128,7 +128,7 @@ pub async fn books_agree_in(data: &Path, postgres: Option<&str>) {
 
 /// What stands paid of an invoice by day is in sum what is paid, each day once and in order.
 async fn what_is_paid_is_dated(conn: &DatabaseConnection, s: &str) {
-    for row in selected(conn, &format!("SELECT paid || ' ' || paid_by_day AS told FROM {s}invoices")).await {
+    for row in selected(conn, &format!("SELECT paid || ' ' || paid_by_day FROM {s}invoices")).await {
         let mut words = row.split_whitespace();
         let paid: i64 = words.next().unwrap().parse().unwrap();
         let dated: Vec<(&str, i64)> =

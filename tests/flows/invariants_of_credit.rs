@@ -89,19 +89,18 @@ async fn differences(
     (credit, c): (&DatabaseConnection, &str),
     (invoicing, i): (&DatabaseConnection, &str),
 ) -> String {
-    let mut wrong = selected(credit, &format!("SELECT HEX(id)HEX || ' moves' AS told FROM {c}credit_lines WHERE moving <> ''")).await;
+    let mut wrong = selected(credit, &format!("SELECT HEX(id)HEX || ' moves' FROM {c}credit_lines WHERE moving <> ''")).await;
     let pointless = format!(
-        "SELECT 'advised limit ' || HEX(a.id)HEX || ' is open on a line that cannot be raised to it' AS selected FROM {c}advised_limits a \
+        "SELECT 'advised limit ' || HEX(a.id)HEX || ' is open on a line that cannot be raised to it' FROM {c}advised_limits a \
          JOIN {c}credit_lines l ON l.tenant = a.tenant AND l.id = a.line_id \
          WHERE a.state = 'OPEN' AND (l.state NOT IN ('OFFERED', 'ACTIVE', 'INACTIVE') OR l.credit_limit >= a.advised)"
     );
     wrong.extend(selected(credit, &pointless).await);
     wrong.extend(broken_rules("credit", data, postgres).await);
-    let owed =
-        format!("SELECT HEX(invoice_id)HEX || ' ' || (captured - repaid) || ' ' || due_on AS told FROM {c}draws WHERE state = 'CAPTURED'");
+    let owed = format!("SELECT HEX(invoice_id)HEX || ' ' || (captured - repaid) || ' ' || due_on FROM {c}draws WHERE state = 'CAPTURED'");
     let open = "total - paid - credited - written_off";
     let deferred = format!(
-        "SELECT HEX(id)HEX || ' ' || (CASE WHEN {open} < deferral_amount THEN {open} ELSE deferral_amount END) || ' ' || due_date AS selected \
+        "SELECT HEX(id)HEX || ' ' || (CASE WHEN {open} < deferral_amount THEN {open} ELSE deferral_amount END) || ' ' || due_date \
          FROM {i}invoices WHERE deferral_line IS NOT NULL"
     );
     let (owed, deferred) = (selected(credit, &owed).await, selected(invoicing, &deferred).await);
@@ -115,7 +114,7 @@ async fn differences(
 /// activated from an offer alone is I29.
 async fn pointers(wallet: &DatabaseConnection, w: &str) -> Vec<String> {
     let wrong = format!(
-        "SELECT 'I17 a pointer of ' || HEX(p.customer_id)HEX || ' names a method that it may not' AS selected FROM {w}method_pointers p \
+        "SELECT 'I17 a pointer of ' || HEX(p.customer_id)HEX || ' names a method that it may not' FROM {w}method_pointers p \
          JOIN {w}payment_methods m ON m.tenant = p.tenant AND (m.id = p.purchase_default_id OR m.id = p.collection_method_id) \
          WHERE m.state <> 'ACTIVE' OR m.customer_id <> p.customer_id OR (m.id = p.collection_method_id AND m.kind = 'CREDIT_LINE')"
     );
@@ -125,7 +124,7 @@ async fn pointers(wallet: &DatabaseConnection, w: &str) -> Vec<String> {
 /// I29: each line took edges of the machine alone, one after the other, and is where its last one led.
 async fn history_is_of_the_machine(credit: &DatabaseConnection, c: &str) {
     let taken = format!(
-        "SELECT from_state || ' ' || verb || ' ' || to_state AS selected FROM {c}line_history WHERE from_state IS NOT NULL \
+        "SELECT from_state || ' ' || verb || ' ' || to_state FROM {c}line_history WHERE from_state IS NOT NULL \
          AND verb NOT IN ('CUT_LIMIT', 'RAISE_LIMIT') AND NOT (from_state = to_state)"
     );
     let machine: Vec<String> = EDGES.iter().map(|(from, verb, to)| format!("{} {} {}", from.name(), verb.name(), to.name())).collect();
@@ -133,12 +132,12 @@ async fn history_is_of_the_machine(credit: &DatabaseConnection, c: &str) {
         assert!(machine.contains(&edge), "I29 {edge}");
     }
     let broken = format!(
-        "SELECT HEX(a.line_id)HEX AS selected FROM {c}line_history a JOIN {c}line_history b ON b.tenant = a.tenant AND b.line_id = a.line_id \
+        "SELECT HEX(a.line_id)HEX FROM {c}line_history a JOIN {c}line_history b ON b.tenant = a.tenant AND b.line_id = a.line_id \
          AND b.sequence = a.sequence + 1 WHERE b.from_state <> a.to_state"
     );
     assert_eq!(selected(credit, &broken).await, Vec::<String>::new(), "I29 each edge begins where the one before ended");
     let ends = format!(
-        "SELECT HEX(l.id)HEX AS selected FROM {c}credit_lines l WHERE l.state <> (SELECT h.to_state FROM {c}line_history h \
+        "SELECT HEX(l.id)HEX FROM {c}credit_lines l WHERE l.state <> (SELECT h.to_state FROM {c}line_history h \
          WHERE h.tenant = l.tenant AND h.line_id = l.id ORDER BY h.sequence DESC LIMIT 1)"
     );
     assert_eq!(selected(credit, &ends).await, Vec::<String>::new(), "I29 a line is where its last edge led");

@@ -21,7 +21,7 @@ pub(crate) async fn hold(conn: &DatabaseConnection, s: &str) {
 
 /// Each transfer back that is to be made, with what it reserves.
 pub(crate) async fn transfers_to_make(conn: &DatabaseConnection, s: &str) -> Vec<String> {
-    let open = format!("SELECT HEX(id)HEX || ' ' || credit AS told FROM {s}transfer_refunds WHERE state IN ('PENDING', 'SENDING')");
+    let open = format!("SELECT HEX(id)HEX || ' ' || credit FROM {s}transfer_refunds WHERE state IN ('PENDING', 'SENDING')");
     selected(conn, &open).await
 }
 

@@ -67,23 +67,22 @@ async fn differences(
 ) -> String {
     let sent = "('PROPOSED', 'COUNTERED', 'ACTIVE', 'IN_GRACE')";
     let followed = "('PROPOSED', 'COUNTERED', 'ACTIVE', 'IN_GRACE', 'BREACHED', 'COMPLETED')";
-    let moving =
-        selected(plans, &format!("SELECT HEX(id)HEX || ' moves' AS told FROM {p}plans WHERE moving <> '' OR state = 'PENDING'")).await;
+    let moving = selected(plans, &format!("SELECT HEX(id)HEX || ' moves' FROM {p}plans WHERE moving <> '' OR state = 'PENDING'")).await;
     let held = format!(
-        "SELECT HEX(c.invoice_id)HEX || ' ' || HEX(c.plan_id)HEX AS selected FROM {p}covered_invoices c \
+        "SELECT HEX(c.invoice_id)HEX || ' ' || HEX(c.plan_id)HEX FROM {p}covered_invoices c \
          JOIN {p}plans p ON p.tenant = c.tenant AND p.id = c.plan_id WHERE p.state IN {sent}"
     );
     let blocked = format!(
-        "SELECT HEX(id)HEX || ' ' || replace(substr(block_owner, length(block_owner) - 35), '-', '') AS selected FROM {i}invoices \
+        "SELECT HEX(id)HEX || ' ' || replace(substr(block_owner, length(block_owner) - 35), '-', '') FROM {i}invoices \
          WHERE block_owner LIKE '%/plans/%'"
     );
     let (held, blocked) = (selected(plans, &held).await, selected(invoicing, &blocked).await);
     let known = format!(
-        "SELECT HEX(c.invoice_id)HEX || ' ' || c.open || ' ' || c.paid AS selected FROM {p}covered_invoices c \
+        "SELECT HEX(c.invoice_id)HEX || ' ' || c.open || ' ' || c.paid FROM {p}covered_invoices c \
          JOIN {p}plans p ON p.tenant = c.tenant AND p.id = c.plan_id WHERE p.state IN {followed}"
     );
     let stands = format!(
-        "SELECT HEX(id)HEX || ' ' || (total - paid - credited - written_off) || ' ' || paid AS told FROM {i}invoices WHERE state <> 'DRAFT'"
+        "SELECT HEX(id)HEX || ' ' || (total - paid - credited - written_off) || ' ' || paid FROM {i}invoices WHERE state <> 'DRAFT'"
     );
     let (known, stands) = (selected(plans, &known).await, selected(invoicing, &stands).await);
     let stale: Vec<_> = known.iter().filter(|text| !stands.contains(text)).collect();
@@ -100,18 +99,18 @@ async fn differences(
 
 /// I29: each plan took edges of the machine alone, one after the other.
 async fn history_is_of_the_machine(plans: &DatabaseConnection, p: &str) {
-    let taken = format!("SELECT from_state || ' ' || verb || ' ' || to_state AS told FROM {p}plan_history");
+    let taken = format!("SELECT from_state || ' ' || verb || ' ' || to_state FROM {p}plan_history");
     let machine: Vec<String> = EDGES.iter().map(|(from, verb, to)| format!("{} {} {}", from.name(), verb.name(), to.name())).collect();
     for edge in selected(plans, &taken).await {
         assert!(machine.contains(&edge), "I29 {edge}");
     }
     let broken = format!(
-        "SELECT HEX(a.plan_id)HEX AS selected FROM {p}plan_history a JOIN {p}plan_history b ON b.tenant = a.tenant AND b.plan_id = a.plan_id \
+        "SELECT HEX(a.plan_id)HEX FROM {p}plan_history a JOIN {p}plan_history b ON b.tenant = a.tenant AND b.plan_id = a.plan_id \
          AND b.sequence = a.sequence + 1 WHERE b.from_state <> a.to_state"
     );
     assert_eq!(selected(plans, &broken).await, Vec::<String>::new(), "I29 each edge begins where the one before ended");
     let ends = format!(
-        "SELECT HEX(p.id)HEX AS selected FROM {p}plans p WHERE p.state <> '{}' AND p.state <> (SELECT h.to_state FROM {p}plan_history h \
+        "SELECT HEX(p.id)HEX FROM {p}plans p WHERE p.state <> '{}' AND p.state <> (SELECT h.to_state FROM {p}plan_history h \
          WHERE h.tenant = p.tenant AND h.plan_id = p.id ORDER BY h.sequence DESC LIMIT 1)",
         PlanState::Pending.name()
     );

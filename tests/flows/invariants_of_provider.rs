@@ -56,7 +56,7 @@ async fn told_of(world: &World, what: &str) -> Vec<Value> {
 async fn each_dispute_is_known(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let rows = format!(
-        "SELECT d.provider_charge_id || ' ' || d.amount || ' ' || d.state AS selected FROM {s}disputes d WHERE NOT EXISTS (SELECT 1 FROM \
+        "SELECT d.provider_charge_id || ' ' || d.amount || ' ' || d.state FROM {s}disputes d WHERE NOT EXISTS (SELECT 1 FROM \
          {s}disputes o WHERE o.tenant = d.tenant AND o.provider_charge_id = d.provider_charge_id \
          AND (o.created_at > d.created_at OR o.created_at = d.created_at AND o.state <> 'WON' AND d.state = 'WON'))"
     );
@@ -82,7 +82,7 @@ async fn each_movement_is_known(world: &World) {
     let (conn, s) = rows_of("wallet", world.folder.path(), world.postgres.as_deref()).await;
     let took = "state IN ('SUCCEEDED', 'CHARGED_BACK')";
     let rows = format!(
-        "SELECT 'charge ' || provider_charge_id || ' ' || amount AS selected FROM {s}top_ups WHERE {took} \
+        "SELECT 'charge ' || provider_charge_id || ' ' || amount FROM {s}top_ups WHERE {took} \
          UNION ALL SELECT 'charge ' || provider_charge_id || ' ' || amount FROM {s}charges WHERE {took} \
          UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || amount FROM {s}refunds WHERE provider_refund_id <> '' AND state = 'RETURNED' \
          UNION ALL SELECT 'refund ' || provider_refund_id || ' ' || (credit + tax) FROM {s}top_up_refunds WHERE state = 'SUCCEEDED' \

@@ -71,7 +71,7 @@ pub(crate) async fn all_is_delivered(rig: &Rig) {
         for (subscriber, types) in payterms_chassis::topology::subscribers(&topology, publisher) {
             let types = types.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
             let waiting = format!(
-                "SELECT 'event ' || id AS selected FROM {s}outbox WHERE aggregate_type IN ({types}) AND (position IS NULL OR position > \
+                "SELECT 'event ' || id FROM {s}outbox WHERE aggregate_type IN ({types}) AND (position IS NULL OR position > \
                  coalesce((SELECT position FROM {s}outbox_cursors WHERE subscriber = '{subscriber}'), 0))"
             );
             until(async || Ok(invariants::selected(&conn, &waiting).await), Vec::is_empty).await;

@@ -340,14 +340,14 @@ async fn what_was_stored_before_gets_its_days(world: &World) {
         conn.close().await.unwrap();
         found
     };
-    let days = "SELECT paid_by_day AS selected FROM {s}invoices UNION ALL SELECT effective_on FROM {s}payments \
+    let days = "SELECT paid_by_day FROM {s}invoices UNION ALL SELECT effective_on FROM {s}payments \
                 WHERE effective_on IS NOT NULL";
     let before = stored("invoicing", days).await;
     assert_eq!(before, ["2026-02-03", "2026-02-03:10000000 2026-02-06:20000000", "2026-02-06"]);
     let columns = [("invoices", "paid_by_day"), ("invoices", "no_consequence_before"), ("payments", "effective_on")];
     again(world, "invoicing", "invoicing_0007_effective_days", &columns).await;
     assert_eq!(stored("invoicing", days).await, before);
-    let missed = "SELECT i.due_on || ' ' || p.breach_count AS selected FROM {s}instalments i JOIN {s}plans p ON p.tenant = i.tenant \
+    let missed = "SELECT i.due_on || ' ' || p.breach_count FROM {s}instalments i JOIN {s}plans p ON p.tenant = i.tenant \
                   AND p.id = i.plan_id WHERE i.missed";
     let before = stored("plans", missed).await;
     assert_eq!(before, ["2026-01-31 1"]);

@@ -99,7 +99,7 @@ async fn an_event_that_comes_again_makes_no_second_invoice(world: &World) {
     conn.execute_unprepared(&format!("DELETE FROM {i}inbox_heads WHERE aggregate_type = 'purchase'")).await.unwrap();
     let again = world.someone("OPERATOR", None).operations("credit").republish(republish("purchase")).await.unwrap();
     assert_eq!(again.into_inner().snapshot_count, 1);
-    let heard = format!("SELECT aggregate_type AS told FROM {i}inbox_heads WHERE aggregate_type = 'purchase' AND version > 0");
+    let heard = format!("SELECT aggregate_type FROM {i}inbox_heads WHERE aggregate_type = 'purchase' AND version > 0");
     until(async || Ok(selected(&conn, &heard).await), |heard| heard.len() == 1).await;
     assert_eq!(invoices(&credit, 1).await, made);
     credit_agrees(world).await;

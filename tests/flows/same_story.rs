@@ -27,7 +27,7 @@ async fn events(on_postgres: bool) -> Option<Vec<String>> {
         // What follows the time part says what caused it.
         let select = format!(
             "SELECT aggregate_type || '/' || substr(aggregate_id, 15) || '@' || CAST(version AS text) || ' ' || event_type || ' ' \
-             || substr(HEX(event_id)HEX, 13) AS selected FROM {s}outbox \
+             || substr(HEX(event_id)HEX, 13) FROM {s}outbox \
              WHERE tenant = 'southern-cross' AND version > 0 AND aggregate_type NOT IN ('postings', 'tenant')"
         );
         events.extend(selected(&conn, &select).await.into_iter().map(|event| format!("{service} {event}")));
