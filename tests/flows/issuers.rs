@@ -4,7 +4,10 @@
 use crate::{contract::channel, rig::BINARY};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use payterms_kernel::{Clock, SystemClock};
-use payterms_proto::wallet::v1::{ListEntriesRequest, ListWalletsRequest};
+use payterms_proto::{
+    invoicing::v1::ListTenantsRequest,
+    wallet::v1::{ListEntriesRequest, ListWalletsRequest},
+};
 use payterms_suite::Session;
 use payterms_testkit::{
     Database, World,
@@ -144,6 +147,34 @@ async fn keys_at_an_address_rotate_and_hold_while_it_fails() {
     door.tells("\"notes\":{}").await;
     assert_eq!(door.refuses(&second.token(&staff())).await, "TOKEN_INVALID");
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_in_one_process_reads_keys_at_an_address_as_the_gateway_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let issuer = Issuer::start().await;
+    let [first, second] = ["first", "second"].map(|id| IssuerKey::make(id, Algorithm::EdDSA));
+    issuer.publish_keys(&[&first]);
+    let options = [format!("--jwks-url={}", issuer.url()), format!("--issuer={ISSUER}"), "--jwks-every-seconds=1".to_owned()];
+    let at = free_address();
+    let process = Process::suite_with(BINARY, folder.path(), (at, free_address()), &options).await;
+    let door = Door { at, _process: process };
+    let operator = claims(&json!({ "tenant": null, "roles": ["OPERATOR"] }));
+    let list = async |key: &IssuerKey| {
+        let listed = Session::new(door.at, &key.token(&operator)).unwrap().tenants().list_tenants(ListTenantsRequest::default()).await;
+        listed.map_or_else(|status| reason(&status), |_| String::new())
+    };
+    while list(&first).await != "" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(list(&second).await, "TOKEN_INVALID");
+    issuer.publish_keys(&[&second]);
+    while list(&second).await != "" || list(&first).await != "TOKEN_INVALID" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    issuer.publish(Publishes::Status(500));
+    door.tells("status 500").await;
+    assert_eq!(list(&second).await, "", "the last keys count while the address fails");
 }
 
 /// Options of a gateway with the keys and the map of claims in files.

@@ -1,6 +1,9 @@
 //! The variables of the environment that the suite reads. A name that begins like one of them and is none is a spelling mistake,
 //! and a process that ignored it would run with a default that nobody wanted.
 
+use clap::Command;
+use std::collections::BTreeSet;
+
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
 pub const VARIABLES: [&str; 62] = [
@@ -81,6 +84,29 @@ pub(crate) fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut unknown: Vec<_> = names.filter(is_unknown).collect();
     unknown.sort();
     unknown.iter().map(|name| format!("{name} in the environment is no setting of the suite. {}", remedy(name))).collect()
+}
+
+/// A sentence for each of these names that is a setting of other programs of the suite and none of this one. A process that has the work
+/// of all of them would serve without what it says.
+#[must_use]
+pub fn of_others(program: &Command, names: impl Iterator<Item = String>) -> Vec<String> {
+    let own = of_program(program);
+    let mut others: Vec<_> = names.filter(|name| VARIABLES.contains(&name.as_str()) && !own.contains(name)).collect();
+    others.sort();
+    let sentence = |name: &String| {
+        format!(
+            "{name} in the environment is a setting of the parts as processes of their own, which all in one process does not have. \
+             Take it away, or start the parts by themselves; docs/configuration.md says which program has it."
+        )
+    };
+    others.iter().map(sentence).collect()
+}
+
+/// The variables that a program and its commands read.
+#[must_use]
+pub fn of_program(program: &Command) -> BTreeSet<String> {
+    let here = program.get_arguments().filter_map(|argument| argument.get_env()).map(|name| name.to_string_lossy().into_owned());
+    here.chain(program.get_subcommands().flat_map(of_program)).collect()
 }
 
 fn remedy(name: &str) -> String {

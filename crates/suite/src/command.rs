@@ -33,8 +33,13 @@ use payterms_chassis::{
     production::Mode,
     scraped,
     telemetry::{Telemetry, TelemetryOptions},
+    variables,
 };
-use payterms_gateway::{CorsOptions, identity::TokenOptions as CallerTokenOptions, limits::LimitOptions};
+use payterms_gateway::{
+    CorsOptions,
+    identity::{KeyAddressOptions, KeyOptions, TokenOptions as CallerTokenOptions},
+    limits::LimitOptions,
+};
 use payterms_kernel::text::without_passwords;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 
@@ -99,7 +104,10 @@ struct RunOptions {
     /// the development key of the data folder signs them, and a tenant to try things out with is made.
     #[arg(long, env = "PAYTERMS_JWKS")]
     jwks: Option<PathBuf>,
-    /// Requirements on callers' tokens that the keys of `--jwks` have signed.
+    /// The issuer's address in the place of that file, as the gateway reads it.
+    #[command(flatten)]
+    jwks_address: KeyAddressOptions,
+    /// Requirements on callers' tokens that the issuer's keys have signed.
     #[command(flatten)]
     tokens: CallerTokenOptions,
     /// Which browsers' pages may call.
@@ -246,6 +254,14 @@ async fn run(options: &Options, started: Instant) -> Result<Outcome, (String, i3
     done.map_err(|error| (error, 1))
 }
 
+impl RunOptions {
+    /// Where the public keys of who issues callers' tokens are; none: the suite signs them itself.
+    fn issuer_keys(&self) -> Option<KeyOptions> {
+        let file = self.jwks.clone().or_else(|| self.jwks_address.jwks_url.as_ref().map(|_| PathBuf::new()))?;
+        Some(KeyOptions { jwks: file, address: self.jwks_address.clone() })
+    }
+}
+
 async fn play(run: &RunOptions, options: &DemoOptions) -> Result<(), String> {
     let _telemetry = Telemetry::start("demo", &run.log, &run.telemetry)?;
     Box::pin(demo::play(options, run.postgres.clone(), run.broker.clone())).await
@@ -272,6 +288,11 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_parts = variables::of_others(&command(), names);
+    if !of_parts.is_empty() {
+        return Err(of_parts.join("\n"));
+    }
     kill::arm(run.kill_at.clone());
     let folder = run.ephemeral.then(tempfile::tempdir).transpose().map_err(|error| error.to_string())?;
     let data = folder.as_ref().map_or_else(|| run.data.clone(), |folder| folder.path().to_path_buf());
@@ -289,15 +310,16 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         vies: run.vies.clone(),
         cors: run.cors.clone(),
         limits: run.limits.clone(),
-        jwks: run.jwks.clone(),
+        jwks: run.issuer_keys(),
         tokens: run.tokens.clone(),
         webhooks: run.webhooks.clone(),
         database: run.database.clone(),
         broker: run.broker.clone(),
     };
     let suite = Suite::start(&options, stop.clone()).await?;
-    if let Some(file) = &run.jwks {
-        println!("Payterms serves on {}; tokens of callers are checked with {}.", suite.gateway, file.display());
+    if let Some(keys) = run.issuer_keys() {
+        let place = keys.address.jwks_url.map_or_else(|| keys.jwks.display().to_string(), |url| without_passwords(&url));
+        println!("Payterms serves on {}; tokens of callers are checked with {place}.", suite.gateway);
     } else {
         let opened = Box::pin(banner::open(&suite, run.bare)).await?;
         let places = Places { data: &data, ephemeral: run.ephemeral, mail: run.mail.as_deref() };

@@ -67,8 +67,8 @@ pub struct SuiteOptions {
     pub cors: CorsOptions,
     /// How many calls are taken.
     pub limits: LimitOptions,
-    /// File with the public keys of who issues callers' tokens; none: the development key of the data folder signs them.
-    pub jwks: Option<PathBuf>,
+    /// Where the public keys of who issues callers' tokens are; none: the development key of the data folder signs them.
+    pub jwks: Option<KeyOptions>,
     /// Requirements on the tokens that those keys have signed.
     pub tokens: TokenOptions,
     /// Where webhooks may go.
@@ -155,12 +155,12 @@ impl Suite {
         for name in KEYS {
             ensure_key(&keys, name)?;
         }
-        let jwks = if let Some(file) = &options.jwks {
-            file.clone()
+        let issuer_keys = if let Some(issuer_keys) = &options.jwks {
+            issuer_keys.clone()
         } else {
             let file = keys.join("jwks.json");
             std::fs::write(&file, key_set(&keys, &[DEVELOPMENT])?).map_err(|error| error.to_string())?;
-            file
+            KeyOptions::file(file)
         };
         let door = TcpListener::bind(options.listen).await.map_err(|error| format!("{}: {error}", options.listen))?;
         let secret = keys.join(SIMULATOR_SECRET);
@@ -181,7 +181,7 @@ impl Suite {
         let network = Network { addresses, broker, webhooks, ..Network::default() };
         let mut running = start_services(options, &keys, (&network, listeners), &simulator, &stop).await?;
         let gateway_options = GatewayOptions {
-            keys: KeyOptions::file(jwks),
+            keys: issuer_keys,
             simulator: Some(simulator.clone()),
             door_tls: None,
             cors: options.cors.clone(),

@@ -2,7 +2,7 @@
 //! variables that programs know, and those that the manifests of Kubernetes set.
 
 use clap::{Arg, Command};
-use payterms_chassis::variables::VARIABLES;
+use payterms_chassis::variables::{VARIABLES, of_program as variables};
 use payterms_suite::programs::programs;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,8 @@ A setting is a flag, a variable of the environment, or a key in the TOML file of
 `--database-connections`); flags win over the environment, and that over the file. A process reads its settings before it binds a port
 and names all that is wrong at once. A variable that begins with `PAYTERMS_` and is none of these is refused, with the name that it
 resembles; in Kubernetes `enableServiceLinks: false` keeps those away that are made of the names of Services. Programs may share one
-environment: each takes what is its own.
+environment: each takes what is its own. The suite in one process (`payterms` without a command) has the work of all of them, so it does
+not start with a variable that it would pass over, and names each.
 
 Secrets come by file: keys, secrets and credentials always, and addresses with passwords by the settings that end in `_FILE`.
 Keys and certificates are read again when their file changes; addresses are read once, at the start.
@@ -80,13 +81,6 @@ pub fn check(root: &Path, wrong: &mut Vec<String>) {
             wrong.extend(set.filter(|name| !texts.contains(*name)).map(|name| format!("{file}: {program} has no {name}")));
         }
     }
-}
-
-/// The variables that a program and its commands read.
-fn variables(command: &Command) -> BTreeSet<String> {
-    let variables_here =
-        command.get_arguments().filter_map(|argument| argument.get_env().and_then(|name| name.to_str()).map(str::to_owned));
-    variables_here.chain(command.get_subcommands().flat_map(variables)).collect()
 }
 
 fn page() -> String {

@@ -7,7 +7,7 @@ mod key_set;
 mod source;
 
 pub use claims::ClaimsMap;
-pub use source::KeyOptions;
+pub use source::{KeyAddressOptions, KeyOptions};
 
 use crate::{api_keys::SUBJECT, callers::Checked};
 use clap::Args;

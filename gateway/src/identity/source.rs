@@ -13,6 +13,15 @@ pub struct KeyOptions {
     /// File with the public keys (JWKS) of those who issue callers' tokens. It is read again when it changes.
     #[arg(long, env = "PAYTERMS_JWKS", default_value = "keys/jwks.json")]
     pub jwks: PathBuf,
+    /// The issuer's address in the place of the file.
+    #[command(flatten)]
+    pub address: KeyAddressOptions,
+}
+
+/// The address at which the issuer of callers' tokens publishes its keys, and how it is read: the same for the gateway and for the suite
+/// in one process.
+#[derive(Debug, Clone, Args)]
+pub struct KeyAddressOptions {
     /// Address at which the issuer of callers' tokens publishes its public keys (JWKS), instead of a file. It begins with `https`, or in
     /// development with `http`; redirections are not followed.
     #[arg(long, env = "PAYTERMS_JWKS_URL", conflicts_with = "jwks")]
@@ -28,17 +37,23 @@ pub struct KeyOptions {
     pub jwks_holds_seconds: u64,
 }
 
+impl Default for KeyAddressOptions {
+    fn default() -> Self {
+        Self { jwks_url: None, jwks_ca: None, jwks_every_seconds: 20, jwks_holds_seconds: 3_600 }
+    }
+}
+
 impl KeyOptions {
     /// The keys of a file.
     #[must_use]
     pub fn file(jwks: PathBuf) -> Self {
-        Self { jwks, jwks_url: None, jwks_ca: None, jwks_every_seconds: 20, jwks_holds_seconds: 3_600 }
+        Self { jwks, address: KeyAddressOptions::default() }
     }
 
     /// Objects to what is wrong with them, and in production to the key of development.
     pub fn check(&self, objections: &mut Objections, development: &str) {
-        if let Some(url) = &self.jwks_url {
-            let is_safe = objections.take(KeysAtUrl::check(url, self.jwks_ca.as_deref()));
+        if let Some(url) = &self.address.jwks_url {
+            let is_safe = objections.take(KeysAtUrl::check(url, self.address.jwks_ca.as_deref()));
             if is_safe == Some(false) {
                 objections.refuse(format!("{url}: keys that come in plain text may be anybody's; name an address with https"));
             }
@@ -66,12 +81,13 @@ impl Source {
     /// # Errors
     /// A sentence that names the file or address.
     pub(super) fn open(options: &KeyOptions, stop: CancellationToken) -> Result<Self, String> {
-        let Some(url) = &options.jwks_url else {
+        let address = &options.address;
+        let Some(url) = &address.jwks_url else {
             return Ok(Self::File(KeyFile::read(options.jwks.clone(), parse)?));
         };
-        let every = Duration::from_secs(options.jwks_every_seconds);
-        let holds = Duration::from_secs(options.jwks_holds_seconds);
-        Ok(Self::Url(KeysAtUrl::follow(url, options.jwks_ca.as_deref(), (every, holds), stop)?))
+        let every = Duration::from_secs(address.jwks_every_seconds);
+        let holds = Duration::from_secs(address.jwks_holds_seconds);
+        Ok(Self::Url(KeysAtUrl::follow(url, address.jwks_ca.as_deref(), (every, holds), stop)?))
     }
 
     /// The keys that count now.
