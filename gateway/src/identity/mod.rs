@@ -4,6 +4,7 @@
 mod claims;
 mod fetched;
 mod key_set;
+mod refusals;
 mod source;
 
 pub use claims::ClaimsMap;
@@ -21,24 +22,16 @@ use payterms_chassis::{
     ttl_cache::TtlCache,
 };
 use payterms_kernel::{Clock, SystemClock, text};
+use refusals::RefusalLog;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use source::Source;
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::{path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 /// The audience that callers' tokens must name, unless another one is configured.
 pub const AUDIENCE: &str = "payterms";
-
-/// How often tokens without a tenant are logged at most.
-const LOGGED_EVERY_SECONDS: i64 = 60;
 
 /// The most characters of a subject: the limit that `OpenID` Connect sets for `sub`.
 const LONGEST_SUBJECT: usize = 255;
@@ -98,8 +91,7 @@ pub struct KeySet {
     claims: ClaimsMap,
     /// Callers by token, with the keys with which the token was checked: after a change of the keys it is checked again.
     verified: TtlCache<String, (Arc<Keys>, Arc<Checked>)>,
-    /// When a token without a tenant was last logged.
-    logged_at: AtomicI64,
+    refusals: RefusalLog,
 }
 
 impl KeySet {
@@ -109,7 +101,7 @@ impl KeySet {
     /// A sentence that names the file and the key, if a file cannot be read or holds no usable key.
     pub fn open(keys: &KeyOptions, options: TokenOptions, stop: CancellationToken) -> Result<Self, String> {
         let claims = options.claims_map()?;
-        Ok(Self { source: Source::open(keys, stop)?, options, claims, verified: TtlCache::default(), logged_at: AtomicI64::new(0) })
+        Ok(Self { source: Source::open(keys, stop)?, options, claims, verified: TtlCache::default(), refusals: RefusalLog::default() })
     }
 
     /// Whether there are keys, or were once.
@@ -142,7 +134,10 @@ impl KeySet {
             },
             verified => verified,
         };
-        let known = verified.map_err(bearer::refused)?;
+        let known = verified.map_err(|fault| {
+            self.refusals.note(fault, SystemClock.now().timestamp());
+            bearer::refused(fault)
+        })?;
         self.acts_for_somebody(&known.caller)?;
         Ok(known)
     }
@@ -154,10 +149,12 @@ impl KeySet {
             return Ok(());
         }
         let claim = self.claims.tenant_claim();
-        let now = SystemClock.now().timestamp();
-        let is_due = |last: i64| (now.saturating_sub(last) >= LOGGED_EVERY_SECONDS).then_some(now);
-        if self.logged_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok() {
-            tracing::warn!(claim, "signed tokens without a tenant are refused; see PAYTERMS_CLAIMS if they have it in another claim");
+        if let Some(refused) = self.refusals.due("no tenant", SystemClock.now().timestamp()) {
+            tracing::warn!(
+                claim,
+                refused,
+                "signed tokens without a tenant are refused; see PAYTERMS_CLAIMS if they have it in another claim"
+            );
         }
         let text =
             format!("The token names no tenant: the claim {claim} is missing. Only an OPERATOR's may. Have its issuer add the claim.");
@@ -176,9 +173,8 @@ impl KeySet {
         {
             return Ok(known);
         }
-        let checked = self.check(token, &keys, now.timestamp());
-        let claims = checked.map_err(|fault| fault.logged("a caller's"))?;
-        let standing = self.claims.standing(&claims.others).map_err(|fault| fault.logged("a caller's"))?;
+        let claims = self.check(token, &keys, now.timestamp())?;
+        let standing = self.claims.standing(&claims.others)?;
         let caller =
             Caller { subject: claims.sub, roles: standing.roles, tenant: standing.tenant, customer: standing.customer, run_id: None };
         let known = Arc::new(Checked::new(caller));
