@@ -7,22 +7,30 @@ use crate::{
     invariants::{hold_in, rows_of, selected},
     invariants_of_plans::plans_agree_in,
     invoices::{draft, issued, line},
-    plans::{allow, monthly, proposal},
+    plans::{allow, deferral, monthly, proposal},
     rig::{self, Services, retry, until},
 };
+use payterms_chassis::identity::Signer;
+use payterms_kernel::SystemClock;
 use payterms_proto::{
+    common::peers::v1::{RunDueRequest, clock_service_client::ClockServiceClient},
     invoicing::v1::{AdvanceTestClockRequest, GetTestClockRequest, StartTestClockRequest, test_clock},
-    plans::v1::{ApprovePlanRequest, PlanChanged, PlanSettings},
+    plans::v1::{ApprovePlanRequest, GetPlanRequest, PlanChanged, PlanSettings, plan},
+    wallet::v1::{ListPaymentMethodsRequest, SetCollectionMethodRequest, payment_method::Kind},
 };
 use payterms_suite::{
     Session,
     client::{amount, request_id},
     request_ids::repeatable,
+    shop,
 };
-use payterms_testkit::faulty_line::{Cut, Place};
+use payterms_testkit::{
+    faulty_line::{Cut, Place},
+    people::person,
+};
 use prost::Message;
 use sea_orm::{ConnectionTrait, Statement};
-use std::{path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 /// A flow of a plan that is driven while lines are broken.
 #[derive(Debug)]
@@ -59,6 +67,11 @@ enum First {
     Events,
     Answer,
 }
+
+/// Found in invoicing once plans have all that they are told.
+const ALL_RECEIVED: &str = "SELECT event_type AS told FROM {s}outbox WHERE NOT EXISTS (SELECT 1 FROM {s}outbox WHERE position IS NULL \
+     OR aggregate_type IN ('tenant', 'invoice', 'payment') AND position > \
+     (SELECT position FROM {s}outbox_cursors WHERE subscriber = 'plans'))";
 
 const CLOCK: &str = "tenants/acme/testClock";
 const INVOICING: (&str, &str) = ("plans", "invoicing");
@@ -131,10 +144,7 @@ async fn played(first: First, &Case { token, flow, days, done }: &Case, on_postg
             // Invoicing does its part, and its answer is lost until plans have its events.
             First::Events => {
                 there_is("invoicing", at, done).await;
-                let all_received = "SELECT event_type AS told FROM {s}outbox WHERE NOT EXISTS (SELECT 1 FROM {s}outbox WHERE position IS NULL \
-                     OR aggregate_type IN ('tenant', 'invoice', 'payment') AND position > \
-                     (SELECT position FROM {s}outbox_cursors WHERE subscriber = 'plans'))";
-                there_is("invoicing", at, all_received).await;
+                there_is("invoicing", at, ALL_RECEIVED).await;
                 to_invoicing.heals().await;
             }
             // The flow cannot reach invoicing; then it can, and no event comes back until it is recorded.
@@ -161,6 +171,83 @@ async fn whatever_comes_first(on_postgres: bool) {
         let (Some(events), Some(answer)) = (told(First::Events).await, told(First::Answer).await) else { return };
         assert_eq!(events, answer, "{case:?}");
     }
+}
+
+/// The run of the tenant's clock that a service is in.
+async fn run_in(service: &str, (data, postgres): (&Path, Option<&str>)) -> String {
+    let (conn, s) = rows_of(service, data, postgres).await;
+    let run = told(&conn, &format!("SELECT clock_run AS told FROM {s}tenant_states WHERE tenant = 'acme'")).await.remove(0);
+    conn.close().await.unwrap();
+    run
+}
+
+/// A debit ends after invoicing has answered that it is under way, and before plans have that answer: the flow learns of the event that
+/// came meanwhile, and asks again before it closes. Nobody else would record how the debit ended.
+async fn ends_before_it_is_recorded(token: &str, (ends, failures): (plan::State, i32), on_postgres: bool) {
+    let Some(rig) = rig::start(on_postgres).await else { return };
+    let people = rig.prepare("tok_visa").await;
+    shop::save(&people.admin, &rig.gateway, &people.customer, (Kind::BankDebit, token)).await.unwrap().unwrap();
+    let (owner, staff) = (rig.someone("OWNER", None), rig.someone("STAFF", None));
+    let list = ListPaymentMethodsRequest { parent: people.customer.clone(), ..Default::default() };
+    let methods = people.admin.methods().list_payment_methods(list).await.unwrap().into_inner().payment_methods;
+    let account = methods.into_iter().find(|method| method.kind() == Kind::BankDebit).unwrap().name;
+    let collected = SetCollectionMethodRequest { request_id: request_id(), name: account, ..Default::default() };
+    people.admin.methods().set_collection_method(collected).await.unwrap();
+    allow(&owner, PlanSettings::default(), &[]).await;
+    let invoice = issued(&owner, draft(&people.customer, "USD", vec![line("Plan", amount("USD", 100, 0))])).await;
+    let start = StartTestClockRequest { request_id: request_id(), parent: "tenants/acme".into(), now: at(START), seed: "seed".into() };
+    owner.clock().start_test_clock(start).await.unwrap();
+    let asked = proposal(&people.customer, &[&invoice], deferral(2026, 1, 10));
+    let plan = retry(async || people.admin.plans().propose_plan(asked.clone()).await).await.into_inner().plan.unwrap();
+    let yes = ApprovePlanRequest { request_id: request_id(), name: plan.name.clone(), total_seen: plan.open.clone(), etag: String::new() };
+    staff.plans().approve_plan(yes).await.unwrap();
+    advance(&owner, 8).await;
+    let mut services = Services::of(rig).await;
+    let held = services.hold_answers("plans", "invoicing", "/payterms.invoicing.v1.PaymentService/GetPayment").await;
+    let stores = (services.rig().data(), services.rig().postgres.as_deref());
+    let debit_ends = async {
+        held.holds_one().await;
+        assert_eq!(held.answered(), 1);
+        // The bank answers after 48 hours, which pass for the wallet alone: the clocks of the others wait for the flow.
+        let wallet = services.at("wallet");
+        turn(wallet, (stores.0, &run_in("wallet", stores).await), START + 12 * DAY).await;
+        there_is("invoicing", stores, "SELECT state AS told FROM {s}payments WHERE state <> 'PROCESSING'").await;
+        there_is("invoicing", stores, ALL_RECEIVED).await;
+        held.release();
+    };
+    tokio::join!(advance(&owner, 9), debit_ends);
+    let read = async || people.admin.plans().get_plan(GetPlanRequest { name: plan.name.clone() }).await;
+    let ended = until(async || Ok(read().await?.into_inner().plan.unwrap()), |plan| plan.state() == ends).await;
+    let collection = ended.collection.unwrap_or_default();
+    assert_eq!((collection.under_way, collection.failed_attempt_count), (false, failures), "{token}");
+    assert!(held.answered() > 1, "it was asked again");
+    // The other services come to where the wallet is.
+    advance(&owner, 13).await;
+    plans_agree_in(stores.0, stores.1).await;
+    hold_in(stores.0, stores.1).await;
+}
+
+/// Turns a tenant's clock in one service, as invoicing does it.
+async fn turn(service: SocketAddr, (data, run_id): (&Path, &str), now: i64) {
+    let signer = Signer::read(&data.join("keys"), "invoicing", Arc::new(SystemClock)).unwrap();
+    let token = signer.internal("wallet", &person("acme", "PEER", None)).unwrap();
+    let due = RunDueRequest { tenant: "acme".into(), now: at(now), run_id: run_id.into(), advancing: true, ..Default::default() };
+    let mut clock = ClockServiceClient::connect(format!("http://{service}")).await.unwrap();
+    let mut request = tonic::Request::new(due);
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    clock.run_due(request).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debit_that_ends_before_it_is_recorded_is_asked_for_again_on_sqlite() {
+    ends_before_it_is_recorded("tok_bank", (plan::State::Completed, 0), false).await;
+    ends_before_it_is_recorded("tok_bank_refused", (plan::State::Active, 1), false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debit_that_ends_before_it_is_recorded_is_asked_for_again_on_postgres() {
+    ends_before_it_is_recorded("tok_bank", (plan::State::Completed, 0), true).await;
+    ends_before_it_is_recorded("tok_bank_refused", (plan::State::Active, 1), true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

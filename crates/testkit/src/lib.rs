@@ -19,6 +19,7 @@ pub mod collector;
 pub mod crowd;
 pub mod endings;
 pub mod faulty_line;
+pub mod held_answers;
 pub mod issuer;
 pub mod json_line;
 pub mod patient_line;

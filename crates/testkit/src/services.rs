@@ -3,6 +3,7 @@
 use crate::{
     certificates::{Authority, DOOR, channel, client},
     faulty_line::FaultyLine,
+    held_answers::HeldAnswers,
     patient_line::PatientLine,
     process::{Process, free_address},
     rig::Rig,
@@ -157,6 +158,14 @@ impl Services {
             std::iter::once(at).chain(other).map(move |at| format!("--peer={callee}={scheme}://{at}"))
         };
         SERVICES.into_iter().flat_map(peer)
+    }
+
+    /// Starts a service anew, with a line to another one that holds back the answers of a method.
+    pub async fn hold_answers(&mut self, caller: &'static str, callee: &'static str, method: &'static str) -> HeldAnswers {
+        let held = HeldAnswers::open(self.at(callee), method).await;
+        self.lines.insert((caller, callee), FaultyLine::to(held.at));
+        self.restart(caller, None).await;
+        held
     }
 
     /// The process of a service that runs.
