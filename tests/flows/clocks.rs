@@ -211,7 +211,7 @@ async fn a_late_round_of_a_run_that_ended_changes_nothing(world: &World) {
     let token = signer.internal("wallet", &payterms_testkit::people::person("acme", "PEER", None)).unwrap();
     let mut clock = ClockServiceClient::connect(format!("http://{}", world.suite.services["wallet"])).await.unwrap();
     for now in [START, START + 72 * HOUR] {
-        let late = RunDueRequest { tenant: "acme".into(), now: at(now), run_id: run_id.clone(), advancing: true, seed: vec![1].into() };
+        let late = RunDueRequest { tenant: "acme".into(), now: at(now), run_id: run_id.clone(), advancing: true, ..Default::default() };
         let mut request = tonic::Request::new(late);
         request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         clock.run_due(request).await.unwrap();

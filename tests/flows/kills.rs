@@ -229,6 +229,12 @@ async fn a_collection_survives_a_kill_after_its_intent(on_postgres: bool) {
 }
 
 async fn an_advance_survives_a_kill_between_rounds(on_postgres: bool) {
+    for point in ["clock.after_told", "clock.after_round"] {
+        an_advance_dies_at(point, on_postgres).await;
+    }
+}
+
+async fn an_advance_dies_at(point: &str, on_postgres: bool) {
     const START: i64 = 1_767_225_600;
     let at = |hours: i64| Some(Timestamp { seconds: START + hours * 3_600, nanos: 0 });
     let Some(mut rig) = rig::start(on_postgres).await else { return };
@@ -249,7 +255,7 @@ async fn an_advance_survives_a_kill_between_rounds(on_postgres: bool) {
     let name = "tenants/acme/testClock".to_owned();
     let request = AdvanceTestClockRequest { request_id: request_id(), name: name.clone(), target_time: at(24) };
     let (caller, sent) = (owner.clone(), request.clone());
-    rig.die_at("clock.after_round", async move { caller.clock().advance_test_clock(sent).await }).await;
+    rig.die_at(point, async move { caller.clock().advance_test_clock(sent).await }).await;
     let answer = retry(async || owner.clock().advance_test_clock(request.clone()).await).await.into_inner().test_clock.unwrap();
     assert_eq!((answer.state(), answer.now), (test_clock::State::Ready, at(24)));
     let read = owner.clock().get_test_clock(GetTestClockRequest { name }).await.unwrap().into_inner().test_clock.unwrap();

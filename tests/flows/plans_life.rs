@@ -341,7 +341,7 @@ async fn a_debit_that_fails_begins_the_days_of_grace(world: &World) {
     advance(world, due + 5 * DAY).await;
     let now = self::plan(&desk.admin, &plan.name).await;
     assert_eq!(now.state(), State::InGrace, "{:?}", now.collection);
-    assert_eq!(now.grace_end_date, Some(Date { year: 2026, month: 1, day: 15 }), "five days from the day of its failure");
+    assert_eq!(now.grace_end_date, Some(Date { year: 2026, month: 1, day: 16 }), "five days from the 12th, on which it failed");
     mails_of(&desk.owner, MailKind::InstalmentFailed, 2).await; // and again a day after, refused likewise
     invariants::hold(world).await;
     plans_agree(world).await;

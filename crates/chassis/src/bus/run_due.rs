@@ -49,7 +49,7 @@ impl RunDue {
         let in_time = tenants::apply_round(&txn, tenant, round).await?;
         let suspended = tenants::state(&txn, tenant).await?.is_some_and(|state| state.suspended);
         txn.commit().await?;
-        if !in_time {
+        if !in_time || phase == RoundPhase::Told {
             return Ok(RunDueResponse::default());
         }
         let mut moved = 0_i64;
@@ -145,7 +145,11 @@ impl ClockService for RunDue {
         let tenant = fields.name("tenant", &format!("tenants/{}", message.tenant), &[]).tenant;
         let now = fields.instant("now", message.now.as_ref());
         fields.finish()?;
-        let phase = if message.advancing { RoundPhase::Advancing } else { RoundPhase::Finished };
+        let phase = match (message.advancing, message.tells_time) {
+            (true, true) => RoundPhase::Told,
+            (true, false) => RoundPhase::Advancing,
+            (false, _) => RoundPhase::Finished,
+        };
         let round = ClockRound { now, seed: &message.seed, run_id: &message.run_id, phase };
         Ok(Response::new(self.advance_tenant(&tenant, round).await?))
     }

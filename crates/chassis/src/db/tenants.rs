@@ -202,6 +202,8 @@ pub(crate) struct ClockRound<'a> {
 /// Whether a run of a test clock goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RoundPhase {
+    /// The clock shows the time of the round, and nothing is run yet: calls of others are refused.
+    Told,
     /// Due jobs run, and calls of others are refused until the run has finished.
     Advancing,
     /// The run has reached its time: the clock stands again.
@@ -218,7 +220,7 @@ pub(crate) async fn apply_round<C: ConnectionTrait>(conn: &C, tenant: &TenantId,
                   clock_done = CASE WHEN excluded.clock_done = '' THEN tenant_states.clock_done ELSE excluded.clock_done END \
                   WHERE tenant_states.clock_done <> $6 AND (tenant_states.clock_now IS NULL OR tenant_states.clock_now <= excluded.clock_now)";
     let (clock_run, clock_done) = match phase {
-        RoundPhase::Advancing => (Some(run_id.to_owned()), ""),
+        RoundPhase::Told | RoundPhase::Advancing => (Some(run_id.to_owned()), ""),
         RoundPhase::Finished => (None, run_id),
     };
     let values = vec![tenant.as_str().into(), now.into(), seed.to_vec().into(), clock_run.into(), clock_done.into(), run_id.into()];

@@ -25,11 +25,22 @@ pub struct Round {
     pub stuck_rows: Vec<String>,
 }
 
-/// Runs what is due at the clock's instant, in one service after the other.
+/// What services are asked to do at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Show the time, and run nothing yet. What one service does at an instant reaches the others by events, and they find the same instant.
+    TellTime,
+    /// Run what is due.
+    RunDue,
+    /// Let the clock stand again.
+    Finish,
+}
+
+/// Asks for a phase at the clock's instant, in one service after the other.
 ///
 /// # Errors
 /// Those of a service that does not answer.
-pub async fn run_due(app: &App, tenant: &TenantId, clock: &TestClock, advancing: bool) -> Result<Round, AppError> {
+pub async fn run_due(app: &App, tenant: &TenantId, clock: &TestClock, phase: Phase) -> Result<Round, AppError> {
     let mut round = Round::default();
     let caller = Caller::service("invoicing", tenant, Some(clock.run_id.clone()));
     for service in ORDER.into_iter().filter(|service| app.peers.names().any(|name| name == *service)) {
@@ -37,8 +48,9 @@ pub async fn run_due(app: &App, tenant: &TenantId, clock: &TestClock, advancing:
             tenant: tenant.to_string(),
             now: Some(timestamp(clock.now)),
             run_id: clock.run_id.clone(),
-            advancing,
+            advancing: phase != Phase::Finish,
             seed: clock.seed.clone().into(),
+            tells_time: phase == Phase::TellTime,
         };
         let request = app.peers.request(service, &caller, message, BUDGET)?;
         let done = ClockServiceClient::new(app.peers.channel(service)?).run_due(request).await?.into_inner();
