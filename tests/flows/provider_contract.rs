@@ -34,7 +34,7 @@ pub(crate) const GOOD: TestCard = TestCard { token: "tok_visa", card: Card::Good
 pub(crate) const DECLINED: TestCard = TestCard { token: "tok_stolen", card: Card::Declined("stolen_card") };
 const AUTHENTICATES: TestCard = TestCard { token: "tok_authenticate", card: Card::Authenticates };
 const SLOW: TestCard = TestCard { token: "tok_slow", card: Card::Slow };
-const ACCOUNT: TestCard = TestCard { token: "tok_bank", card: Card::Account };
+pub(crate) const ACCOUNT: TestCard = TestCard { token: "tok_bank", card: Card::Account };
 const REFUSED_ACCOUNT: TestCard = TestCard { token: "tok_bank_refused", card: Card::Account };
 const REFUND_FAILS: TestCard = TestCard { token: "tok_refund_fails", card: Card::RefundFails };
 
@@ -138,7 +138,7 @@ impl Bench {
         }
     }
 
-    fn setup(&self, kind: MethodKind) -> SetupOrder {
+    pub(crate) fn setup(&self, kind: MethodKind) -> SetupOrder {
         let key = Uuid::from_u128(rand::random());
         SetupOrder {
             tenant: self.tenant.clone(),
@@ -212,7 +212,7 @@ impl Bench {
         self.take_back(charge_id, outcome, false).await;
     }
 
-    async fn take_back(&self, charge_id: &str, outcome: Option<&str>, is_account: bool) {
+    pub(crate) async fn take_back(&self, charge_id: &str, outcome: Option<&str>, is_account: bool) {
         match (&self.stripe, outcome) {
             // What a bank takes back is decided from the start.
             (Some(stripe), None) => drop(stripe.dispute(charge_id, 2_000, if is_account { "lost" } else { "needs_response" })),

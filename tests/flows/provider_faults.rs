@@ -1,6 +1,6 @@
 //! What goes wrong at Stripe, and between Stripe and the wallet: a charge is made once at most, and every answer that says something counts.
 
-use crate::provider_contract::{Bench, DECLINED, GOOD, Later, TestCard, wallet_of, with_stripe};
+use crate::provider_contract::{ACCOUNT, Bench, DECLINED, GOOD, Later, TestCard, wallet_of, with_stripe};
 use chrono::TimeDelta;
 use payterms_chassis::seal::Seal;
 use payterms_testkit::{
@@ -8,11 +8,15 @@ use payterms_testkit::{
     stripe::{self as there, Card, Fault},
 };
 use payterms_wallet::provider::{
-    ChargeOrder, PaymentProvider,
+    ChargeOrder, PaymentProvider, RefundOrder,
     stripe::{Stripe, client::Client},
 };
-use payterms_wallet_domain::{refund::Refunded, top_up::Charged};
+use payterms_wallet_domain::{MethodKind, dispute::Outcome, refund::Refunded, top_up::Charged};
 use std::sync::Arc;
+
+/// All that goes wrong at a request, or with its answer.
+const FAULTS: [Fault; 7] =
+    [Fault::TooMany, Fault::Breaks, Fault::Conflict, Fault::CutAfter, Fault::HalfAfter, Fault::PageAfter, Fault::OtherVersion];
 
 /// Asks until there is an answer, as drivers of flows do.
 async fn charged(bench: &Bench, order: &ChargeOrder) -> Charged {
@@ -29,9 +33,8 @@ async fn whatever_goes_wrong_at_stripe_a_charge_is_made_once() {
     let bench = with_stripe(Database::Sqlite, TimeDelta::zero()).await.unwrap();
     let stripe = bench.stripe.clone().unwrap();
     let (good, declined) = (bench.saved(GOOD).await, bench.saved(DECLINED).await);
-    let faults = [Fault::TooMany, Fault::Breaks, Fault::Conflict, Fault::CutAfter, Fault::HalfAfter, Fault::PageAfter, Fault::OtherVersion];
     let mut made = 0;
-    for fault in faults {
+    for fault in FAULTS {
         // The first prefix is met by the making and by the confirmation, the second by questions too.
         for requests in [
             &["POST /v1/payment_intents"][..],
@@ -121,5 +124,124 @@ async fn what_stripe_does_not_know_any_more_is_not_fatal() {
     assert_eq!(bench.provider.charge(&bench.order(&token, "20.00")).await.unwrap().outcome, Charged::Succeeded, "another customer is made");
     stripe.drop_key(there::KEY);
     assert!(bench.provider.charge(&bench.order(&token, "20.00")).await.is_err(), "a key that is rolled says nothing of the charge");
+    bench.end().await;
+}
+
+/// Asks until there is an answer, as drivers of flows do. Stripe repeats a fault for a key, until it has forgotten the key.
+async fn answered<T, E: std::fmt::Debug>(bench: &Bench, ask: impl AsyncFn() -> Result<T, E>) -> T {
+    let first = ask().await;
+    if let Ok(answer) = first {
+        return answer;
+    }
+    bench.stripe.as_ref().unwrap().forget_keys();
+    ask().await.expect("what goes wrong once is over")
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_at_stripe_a_bank_is_debited_once() {
+    let bench = with_stripe(Database::Sqlite, TimeDelta::zero()).await.unwrap();
+    let stripe = bench.stripe.clone().unwrap();
+    let token = bench.saved(ACCOUNT).await;
+    let mut made = 0;
+    for fault in FAULTS {
+        for request in ["POST /v1/payment_intents", "POST /v1/payment_intents/pi", "GET /v1/payment_intents"] {
+            let order = bench.order_in("EUR", &token, "20.00");
+            let is_made = request == "POST /v1/payment_intents";
+            // The making gets no answer, so that there is a question; of Stripe's own faults nothing is made.
+            if is_made && fault == Fault::Breaks {
+                continue;
+            }
+            stripe.fail(request, fault);
+            if request.starts_with("GET") {
+                stripe.fail("POST /v1/payment_intents", Fault::CutAfter);
+            }
+            let outcome = charged(&bench, &order).await;
+            assert!(matches!(outcome, Charged::Processing(_)), "{fault:?} {request}: {outcome:?}");
+            made += 1;
+            let intents = stripe.objects("payment_intent");
+            let debited = intents.iter().filter(|own| own["status"] == "processing" || own["status"] == "succeeded").count();
+            assert_eq!(debited, made, "{fault:?} {request}");
+            // What the bank decides is asked for, whatever the first question meets.
+            stripe.settle(None);
+            stripe.fail("GET /v1/payment_intents/pi", fault);
+            let find = async || bench.provider.find_charge(&bench.tenant, order.key, order.now).await;
+            assert_eq!(answered(&bench, find).await.unwrap().outcome, Charged::Succeeded, "{fault:?} {request}");
+            assert_eq!(stripe.faults_left(), 0, "{fault:?} {request}");
+        }
+    }
+    bench.end().await;
+}
+
+/// A customer who has ended a mandate is debited no more, and is asked for another method: nothing is tried again.
+#[tokio::test]
+async fn an_ended_mandate_is_a_final_decline() {
+    let bench = with_stripe(Database::Sqlite, TimeDelta::zero()).await.unwrap();
+    let stripe = bench.stripe.clone().unwrap();
+    let token = bench.saved(ACCOUNT).await;
+    stripe.end_mandates();
+    let order = bench.order_in("EUR", &token, "20.00");
+    let declined = Charged::Declined("revocation_of_authorization".to_owned());
+    assert_eq!(bench.provider.charge(&order).await.unwrap().outcome, declined);
+    assert_eq!(stripe.objects("payment_intent").pop().unwrap()["status"], "canceled", "nothing can be taken by it later");
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_at_stripe_money_is_given_back_once() {
+    let bench = with_stripe(Database::Sqlite, TimeDelta::zero()).await.unwrap();
+    let stripe = bench.stripe.clone().unwrap();
+    let card = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "500.00")).await.unwrap();
+    let debit = bench.order(&bench.saved(ACCOUNT).await, "500.00");
+    let debit = ChargeOrder { amount: bench.order_in("EUR", "", "500.00").amount, ..debit };
+    bench.provider.charge(&debit).await.unwrap();
+    stripe.settle(None);
+    let debit = bench.provider.find_charge(&bench.tenant, debit.key, debit.now).await.unwrap().unwrap();
+    let mut made = 0;
+    for (charge, currency) in [(&card.id, "USD"), (&debit.id, "EUR")] {
+        for fault in FAULTS {
+            for request in ["POST /v1/refunds", "GET /v1/refunds"] {
+                stripe.fail(request, fault);
+                let amount = bench.order_in(currency, "", "5.00").amount;
+                let order = RefundOrder { amount, ..bench.refund(charge, "5.00") };
+                let back = answered(&bench, async || bench.provider.refund(&order).await).await;
+                assert_eq!(back.outcome, Refunded::Succeeded, "{fault:?} {request}");
+                made += 1;
+                assert_eq!((stripe.objects("refund").len(), stripe.faults_left()), (made, 0), "{fault:?} {request}");
+            }
+        }
+    }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_at_stripe_disputes_and_pages_are_as_they_are() {
+    let bench = with_stripe(Database::Sqlite, TimeDelta::zero()).await.unwrap();
+    let stripe = bench.stripe.clone().unwrap();
+    let card = bench.provider.charge(&bench.order(&bench.saved(GOOD).await, "20.00")).await.unwrap();
+    let debit = bench.order_in("EUR", &bench.saved(ACCOUNT).await, "20.00");
+    let debit_id = bench.provider.charge(&debit).await.unwrap().id;
+    stripe.settle(None);
+    bench.take_back(&card.id, None, false).await;
+    bench.take_back(&debit_id, None, true).await;
+    for fault in FAULTS {
+        for (charge, outcome) in [(&card.id, None), (&debit_id, Some(Outcome::Lost))] {
+            stripe.fail("GET /v1/disputes", fault);
+            let find = async || bench.provider.find_dispute(&bench.tenant, charge).await;
+            assert!(find().await.is_err(), "{fault:?}: what is not known is no dispute that is gone");
+            assert_eq!(find().await.unwrap().unwrap().outcome, outcome, "{fault:?}");
+        }
+        for kind in [MethodKind::Card, MethodKind::BankDebit] {
+            let (order, before) = (bench.setup(kind), stripe.objects("checkout.session").len());
+            stripe.fail("POST /v1/checkout/sessions", fault);
+            let page = answered(&bench, async || bench.provider.create_setup(&order).await).await;
+            // A page that nobody was sent to charges nothing, and a key that is forgotten opens another.
+            assert!(stripe.objects("checkout.session").len() - before <= 2, "{fault:?}");
+            stripe.fail("GET /v1/checkout/sessions", fault);
+            let saved = async || bench.provider.saved_card(&bench.tenant, &page.setup_id).await;
+            assert!(saved().await.is_err(), "{fault:?}");
+            assert_eq!(saved().await.unwrap(), None, "{fault:?}");
+        }
+    }
+    assert_eq!(stripe.faults_left(), 0);
     bench.end().await;
 }

@@ -2,25 +2,32 @@
 
 use crate::{
     bank_debits::account,
+    chargebacks::{charges, take_back},
+    clocks::{START, advance, start},
+    disputes::{decide, disputed},
     invariants,
-    stripe::{SETTINGS, connect, connection, disconnect, open, start_for},
+    stripe::{SETTINGS, connect, connection, disconnect, open, saved, setup, start_for, top_up},
     top_up_refunds::refund,
-    top_ups::buy,
+    top_ups::{buy, card, shop as simulated},
 };
 use payterms_proto::wallet::v1::{
     GetPaymentMethodRequest, GetWalletSettingsRequest, PaymentMethod, ProviderRoute, StartMethodSetupRequest, UpdateWalletSettingsRequest,
-    WalletSettings, payment_method::Kind, top_up::State,
+    WalletSettings, dispute, payment_method::Kind, top_up::State, top_up_refund,
 };
 use payterms_suite::{
     Session,
     client::{amount, request_id},
-    shop,
+    shop::{self, HostedPages},
 };
 use payterms_testkit::{World, on_both, reason, stripe::Card, violations};
 use prost_types::FieldMask;
 use tonic::Status;
 
-on_both!(a_method_is_saved_where_its_route_leads_and_stays_there, routes_that_cannot_be_are_refused);
+on_both!(
+    a_method_is_saved_where_its_route_leads_and_stays_there,
+    routes_that_cannot_be_are_refused,
+    a_move_from_the_simulator_to_stripe_loses_nothing,
+);
 
 fn route(kind: Kind, currency_code: &str, provider: &str) -> ProviderRoute {
     ProviderRoute { kind: kind.into(), currency_code: currency_code.to_owned(), provider: provider.to_owned() }
@@ -119,4 +126,44 @@ async fn routes_that_cannot_be_are_refused(world: &World) {
     set(&owner, vec![route(Kind::Card, "USD", "stripe"), route(Kind::Card, "", "simulator")]).await.unwrap();
     disconnect(&owner).await.unwrap();
     assert_eq!(routes(&owner).await, [route(Kind::Card, "", "simulator")]);
+}
+
+/// What a customer has at the simulator goes on there when the tenant moves to Stripe: a method, a page that is open, a charge that takes
+/// time, a dispute, what may be given back. What is saved from then on is at Stripe.
+async fn a_move_from_the_simulator_to_stripe_loses_nothing(world: &World) {
+    let (customer, wallet, admin) = simulated(world).await;
+    let (owner, simulator, gateway) = (world.someone("OWNER", None), world.suite.simulator.clone(), world.suite.gateway);
+    start(world, "acme", "seed").await;
+    let buys = async |method: &str, units: i64| {
+        let request = buy(&wallet, method, amount("USD", units, 0));
+        admin.top_ups().create_top_up(request).await.unwrap().into_inner().top_up.unwrap()
+    };
+    let visa = card(world, &admin, &customer, "tok_visa").await;
+    let taken = buys(&visa, 60).await;
+    let charge = charges(&simulator).await.remove(0);
+    take_back(&simulator, &charge).await;
+    disputed(&owner, dispute::State::Open).await;
+    let paid = buys(&visa, 40).await;
+    let slow = buys(&card(world, &admin, &customer, "tok_slow").await, 30).await;
+    assert_eq!(slow.state(), State::Processing);
+    let page = start_for(&admin, &customer, Kind::Card).await.unwrap();
+
+    open(&owner).await;
+    gateway.write(&page.hosted_url, "tok_mastercard").await.unwrap();
+    let late = setup(&admin, &page.name).await;
+    assert_eq!((late.provider.as_str(), method(&admin, &late.payment_method).await.provider.as_str()), ("simulator", "simulator"));
+    assert_eq!(buys(&late.payment_method, 25).await.state(), State::Succeeded);
+    assert_eq!(refund(&owner, &paid, amount("USD", 10, 0)).await.unwrap().state(), top_up_refund::State::Succeeded);
+    decide(&simulator, &charge, "won").await;
+    disputed(&owner, dispute::State::Won).await;
+    assert_eq!(top_up(&admin, &taken.name).await.state(), State::Succeeded, "the payment stands again");
+    advance(world, START + 3_600).await;
+    assert_eq!(top_up(&admin, &slow.name).await.state(), State::Succeeded, "it is asked for where it was made");
+    assert_eq!(world.stripe.objects("payment_intent").len(), 0);
+
+    let new = saved(&world.stripe, &admin, &customer, Card::Good).await;
+    assert_eq!(method(&admin, &new).await.provider, "stripe");
+    assert_eq!(buys(&new, 20).await.state(), State::Succeeded);
+    assert_eq!(world.stripe.listed("charges").len(), 1);
+    invariants::hold(world).await;
 }

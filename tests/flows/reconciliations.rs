@@ -155,10 +155,20 @@ pub(crate) async fn every_difference_is_named(world: &World) {
     let failed = reconciled(&owner, last_hour()).await.unwrap();
     assert_eq!((failed.state(), failed.problem()), (provider_reconciliation::State::Failed, Problem::KeyRefused));
     assert_eq!(differences(&owner, State::Open).await.len(), 3, "what was not compared is as it was");
-    world.stripe.fail("GET /v1/balance_transactions", Fault::TooMany);
-    let request = last_hour();
-    let patient = retry(async || reconciled(&owner, request.clone()).await).await;
-    assert_eq!(counts(&patient)[3], 4, "a limit of Stripe's is waited for");
+    // What is looked up at Stripe one by one is what the list has not: of this it has nothing.
+    for (fault, request) in [
+        (Fault::TooMany, "GET /v1/balance_transactions"),
+        (Fault::Breaks, "GET /v1/payouts"),
+        (Fault::CutAfter, "GET /v1/balance_transactions"),
+        (Fault::HalfAfter, "GET /v1/payment_intents"),
+        (Fault::PageAfter, "GET /v1/balance_transactions"),
+        (Fault::OtherVersion, "GET /v1/payouts"),
+    ] {
+        world.stripe.fail(request, fault);
+        let request = last_hour();
+        let patient = retry(async || reconciled(&owner, request.clone()).await).await;
+        assert_eq!((counts(&patient)[3], world.stripe.faults_left()), (4, 0), "{fault:?} is waited for");
+    }
 }
 
 /// Lets the night of the tenant fall now, five hours after it was connected.

@@ -16,20 +16,32 @@ use payterms_suite::{
 use payterms_testkit::{
     World, on_both, reason,
     rig::until,
-    stripe::{Card, StripeServer},
+    stripe::{Card, StripeServer, WEBHOOK_SECRET},
 };
 use prost_types::FieldMask;
 use tonic::Status;
 
 on_both!(an_account_is_debited_for_days_refused_or_returned);
 
+/// Notifications that come again after all is decided, and those that the suite has no use for.
+const LATE: [&str; 8] = [
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
+    "charge.refunded",
+    "refund.updated",
+    "mandate.updated",
+];
+
 /// Lets customers buy credit by bank debit, too.
-async fn offer_debits(owner: &Session) {
+pub(crate) async fn offer_debits(owner: &Session, currency: &str) {
     let kinds = vec![Kind::Card.into(), Kind::BankDebit.into()];
     let settings = WalletSettings {
         name: SETTINGS.to_owned(),
         methods: kinds.clone(),
-        minimums: vec![Minimum { kind: Kind::BankDebit.into(), amount: amount("GBP", 30, 0) }],
+        minimums: vec![Minimum { kind: Kind::BankDebit.into(), amount: amount(currency, 30, 0) }],
         ..WalletSettings::default()
     };
     let update = UpdateWalletSettingsRequest {
@@ -48,7 +60,7 @@ async fn bought(admin: &Session, wallet: &str, method: &str) -> TopUp {
     admin.top_ups().create_top_up(request).await.unwrap().into_inner().top_up.unwrap()
 }
 
-async fn disputes(owner: &Session) -> Vec<Dispute> {
+pub(crate) async fn disputes(owner: &Session) -> Vec<Dispute> {
     let list = ListDisputesRequest { parent: "tenants/acme/customers/-".to_owned(), ..Default::default() };
     owner.disputes().list_disputes(list).await.unwrap().into_inner().disputes
 }
@@ -59,7 +71,7 @@ async fn an_account_is_debited_for_days_refused_or_returned(world: &World) {
     let wallet = world.wallet(&british, "GBP").await;
     let owner = world.someone("OWNER", None);
     open(&owner).await;
-    offer_debits(&owner).await;
+    offer_debits(&owner, "GBP").await;
     let tokyo = world.someone("CUSTOMER_ADMIN", Some(&japanese));
     assert_eq!(reason(&start_for(&tokyo, &japanese, Kind::BankDebit).await.unwrap_err()), "METHOD_NOT_OFFERED");
 
@@ -101,5 +113,21 @@ async fn an_account_is_debited_for_days_refused_or_returned(world: &World) {
     let found = disputes(&owner).await;
     let [dispute] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((dispute.state(), dispute.r#final), (dispute::State::Lost, true));
+    // What comes late, twice, or is nobody's changes nothing; what is given back at Stripe is found by a comparison.
+    for kind in LATE {
+        notify(kind, &settled).await;
+        notify(kind, &returned).await;
+        let forged = (StripeServer::event(kind, &settled), "whsec_0123456789none", 0);
+        assert_eq!(StripeServer::post(world.suite.gateway, "acme", forged).await, 401, "{kind}: another secret");
+        let old = (StripeServer::event(kind, &settled), WEBHOOK_SECRET, 301);
+        assert_eq!(StripeServer::post(world.suite.gateway, "acme", old).await, 401, "{kind}: an old one");
+        let huge = (StripeServer::event(kind, &serde_json::json!({ "id": "x".repeat(70_000) })), WEBHOOK_SECRET, 0);
+        assert_eq!(StripeServer::post(world.suite.gateway, "acme", huge).await, 413, "{kind}");
+    }
+    assert_eq!(
+        (top_up(&admin, &paid.name).await.state(), top_up(&admin, &refused.name).await.state()),
+        (State::ChargedBack, State::Failed)
+    );
+    assert_eq!(disputes(&owner).await, found);
     invariants::hold(world).await;
 }

@@ -1,13 +1,19 @@
 //! An account at Stripe is disconnected in the instant in which something begins there: one of them sees the other.
 
 use crate::{
+    disputes::{pay_by, until_invoice},
     invariants,
+    invoices::{draft, issued, line},
     stripe::{SETTINGS, connect, connection, disconnect, open, saved},
     top_up_refunds::refund,
     top_ups::buy,
 };
-use payterms_proto::wallet::v1::{
-    SetCollectionMethodRequest, StartMethodSetupRequest, UpdateWalletSettingsRequest, WalletSettings, payment_method::Kind, top_up::State,
+use payterms_proto::{
+    invoicing::v1::{invoice, payment},
+    wallet::v1::{
+        SetCollectionMethodRequest, StartMethodSetupRequest, UpdateWalletSettingsRequest, WalletSettings, payment_method::Kind,
+        top_up::State,
+    },
 };
 use payterms_suite::{
     Session,
@@ -22,6 +28,7 @@ use payterms_testkit::{
 use prost_types::FieldMask;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use tonic::Status;
+use tonic_types::StatusExt;
 
 on_both!(a_charge_and_a_disconnect_do_not_pass_each_other);
 
@@ -139,6 +146,37 @@ async fn what_begins_at_stripe_waits_for_a_disconnect_on_postgres() {
     let saving = while_disconnecting(&world, async move { caller.methods().start_method_setup(start).await }).await;
     assert_eq!(reason(&saving.unwrap_err()), "STRIPE_NOT_CONNECTED");
     assert_eq!((taken(&world.stripe), world.stripe.objects("refund").len()), (1, 0), "Stripe was asked for nothing");
+    invariants::hold(&world).await;
+    world.end().await;
+}
+
+/// A payment of an invoice ends as one that failed, with its reason, when the account is gone in the instant in which it begins; one that
+/// has begun keeps the account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_waits_for_a_disconnect_on_postgres() {
+    let Some(world) = World::start(Database::Postgres).await else { return };
+    let shop = shop_with_two_providers(&world).await;
+    let (admin, owner, card, customer) = (shop.admin.clone(), shop.owner.clone(), shop.card.clone(), shop.customer.clone());
+    let invoice = issued(&owner, draft(&customer, "USD", vec![line("Plan", amount("USD", 45, 0))])).await;
+    let (caller, sent) = (customer.clone(), invoice.clone());
+    let failed = while_disconnecting(&world, async move { pay_by(&admin, &caller, &sent, &card).await }).await;
+    assert_eq!((failed.state(), failed.tenders[0].decline_code.as_str()), (payment::State::Failed, "METHOD_NOT_OFFERED"), "{failed:?}");
+    assert_eq!(world.stripe.objects("payment_intent").len(), 0, "Stripe was asked for nothing");
+    until_invoice(&owner, &invoice, |own| own.pending == amount("USD", 0, 0)).await;
+    connect(&owner, connection()).await.unwrap();
+
+    choose(&owner, "stripe").await;
+    let slow = saved(&world.stripe, &shop.admin, &customer, Card::Slow).await;
+    choose(&owner, "simulator").await;
+    assert_eq!(pay_by(&shop.admin, &customer, &invoice, &slow).await.state(), payment::State::Processing);
+    let refused = disconnect(&owner).await.unwrap_err();
+    let in_use = refused.get_details_error_info().unwrap().metadata["in_use"].clone();
+    assert_eq!((reason(&refused).as_str(), in_use.as_str()), ("STRIPE_IN_USE", "CHARGES"));
+    world.stripe.settle(None);
+    let intent = world.stripe.objects("payment_intent").pop().unwrap();
+    assert_eq!(StripeServer::notify(world.suite.gateway, "acme", "payment_intent.succeeded", &intent).await, 204);
+    until_invoice(&owner, &invoice, |own| own.state() == invoice::State::Paid).await;
+    disconnect(&owner).await.unwrap();
     invariants::hold(&world).await;
     world.end().await;
 }

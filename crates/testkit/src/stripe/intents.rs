@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 /// The least amount that is charged.
 const LEAST: i64 = 50;
+/// Currencies with three digits after the point, of which the last must be 0.
+const THREE_DIGITS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
 fn unexpected_state() -> Answer {
     Answer::invalid("its status allows no such thing", Some("payment_intent_unexpected_state"), None)
@@ -58,6 +60,9 @@ impl State {
         if amount < LEAST {
             return Answer::invalid("amount", Some("amount_too_small"), Some("amount"));
         }
+        if THREE_DIGITS.contains(&command.field("currency")) && amount % 10 != 0 {
+            return Answer::invalid("the last digit must be 0", Some("parameter_invalid_integer"), Some("amount"));
+        }
         if self.find(account, "customer", customer).is_none() {
             return Answer::missing(400, "customer");
         }
@@ -90,8 +95,20 @@ impl State {
         self.page(account, "payment_intent", command, fits)
     }
 
-    pub(super) fn confirm_intent(&mut self, account: &str, id: &str) -> Answer {
+    /// Whether a bank may be debited with nobody present: cards always, accounts by the mandate that was given on the page.
+    fn has_mandate(&mut self, account: &str, method: &str) -> bool {
+        let is_card = self.find(account, "payment_method", method).is_some_and(|method| method["type"] == "card");
+        let mandates = self.objects.iter().map(|object| &object.value).filter(|object| object["object"] == "mandate");
+        is_card || mandates.into_iter().any(|mandate| mandate["payment_method"] == method && mandate["status"] == "active")
+    }
+
+    pub(super) fn confirm_intent(&mut self, account: &str, id: &str, command: &Command) -> Answer {
         let cards = self.cards.clone();
+        let Some(intent) = self.find(account, "payment_intent", id) else { return Answer::missing(404, "intent") };
+        let method = intent["payment_method"].as_str().unwrap_or_default().to_owned();
+        if intent["status"] == "requires_confirmation" && !(command.field("off_session") == "true" && self.has_mandate(account, &method)) {
+            return Answer::invalid("no mandate", Some("payment_intent_mandate_invalid"), Some("payment_method"));
+        }
         let Some(intent) = self.find(account, "payment_intent", id) else { return Answer::missing(404, "intent") };
         if intent["status"] != "requires_confirmation" {
             return unexpected_state();

@@ -7,6 +7,7 @@ mod faults;
 mod intents;
 mod money_back;
 mod pages;
+mod parameters;
 mod state;
 
 pub use faults::Fault;
@@ -129,7 +130,7 @@ async fn answer(Shared(server): Shared<StripeServer>, method: Method, uri: Uri, 
         let fault = state.fault_of(&command);
         let answer = match fault {
             Some(fault) if !fault.has_effect() => state.failed(&command, fault),
-            _ if version.is_empty() => Answer::invalid("no version", None, None),
+            _ if version != parameters::VERSION => Answer::invalid("another version", None, None),
             _ => state.answer(&key, &header("stripe-account"), &command),
         };
         (fault, answer)

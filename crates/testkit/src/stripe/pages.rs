@@ -56,6 +56,10 @@ impl State {
         if kind != "card" && currency_of(kind).is_none() {
             return Answer::invalid("no such kind", None, Some("payment_method_types"));
         }
+        let has_options = |name: &String| name.strip_prefix("payment_method_options[").is_some_and(|rest| !rest.starts_with(kind));
+        if let Some(name) = command.fields.keys().find(|name| has_options(name)) {
+            return Answer::invalid("options of a kind that the page does not take", None, Some(name));
+        }
         let session = json!({
             "object": "checkout.session", "mode": "setup", "status": "open", "customer": command.field("customer"), "setup_intent": null,
             "payment_method_types": [kind],
@@ -100,12 +104,15 @@ impl StripeServer {
         let (shown, mandate) = if kind == "card" {
             (json!({ "brand": brand, "last4": "4242", "exp_month": 12, "exp_year": 2099 }), Value::Null)
         } else {
-            let mandate = json!({ "object": "mandate", "payment_method_details": { "type": kind, kind: { "reference": "REF-3000" } } });
+            let mandate = json!({ "object": "mandate", "status": "active", "payment_method_details": { "type": kind, kind: { "reference": "REF-3000" } } });
             (json!({ "last4": "3000" }), state.add(&account, "mandate", mandate)["id"].clone())
         };
         let method = state.add(&account, "pm", json!({ "object": "payment_method", "customer": customer, "type": kind, kind: shown }));
         let method = method["id"].as_str().unwrap_or_default().to_owned();
         state.cards.insert(method.clone(), card);
+        if let Some(own) = state.find(&account, "mandate", mandate.as_str().unwrap_or_default()) {
+            own["payment_method"] = method.clone().into();
+        }
         let intent =
             json!({ "object": "setup_intent", "status": "succeeded", "customer": customer, "payment_method": method, "mandate": mandate });
         let intent = state.add(&account, "seti", intent)["id"].clone();
@@ -114,6 +121,13 @@ impl StripeServer {
         session["setup_intent"] = intent;
         session["url"] = Value::Null;
         (session["success_url"].as_str().unwrap_or_default().to_owned(), id)
+    }
+
+    /// Customers end their mandates, at the bank or at Stripe.
+    pub fn end_mandates(&self) {
+        for object in self.state().objects.iter_mut().filter(|object| object.value["object"] == "mandate") {
+            object.value["status"] = "inactive".into();
+        }
     }
 
     /// Somebody deletes a customer in the dashboard, with its methods.

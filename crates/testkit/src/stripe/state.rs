@@ -1,6 +1,6 @@
 //! What the stand-in knows: accounts, objects, keys. Requests are answered one after another.
 
-use super::{ACCOUNT, Fault, KEY};
+use super::{ACCOUNT, Fault, KEY, parameters};
 use payterms_kernel::{Clock, SystemClock};
 use serde_json::{Value, json};
 use std::{
@@ -178,6 +178,9 @@ impl State {
             return Answer::error(403, "invalid_request_error", Some("account_invalid"), None);
         }
         let account = if on_behalf_of.is_empty() { account_of_key } else { on_behalf_of.to_owned() };
+        if let Some(refusal) = parameters::refusal(command) {
+            return refusal;
+        }
         if command.method != "POST" {
             return self.dispatch(&account, command);
         }
@@ -205,7 +208,7 @@ impl State {
             ("POST", ["payment_intents"]) => self.create_intent(account, command),
             ("GET", ["payment_intents"]) => self.list_intents(account, command),
             ("GET", ["payment_intents", id]) => self.intent(account, id),
-            ("POST", ["payment_intents", id, "confirm"]) => self.confirm_intent(account, id),
+            ("POST", ["payment_intents", id, "confirm"]) => self.confirm_intent(account, id, command),
             ("POST", ["payment_intents", id, "cancel"]) => self.cancel_intent(account, id, command),
             ("POST", ["refunds"]) => self.refund(account, command),
             ("GET", ["balance_transactions"]) => self.list_balance(account, command),

@@ -13,6 +13,8 @@ pub(super) enum Decline {
 
 /// The longest code that is kept.
 const LONGEST: usize = 60;
+/// Nobody may debit the account or charge the card any more.
+const REVOKED: &str = "revocation_of_authorization";
 /// Codes after which a retry never succeeds, whatever advice comes with them.
 const FINAL: [&str; 5] = ["stolen_card", "lost_card", "pickup_card", "fraudulent", "card_not_supported"];
 
@@ -29,9 +31,19 @@ pub(super) fn decline(failure: &Failure) -> Decline {
         match code {
             _ if failure.misses("payment_method") || failure.misses("customer") => "no_such_card",
             code if FINAL.contains(&code) => code,
-            "revocation_of_authorization" | "revocation_of_all_authorizations" | "debit_not_authorized" => "revocation_of_authorization",
+            // Of a mandate that the customer has ended, too, at the bank or at Stripe.
+            REVOKED
+            | "revocation_of_all_authorizations"
+            | "debit_not_authorized"
+            | "debit_authorization_not_match"
+            | "payment_intent_mandate_invalid" => REVOKED,
             "account_closed" | "bank_account_closed" => "account_closed",
-            "no_account" | "invalid_account_number" | "bank_account_invalid_details" => "invalid_account",
+            // After some returns Stripe debits an account no more.
+            "no_account"
+            | "invalid_account_number"
+            | "bank_account_invalid_details"
+            | "bank_account_unusable"
+            | "payment_method_bank_account_blocked" => "invalid_account",
             _ if failure.advice_code.as_deref() == Some("do_not_try_again") => "do_not_try_again",
             "" => REJECTED,
             // What is wrong with the request says nothing of the card.
@@ -79,6 +91,7 @@ mod tests {
             ("debit_not_authorized", ""),
             ("bank_account_closed", ""),
             ("bank_account_invalid_details", ""),
+            ("debit_authorization_not_match", ""),
         ] {
             assert_eq!(rung(&card_error("card_declined", decline_code, advice)), Rung::Hard, "{decline_code} {advice}");
         }
@@ -94,6 +107,10 @@ mod tests {
             ..Failure::default()
         };
         assert_eq!(rung(&gone), Rung::Hard);
+        for code in ["payment_intent_mandate_invalid", "payment_method_bank_account_blocked", "bank_account_unusable"] {
+            let refused = Failure { kind: "invalid_request_error".into(), code: Some(code.into()), ..Failure::default() };
+            assert_eq!(rung(&refused), Rung::Hard, "{code}");
+        }
     }
 
     #[test]

@@ -15,11 +15,13 @@ fn exponent(currency: Currency) -> u32 {
     }
 }
 
-/// The smallest units; `None` where the amount is no whole number of them.
+/// The smallest units; `None` where the amount is no whole number of what Stripe takes: of a currency with three digits it wants the last
+/// to be 0.
 pub(super) fn of_money(money: Money) -> Option<i64> {
     let factor = Decimal::from(10_i64.checked_pow(exponent(money.currency()))?);
     let units = money.amount().checked_mul(factor)?.normalize();
-    units.is_integer().then(|| units.to_i64()).flatten()
+    let units = units.is_integer().then(|| units.to_i64()).flatten()?;
+    (exponent(money.currency()) < 3 || units % 10 == 0).then_some(units)
 }
 
 /// The amount.
@@ -49,6 +51,7 @@ mod tests {
             assert_eq!(to_money(&code.to_lowercase(), units).unwrap(), money(code, text), "{code}");
         }
         assert_eq!(of_money(money("USD", "0.001")), None);
+        assert_eq!(of_money(money("KWD", "1.234")), None, "Stripe refuses it");
         assert_eq!(of_money(money("MGA", "0.5")), None);
         assert!(to_money("xxq", 1).is_err());
     }
