@@ -82,6 +82,7 @@ mod kills_of_on_time;
 mod kills_of_payments;
 mod kills_of_plans;
 mod kills_of_stripe;
+mod kills_of_stripe_debits;
 mod kills_of_transfer_refunds;
 mod limits;
 mod lines;

@@ -8,7 +8,7 @@ use crate::app::App;
 use payterms_chassis::{
     AppError,
     jobs::{DueRow, take},
-    names,
+    kill, names,
 };
 use payterms_kernel::Id;
 
@@ -22,6 +22,7 @@ pub const JOB: &str = "settle_charge";
 pub async fn settle_charge(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("charge {:?}", row.subject))) };
     let answer = charge_at_provider(app, &row.tenant, Id::from_uuid(id), true).await?;
+    kill::point("settle_charge.before_record");
     let call = row.call("wallet", id);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some((mut charge, mut locked)) = lock_charge(&tx, &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
@@ -29,5 +30,7 @@ pub async fn settle_charge(app: &App, row: &DueRow) -> Result<(), AppError> {
         return Ok(());
     }
     record_charge(&mut tx, &mut locked, &mut charge, answer).await?;
-    tx.commit_rows().await
+    tx.commit_rows().await?;
+    kill::point("settle_charge.after_record");
+    Ok(())
 }

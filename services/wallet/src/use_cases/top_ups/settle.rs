@@ -8,7 +8,7 @@ use crate::{
 use payterms_chassis::{
     AppError,
     jobs::{DueRow, take},
-    names,
+    kill, names,
 };
 use payterms_kernel::Id;
 
@@ -22,6 +22,7 @@ pub const JOB: &str = "settle_top_up";
 pub async fn settle_top_up(app: &App, row: &DueRow) -> Result<(), AppError> {
     let Some(id) = names::uuid(&row.subject) else { return Err(AppError::Fault(format!("top-up {:?}", row.subject))) };
     let answer = charge_top_up(app, &row.tenant, Id::from_uuid(id), true).await?;
+    kill::point("settle_top_up.before_record");
     let call = row.call("wallet", id);
     let mut tx = app.db.begin_forward(&call).await?;
     let Some(top_up) = top_ups::find(tx.conn(), &row.tenant, Id::from_uuid(id)).await? else { return Ok(()) };
@@ -30,5 +31,7 @@ pub async fn settle_top_up(app: &App, row: &DueRow) -> Result<(), AppError> {
         return Ok(());
     }
     record_top_up(&mut tx, &mut locked, top_up.id, answer).await?;
-    tx.commit_rows().await
+    tx.commit_rows().await?;
+    kill::point("settle_top_up.after_record");
+    Ok(())
 }
