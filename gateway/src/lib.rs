@@ -35,7 +35,7 @@ use payterms_chassis::{
         tls::{Door as DoorTls, Port, port::Guard},
     },
     peers::Peers,
-    production::{DEVELOPMENT, Objections},
+    production::{DEVELOPMENT, Objection, Objections},
     reflection, scraped, serve,
     telemetry::Telemetry,
     topology,
@@ -79,24 +79,29 @@ impl GatewayOptions {
     /// Who may call at the door. Objects to plain text there.
     fn guard(&self, objections: &mut Objections, stop: &CancellationToken) -> Guard {
         let Some(folder) = &self.door_tls else {
-            objections.refuse("callers speak plain text; name the folder of the door's certificate with --door-tls");
+            objections.refuse("--door-tls", "callers speak plain text; name the folder of the door's certificate with --door-tls");
             return Guard::Plain;
         };
-        objections.take(DoorTls::follow(folder, stop.clone())).map_or(Guard::Plain, Guard::World)
+        objections.take("--door-tls", DoorTls::follow(folder, stop.clone())).map_or(Guard::Plain, Guard::World)
     }
 
     fn check_for_production(&self, objections: &mut Objections) {
         self.keys.check(objections, DEVELOPMENT);
-        objections.take(self.tokens.claims_map());
+        objections.take("--claims", self.tokens.claims_map());
         match self.tokens.issuer.as_deref() {
-            None => objections.refuse("any issuer whose key is in the JWKS is accepted; name your identity provider's with --issuer"),
+            None => objections
+                .refuse("--issuer", "any issuer whose key is in the JWKS is accepted; name your identity provider's with --issuer"),
             Some(DEVELOPMENT) => {
-                objections.refuse("the issuer of callers' tokens is that of development; name your identity provider's with --issuer");
+                objections.refuse(
+                    "--issuer",
+                    "the issuer of callers' tokens is that of development; name your identity provider's with --issuer",
+                );
             }
             Some(_) => {}
         }
         if self.simulator.is_some() {
-            objections.refuse("the page of the payment simulator would be served, where no card is real; leave --simulator out");
+            objections
+                .refuse("--simulator", "the page of the payment simulator would be served, where no card is real; leave --simulator out");
         }
     }
 }
@@ -222,7 +227,12 @@ fn survey(options: &Options, objections: &mut Objections, stop: &CancellationTok
     let network = options.common.network("gateway", objections, stop);
     let guard = options.gateway.guard(objections, stop);
     objections.check_keys(&options.common.keys);
-    objections.take(Signer::read(&options.common.keys, "gateway", Arc::new(SystemClock)).map(drop));
+    let signing_key = Signer::read(&options.common.keys, "gateway", Arc::new(SystemClock));
+    objections.take("--keys", signing_key.and_then(|_| events::CursorKey::read(&options.common.keys)).map(drop));
+    objections.take("--cors-origins", options.gateway.cors.wrap(axum::Router::new()).map(drop));
+    if objections.is_production() {
+        boot::check_peers(&network, topology::load().unwrap_or_default().into_keys(), objections);
+    }
     options.gateway.check_for_production(objections);
     (network, guard)
 }
@@ -232,17 +242,16 @@ fn survey(options: &Options, objections: &mut Objections, stop: &CancellationTok
 ///
 /// # Errors
 /// What is wrong with the settings themselves, and the exit code.
-pub fn check(arguments: Vec<OsString>) -> Result<Vec<String>, (String, i32)> {
+pub fn check(arguments: Vec<OsString>) -> Result<Vec<Objection>, (String, i32)> {
     let options = config::read::<Options>(PROGRAM, arguments)?;
     let stop = CancellationToken::new();
     let mut objections = Objections::new(options.common.mode);
     let (network, _) = survey(&options, &mut objections, &stop);
-    objections.take(options.gateway.cors.wrap(axum::Router::new()).map(drop));
-    if let Some(topology) = objections.take(topology::load()) {
-        boot::check_peers(&network, topology.into_keys(), &mut objections);
+    if !objections.is_production() {
+        boot::check_peers(&network, topology::load().unwrap_or_default().into_keys(), &mut objections);
     }
     stop.cancel();
-    Ok(objections.into_sentences())
+    Ok(objections.into_all())
 }
 
 async fn run_gateway(options: Options) -> Result<(), String> {

@@ -87,7 +87,8 @@ async fn run(options: Options) -> Result<(), String> {
         return Err("the address is none: write postgres://owner@host:port/database".to_owned());
     }
     let mut objections = Objections::new(options.mode);
-    objections.check_address(&url);
+    let setting = if options.address.database_url_file.is_some() { "--database-url-file" } else { "--database-url" };
+    objections.check_address(setting, &url);
     objections.settle()?;
     // A pool tries for long and then says no reason.
     let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect(&url)).await;

@@ -238,6 +238,9 @@ async fn a_configuration_is_looked_at_without_starting() {
     }
     let (code, _, err) = alone(&["config", "check", "gateway", "--", "--listen=here"]);
     assert_eq!((code, err.contains("--listen")), (2, true), "{err}");
+    let (code, out, err) = alone(&["config", "check", "gateway", "--output", "json", "--", "--listen=here"]);
+    let of_listen = serde_json::json!([{ "flag": "--listen", "variable": "PAYTERMS_LISTEN" }]);
+    assert_eq!((code, err.contains("--listen"), &json(&out)["faults"][0]["settings"]), (2, true, &of_listen), "{out}");
     let keys = world.folder.path().join("keys");
     let keys = keys.to_str().unwrap();
     let jwks = format!("--jwks={keys}/jwks.json");
@@ -246,6 +249,8 @@ async fn a_configuration_is_looked_at_without_starting() {
         [&["config", "check", "gateway", "--", "--mode=development", "--keys", keys, &jwks], &peers.each_ref().map(String::as_str)[..]];
     let (code, out, err) = alone(&gateway.concat());
     assert_eq!((code, out.as_str(), err.as_str()), (0, "Nothing is wrong.\n", ""));
+    let (code, out, _) = alone(&[&["config", "check", "--output=json"], &gateway.concat()[2..]].concat());
+    assert_eq!((code, json(&out)), (0, serde_json::json!({ "part": "gateway", "well": true, "faults": [] })));
     assert!(
         alone(&["config", "check", "plans", "--", "--mode=development", "--keys", keys, &format!("--database-url=sqlite:{nothing}.db")])
             .1
@@ -294,6 +299,41 @@ fn every_command_says_what_it_does() {
     }
 }
 
+/// Without a token each command names the role that it needs, and the page has the same.
+#[test]
+fn every_command_names_the_role_that_it_needs_as_the_page_does() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (page, usage) = (std::fs::read_to_string(root.join("docs/operating.md")).unwrap(), root.join("crates/suite/demo/usage.csv"));
+    let wallet = "tenants/acme/customers/01993c7a-0000-7000-8000-000000000001/wallets/01993c7a-0000-7000-8000-000000000002";
+    let arguments = |command: &str| -> Vec<String> {
+        let words = match command {
+            "dead-letters" => vec!["dead-letters", "list"],
+            "seed" => vec!["seed", "acme"],
+            "events tail" => vec!["events", "tail", "tenants/acme"],
+            "clock start" => vec!["clock", "show", "acme"],
+            "usage import" => vec!["usage", "import", usage.to_str().unwrap(), "--wallet", wallet],
+            other => vec![other],
+        };
+        words.into_iter().map(str::to_owned).collect()
+    };
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `payterms ")?.split_once('`'));
+    let mut asked = BTreeSet::new();
+    for (command, rest) in rows {
+        let command = command.split(" TENANT").next().unwrap().replace(" list", "").replace(" show", "");
+        let role = rest.split('|').nth(1).unwrap().trim();
+        if role != "–" {
+            let folder = tempfile::tempdir().unwrap();
+            let asking = arguments(&command);
+            let data = ["--data", folder.path().to_str().unwrap()];
+            let (code, _, err) = alone(&asking.iter().map(String::as_str).chain(data).collect::<Vec<_>>());
+            let first = role.split([' ', ',']).next().unwrap();
+            assert!(code == 1 && err.contains(&format!("a token of role {first} ")), "{command}: {role}: {err}");
+            asked.insert(command);
+        }
+    }
+    assert_eq!(asked.len(), 11, "{asked:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_reach_a_door_with_tls() {
     let rig = Rig::start(BINARY, None, &[]).await;
@@ -322,8 +362,21 @@ async fn commands_reach_a_door_with_tls() {
     let (code, out, _) = alone(&[&["health"], &reach[..]].concat());
     assert_eq!(code, 3, "an authority of nobody knows whom is not believed: {out}");
     let plain = gateway.replace("https", "http");
-    let (code, out, _) = alone(&["health", "--gateway", &plain, "--token-file", token.to_str().unwrap()]);
+    let health = |output: &str| alone(&["health", "--gateway", &plain, "--token-file", token.to_str().unwrap(), "--output", output]);
+    let (code, out, _) = health("table");
+    // What a service did not say is not shown as if nothing waited there.
+    assert_eq!(
+        (code, out.lines().filter(|line| line.split_whitespace().filter(|word| *word == "-").count() == 3).count()),
+        (3, 5),
+        "{out}"
+    );
+    let (code, out, _) = health("json");
     assert_eq!(code, 3, "{out}");
+    for part in json(&out)["parts"].as_array().unwrap() {
+        for count in ["deadLetters", "openFlows", "overdueJobs"] {
+            assert_eq!(part.get(count), Some(&Value::Null), "{out}");
+        }
+    }
 }
 
 /// The variables of docs/configuration.md that a program has.

@@ -98,6 +98,7 @@ mod metrics;
 mod mixes;
 mod months;
 mod moved;
+mod named_files;
 mod on_a_cluster;
 mod on_a_machine;
 mod on_time;

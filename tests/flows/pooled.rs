@@ -43,6 +43,8 @@ async fn a_pooler_that_sets_nothing_is_named() {
     let (server, name) = place.split_once('/').unwrap();
     let Some(pooler) = Pooler::before(server, None) else { return };
     let url = format!("--database-url=postgres://payterms_plans@{}/{name}", pooler.at);
+    let unaware = Command::new(BINARY).args(["config", "check", "plans", "--", "--mode=development", &url]).output().unwrap();
+    assert!(String::from_utf8_lossy(&unaware.stdout).contains("set --database-pooled"), "{unaware:?}");
     let check = Command::new(BINARY).args(["config", "check", "plans", "--", "--mode=development", "--database-pooled", &url]).output();
     let said = String::from_utf8(check.unwrap().stdout).unwrap();
     let limits = "connections have no idle_in_transaction_session_timeout, lock_timeout, statement_timeout";

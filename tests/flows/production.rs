@@ -39,7 +39,7 @@ async fn everything_of_development_is_named_at_once() {
     let guessable = data.join("guessable");
     fs::write(&guessable, "changeme").unwrap();
     let sqlite = |name: &str| format!("--database-url=sqlite:{}", data.join(format!("other-{name}.db")).display());
-    let of_all = ["lines between the parts are plain text", "are development keys"];
+    let of_all = ["lines between the parts are plain text", "are development keys", "there is no address of"];
     let known = data.join("user");
     fs::write(&known, "payterms:changeme").unwrap();
     let bus = ["--bus=nats://127.0.0.1:1".to_owned(), format!("--bus-credentials={}", known.display())];
@@ -47,17 +47,24 @@ async fn everything_of_development_is_named_at_once() {
     let texts = [keys(data), sqlite("wallet"), simulator.clone(), format!("--simulator-secret={}", guessable.display())];
     let said = refused(&["service", "wallet"], &[&texts[..], &bus].concat());
     let of_bus = ["to the broker in plain text", "the broker's password is one that everybody tries first"];
-    names_all(&said, &[of_all[0], of_all[1], of_bus[0], of_bus[1], "would be charged by a simulator"]);
+    names_all(&said, &[of_all[0], of_all[1], of_all[2], of_bus[0], of_bus[1], "would be charged by a simulator"]);
     let seal = format!("--seal-key={}", guessable.display());
     let said = refused(&["service", "credit"], &[keys(data), sqlite("credit"), simulator.clone(), seal]);
     names_all(
         &said,
-        &[of_all[0], of_all[1], "guessable: the secret can be guessed", "guessable: a key has 32 bytes", "banks are a simulator's"],
+        &[
+            of_all[0],
+            of_all[1],
+            of_all[2],
+            "guessable: the secret can be guessed",
+            "guessable: a key has 32 bytes",
+            "banks are a simulator's",
+        ],
     );
     names_all(&refused(&["service", "plans"], &[keys(data), sqlite("plans")]), &of_all);
     for (mail, sentence) in [("file:mail", "mails go to a folder"), ("smtp://mail.invalid", "mails may go to their server in plain text")] {
         let said = refused(&["service", "invoicing"], &[keys(data), sqlite("invoicing"), format!("--mail={mail}")]);
-        names_all(&said, &[of_all[0], of_all[1], sentence]);
+        names_all(&said, &[of_all[0], of_all[1], of_all[2], sentence]);
     }
     let jwks = format!("--jwks={}", data.join("keys/jwks.json").display());
     let wrong = "--peer=wallet=https://wallet:1".to_owned();
@@ -67,6 +74,7 @@ async fn everything_of_development_is_named_at_once() {
         &[
             of_all[0],
             of_all[1],
+            of_all[2],
             "callers speak plain text",
             "signed with the key of development",
             "any issuer whose key is in the JWKS is accepted",
@@ -81,6 +89,7 @@ async fn everything_of_development_is_named_at_once() {
         &[
             of_all[0],
             of_all[1],
+            of_all[2],
             "callers speak plain text",
             "keys that come in plain text",
             "the issuer of callers' tokens is that of development",
@@ -121,8 +130,13 @@ fn a_line_to_a_database_that_may_be_plain_text_is_not_opened() {
     let url = "--database-url=postgres://payterms_plans:qLr7v0zW@database.invalid/payterms".to_owned();
     let said = refused(&["service", "plans"], &[keys(folder.path()), url]);
     // Nobody of that name could be asked: that is not what it says. And the folder has no key yet, neither its own nor those of its callers.
+    let of_lines = [
+        "lines between the parts are plain text",
+        "the line to the database may be plain text",
+        "there is no address of credit, invoicing",
+    ];
     let keys = ["plans.key: No such file", "gateway.pub: No such file", "invoicing.pub: No such file", "wallet.pub: No such file"];
-    names_all(&said, &[&["lines between the parts are plain text", "the line to the database may be plain text"][..], &keys].concat());
+    names_all(&said, &[&of_lines[..], &keys].concat());
 }
 
 /// A program with the owner's or a role's address; what it said, and whether it went well.

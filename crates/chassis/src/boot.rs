@@ -7,6 +7,7 @@ mod tasks;
 mod wiring;
 
 pub use crate::signals::stop_on_signal;
+use check::peers_of;
 pub use check::{check, check_peers};
 pub use parts::{Parts, Runtime};
 
@@ -206,6 +207,11 @@ struct DatabaseAddress {
 }
 
 impl DatabaseAddress {
+    /// The setting that the address is of.
+    fn setting(&self) -> &'static str {
+        if self.database_url_file.is_some() { "--database-url-file" } else { "--database-url" }
+    }
+
     fn url(&self) -> Result<String, String> {
         let from_file = self.database_url_file.as_deref().map(config::value_in).transpose()?;
         from_file.or_else(|| self.database_url.clone()).ok_or_else(|| "--database-url is missing".to_owned())
@@ -269,7 +275,11 @@ async fn serve_until_stopped<S: Service>(options: ServiceOptions<S::Options>) ->
 fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections, stop: &CancellationToken) -> Network {
     let network = options.common.network(S::NAME, objections, stop);
     let network = Network { webhooks: options.webhooks.rules(objections), ..network };
-    objections.check_secret(&options.common.keys.join(Webhooks::KEY));
+    if objections.is_production() {
+        check_peers(&network, peers_of::<S>().into_iter(), objections);
+    }
+    objections.check_secret("--keys", &options.common.keys.join(Webhooks::KEY));
+    objections.take("--keys", Webhooks::seal(&options.common.keys).map(drop));
     objections.check_keys(&options.common.keys);
     check_signing_keys::<S>(&options.common.keys, objections);
     S::check_for_production(&options.service, objections);
@@ -280,19 +290,19 @@ fn survey<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Obj
 /// Objects to keys that are missing or malformed: its own, and the public one of each part that calls it.
 fn check_signing_keys<S: Service>(keys: &Path, objections: &mut Objections) {
     let signing_key = Signer::read(keys, S::NAME, Arc::new(SystemClock)).and_then(|_| DerivedSecret::PageTokens.read(keys, S::NAME));
-    objections.take(signing_key.map(drop));
-    let callers = objections.take(topology::load()).map(|topology| topology::callers(&topology, S::NAME)).unwrap_or_default();
-    for issuer in callers {
-        objections.take(Verifier::read(keys, S::NAME, &[issuer]).map(drop));
+    objections.take("--keys", signing_key.map(drop));
+    for issuer in topology::callers(&topology::load().unwrap_or_default(), S::NAME) {
+        objections.take("--keys", Verifier::read(keys, S::NAME, &[issuer]).map(drop));
     }
 }
 
 async fn open_database<S: Service>(options: &ServiceOptions<S::Options>, objections: &mut Objections) -> Option<Db> {
-    let url = objections.take(options.address.url())?;
-    if !objections.check_address(&url) {
+    let setting = options.address.setting();
+    let url = objections.take(setting, options.address.url())?;
+    if !objections.check_address(setting, &url) {
         return None;
     }
     let database = DatabaseOptions { must_be_durable: objections.is_production(), ..options.database.clone() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    objections.take(Db::open_with(&url, S::NAME, clock, &database).await)
+    objections.take(setting, Db::open_with(&url, S::NAME, clock, &database).await)
 }

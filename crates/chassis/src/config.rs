@@ -1,7 +1,7 @@
 //! Configuration: flags, then the environment, then an optional file. It is checked before the process binds a port or opens
 //! a database, and the error names the bad key.
 
-pub use crate::key_file::value_in;
+pub use crate::key_file::{secret_in, value_in};
 use crate::{
     net::{Network, addresses::Addresses, ages::ConnectionAges, outside::AddressRules, tls::Part},
     production::{Mode, Objections},
@@ -65,12 +65,12 @@ impl CommonOptions {
     /// How the part `name` reaches others and is reached. Objects to plain text, and to what is wrong with an address or a
     /// certificate. Called within a runtime.
     pub fn network(&self, name: &'static str, objections: &mut Objections, stop: &CancellationToken) -> Network {
-        let part = self.tls.as_deref().and_then(|folder| objections.take(Part::follow(name, folder, stop.clone())));
+        let part = self.tls.as_deref().and_then(|folder| objections.take("--tls", Part::follow(name, folder, stop.clone())));
         if self.tls.is_none() {
-            objections.refuse("lines between the parts are plain text; name the folder of its certificates with --tls");
+            objections.refuse("--tls", "lines between the parts are plain text; name the folder of its certificates with --tls");
         }
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let addresses = objections.take(Addresses::parse(&self.peers, scheme)).unwrap_or_default();
+        let addresses = objections.take("--peer", Addresses::parse(&self.peers, scheme)).unwrap_or_default();
         Network { addresses, ages: self.ages, part, broker: None, webhooks: AddressRules::default() }
     }
 }
@@ -88,7 +88,8 @@ impl WebhookOptions {
     /// The rules of addresses. Objects to exceptions.
     pub fn rules(&self, objections: &mut Objections) -> AddressRules {
         if !self.webhooks_inside.is_empty() {
-            objections.refuse("webhooks may reach addresses that are not of the internet; leave --webhooks-inside out");
+            objections
+                .refuse("--webhooks-inside", "webhooks may reach addresses that are not of the internet; leave --webhooks-inside out");
         }
         AddressRules::with_inside(self.webhooks_inside.clone())
     }

@@ -26,6 +26,15 @@ pub fn value_in(file: &Path) -> Result<String, String> {
     if value.is_empty() { Err(format!("{}: the file is empty", file.display())) } else { Ok(value.to_owned()) }
 }
 
+/// A secret of bytes that a file holds.
+///
+/// # Errors
+/// A sentence that names the file and nothing of what is in it.
+pub fn secret_in(file: &Path) -> Result<Vec<u8>, String> {
+    let secret = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    if secret.is_empty() { Err(format!("{}: the file is empty", file.display())) } else { Ok(secret) }
+}
+
 /// The interval after which the next call reads the file again. The whole file is read, because modification times are too
 /// coarse to show a change reliably, and the file is small.
 const REREAD_AFTER: Duration = Duration::from_secs(3);

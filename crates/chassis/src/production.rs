@@ -4,7 +4,7 @@
 use crate::key_file::MADE_FOR_DEVELOPMENT;
 use clap::ValueEnum;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
-use std::{fs, net::IpAddr, path::Path};
+use std::{fmt, fs, net::IpAddr, path::Path};
 
 /// What a process serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,18 +25,35 @@ const SQLITE: &str = "sqlite:";
 /// The fewest bytes of a secret that cannot be guessed.
 const SHORTEST_SECRET: usize = 16;
 
-/// Why a process should not start.
+/// Why a process should not start: the flag of the setting that is to be changed, or whose file is, and what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// Such as `--seal-key`.
+    pub setting: &'static str,
+    /// A sentence for the person who starts the process.
+    pub sentence: String,
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { setting, sentence } = self;
+        let is_named = sentence.split(|letter: char| letter != '-' && !letter.is_ascii_lowercase()).any(|word| word == *setting);
+        if is_named { f.write_str(sentence) } else { write!(f, "{setting}: {sentence}") }
+    }
+}
+
+/// All that is wrong with what a process is to be started with.
 #[derive(Debug)]
 pub struct Objections {
     mode: Mode,
-    sentences: Vec<String>,
+    found: Vec<Objection>,
 }
 
 impl Objections {
     /// None yet.
     #[must_use]
     pub fn new(mode: Mode) -> Self {
-        Self { mode, sentences: Vec::new() }
+        Self { mode, found: Vec::new() }
     }
 
     /// Whether the process is for production.
@@ -46,14 +63,14 @@ impl Objections {
     }
 
     /// What was read, or an objection in any mode.
-    pub fn take<T>(&mut self, read: Result<T, String>) -> Option<T> {
-        read.map_err(|fault| self.sentences.push(fault)).ok()
+    pub fn take<T>(&mut self, setting: &'static str, read: Result<T, String>) -> Option<T> {
+        read.map_err(|sentence| self.found.push(Objection { setting, sentence })).ok()
     }
 
     /// An objection in production.
-    pub fn refuse(&mut self, sentence: impl Into<String>) {
+    pub fn refuse(&mut self, setting: &'static str, sentence: impl Into<String>) {
         if self.is_production() {
-            self.sentences.push(sentence.into());
+            self.found.push(Objection { setting, sentence: sentence.into() });
         }
     }
 
@@ -64,7 +81,7 @@ impl Objections {
         }
     }
 
-    /// Objects to keys that a suite made for development.
+    /// Objects to keys that a suite made for development in the folder of `--keys`.
     pub fn check_keys(&mut self, folder: &Path) {
         let names = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let is_key = |name: &String| {
@@ -75,26 +92,26 @@ impl Objections {
         let mut found: Vec<_> = names.filter(is_key).collect();
         found.sort();
         if !found.is_empty() {
-            self.refuse(format!("{}: {} are development keys; make others with k8s/keys", folder.display(), found.join(", ")));
+            self.refuse("--keys", format!("{}: {} are development keys; make others with k8s/keys", folder.display(), found.join(", ")));
         }
     }
 
     /// Objects to a secret that can be guessed. A file that is missing or unreadable is its reader's matter.
-    pub fn check_secret(&mut self, file: &Path) {
+    pub fn check_secret(&mut self, setting: &'static str, file: &Path) {
         if fs::read(file).is_ok_and(|secret| is_guessable(&secret)) {
-            self.refuse(format!("{}: the secret can be guessed; make one with openssl rand 32", file.display()));
+            self.refuse(setting, format!("{}: the secret can be guessed; make one with openssl rand 32", file.display()));
         }
     }
 
     /// Objects to a line to a PostgreSQL server that may be plain text, and to a password that everybody tries first. Returns whether
     /// the server may be asked: over such a line not even a password is sent. An address that is malformed is its reader's matter.
-    pub fn check_address(&mut self, url: &str) -> bool {
+    pub fn check_address(&mut self, setting: &'static str, url: &str) -> bool {
         if url.starts_with(SQLITE) {
             return true;
         }
         let Ok(server) = url.parse::<PgConnectOptions>() else { return true };
         if password_in(url).is_some_and(|password| is_well_known(server.get_username(), password)) {
-            self.refuse("the password in the database's address is one that everybody tries first; set another one for the role");
+            self.refuse(setting, "the password in the database's address is one that everybody tries first; set another one for the role");
         }
         if stays_on_machine(&server) {
             return true;
@@ -106,7 +123,10 @@ impl Objections {
             }
             // Prefer, the default, falls back to plain text where the server, or somebody in between, offers no TLS.
             PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer => {
-                self.refuse("the line to the database may be plain text; write sslmode=verify-full and sslrootcert into its address");
+                self.refuse(
+                    setting,
+                    "the line to the database may be plain text; write sslmode=verify-full and sslrootcert into its address",
+                );
                 return !self.is_production();
             }
         }
@@ -116,14 +136,14 @@ impl Objections {
     /// Objects to a password of the broker that everybody tries first.
     pub fn check_broker_password(&mut self, user: &str, password: &str) {
         if is_well_known(user, password) {
-            self.refuse("the broker's password is one that everybody tries first; set another one for the user");
+            self.refuse("--bus-credentials", "the broker's password is one that everybody tries first; set another one for the user");
         }
     }
 
     /// All objections.
     #[must_use]
-    pub fn into_sentences(self) -> Vec<String> {
-        self.sentences
+    pub fn into_all(self) -> Vec<Objection> {
+        self.found
     }
 
     /// The end of the checks.
@@ -131,11 +151,11 @@ impl Objections {
     /// # Errors
     /// All objections, a line each.
     pub fn settle(&self) -> Result<(), String> {
-        match self.sentences.as_slice() {
+        match self.found.as_slice() {
             [] => Ok(()),
-            [only] if !self.is_production() => Err(only.clone()),
+            [only] if !self.is_production() => Err(only.to_string()),
             all => {
-                let lines: Vec<_> = all.iter().map(|sentence| format!("\n- {sentence}")).collect();
+                let lines: Vec<_> = all.iter().map(|objection| format!("\n- {objection}")).collect();
                 let mode = if self.is_production() { " in production (--mode=development is for trying things out)" } else { "" };
                 Err(format!("it does not start{mode}:{}", lines.concat()))
             }
@@ -196,10 +216,10 @@ mod tests {
         let settled = |mode| {
             let mut objections = Objections::new(mode);
             objections.check_keys(folder.path());
-            objections.check_secret(&folder.path().join("simulator.secret"));
-            objections.check_secret(&folder.path().join("none"));
-            assert!(objections.check_address("postgres://payterms_wallet:Changeme@127.0.0.1/payterms"));
-            assert_eq!(objections.take(Err::<(), _>("the database is away".to_owned())), None);
+            objections.check_secret("--simulator-secret", &folder.path().join("simulator.secret"));
+            objections.check_secret("--seal-key", &folder.path().join("none"));
+            assert!(objections.check_address("--database-url", "postgres://payterms_wallet:Changeme@127.0.0.1/payterms"));
+            assert_eq!(objections.take("--database-url", Err::<(), _>("the database is away".to_owned())), None);
             objections.settle().unwrap_err()
         };
         let said = settled(Mode::Production);
@@ -207,12 +227,12 @@ mod tests {
         assert_eq!(lines.len(), 5, "{said}");
         assert!(lines[1].contains("gateway.key, gateway.pub, wallet.key, wallet.pub are development keys"), "{said}");
         assert!(lines[2].contains("simulator.secret") && lines[3].contains("password") && lines[4].contains("is away"), "{said}");
-        assert_eq!(settled(Mode::Development), "the database is away");
+        assert_eq!(settled(Mode::Development), "--database-url: the database is away");
     }
 
     fn objections_to(url: &str) -> (bool, String) {
         let mut objections = Objections::new(Mode::Production);
-        let may_ask = objections.check_address(url);
+        let may_ask = objections.check_address("--database-url", url);
         (may_ask, objections.settle().err().unwrap_or_default())
     }
 
@@ -222,7 +242,7 @@ mod tests {
             let url = format!("postgres://payterms_wallet:qLr7v0zW@db.example/payterms{plain}");
             let (may_ask, said) = objections_to(&url);
             assert!(!may_ask && said.contains("may be plain text") && said.lines().count() == 2, "{url}: {said}");
-            assert!(Objections::new(Mode::Development).check_address(&url), "who tries things out may");
+            assert!(Objections::new(Mode::Development).check_address("--database-url", &url), "who tries things out may");
         }
         for good in [
             "postgres://payterms_wallet:qLr7v0zW@db.example/payterms?sslmode=require",

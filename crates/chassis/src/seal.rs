@@ -95,6 +95,18 @@ impl Seal {
         Self::of(&name, &bytes).map_err(|error| format!("{}: {error}", file.display()))
     }
 
+    /// The keys in a file that need not be there. One that cannot be looked for is not taken for missing.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn read_if_there(file: &Path) -> Result<Option<Self>, String> {
+        match file.try_exists() {
+            Ok(false) if !file.is_symlink() => Ok(None),
+            Ok(_) => Self::read(file).map(Some),
+            Err(error) => Err(format!("{}: {error}", file.display())),
+        }
+    }
+
     pub(crate) fn of(file: &str, bytes: &[u8]) -> Result<Self, String> {
         let (chunks, rest) = bytes.as_chunks::<KEY>();
         let key = |bytes: &[u8; KEY]| {

@@ -133,7 +133,7 @@ async fn start_services(
         simulator: Some(simulator.to_owned()),
         plaid: options.plaid.clone(),
         plaid_credentials: keys.join("plaid.credentials"),
-        seal_key: keys.join("seal.key"),
+        seal_key: Some(keys.join("seal.key")),
     };
     let plans = payterms_plans::Options {};
     Ok(vec![

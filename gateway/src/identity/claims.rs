@@ -1,10 +1,10 @@
 //! Where an issuer's tokens say for whom a caller acts, and in which roles: by configuration, because each issuer has other claims.
 
-use payterms_chassis::{access::ROLES, identity::TokenFault};
+use payterms_chassis::{access::ROLES, config::value_in, identity::TokenFault};
 use payterms_kernel::TenantId;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 use uuid::Uuid;
 
 /// A claim, by the names of the objects that it is in, from outside in, and its own.
@@ -73,7 +73,7 @@ impl ClaimsMap {
     /// # Errors
     /// A sentence that names the file and what is wrong in it.
     pub fn read(file: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let text = value_in(file)?;
         Self::parse(&text).map_err(|fault| format!("{}: {fault}", file.display()))
     }
 

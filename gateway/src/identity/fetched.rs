@@ -10,11 +10,8 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use payterms_chassis::net::tls;
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use serde_json::Value;
 use std::{error::Error, net::IpAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
@@ -211,7 +208,7 @@ impl Issuer {
         if !is_web || address.authority().is_none_or(|authority| authority.as_str().contains('@')) {
             return Err("--jwks-url: an address begins with https:// and has no user".to_owned());
         }
-        let roots = authorities.map(root_store).transpose()?;
+        let roots = authorities.map(tls::authorities).transpose()?;
         let connector = HttpsConnectorBuilder::new();
         let connector = match roots {
             None => connector.with_webpki_roots(),
@@ -242,16 +239,6 @@ fn is_safe(address: &Uri) -> bool {
     let host = address.host().unwrap_or_default();
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     address.scheme_str() == Some("https") || host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
-}
-
-fn root_store(file: &Path) -> Result<RootCertStore, String> {
-    let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-    let text = std::fs::read(file).map_err(|error| fault(&error))?;
-    let mut roots = RootCertStore::empty();
-    for authority in CertificateDer::pem_slice_iter(&text) {
-        roots.add(authority.map_err(|error| fault(&error))?).map_err(|error| fault(&error))?;
-    }
-    if roots.is_empty() { Err(fault(&"it holds no certificate")) } else { Ok(roots) }
 }
 
 fn tls_of(roots: RootCertStore) -> Result<ClientConfig, String> {

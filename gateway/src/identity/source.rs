@@ -53,17 +53,21 @@ impl KeyOptions {
     /// Objects to what is wrong with them, and in production to the key of development.
     pub fn check(&self, objections: &mut Objections, development: &str) {
         if let Some(url) = &self.address.jwks_url {
-            let is_safe = objections.take(KeysAtUrl::check(url, self.address.jwks_ca.as_deref()));
+            let setting = if self.address.jwks_ca.is_some() { "--jwks-ca" } else { "--jwks-url" };
+            let is_safe = objections.take(setting, KeysAtUrl::check(url, self.address.jwks_ca.as_deref()));
             if is_safe == Some(false) {
-                objections.refuse(format!("{url}: keys that come in plain text may be anybody's; name an address with https"));
+                objections
+                    .refuse("--jwks-url", format!("{url}: keys that come in plain text may be anybody's; name an address with https"));
             }
             return;
         }
-        let keys = objections.take(KeyFile::read(self.jwks.clone(), parse));
+        let keys = objections.take("--jwks", KeyFile::read(self.jwks.clone(), parse));
         if keys.is_some_and(|keys| keys.last_keys().contains_key(development)) {
             let file = self.jwks.display();
-            objections
-                .refuse(format!("{file}: callers' tokens may be signed with the key of development; name your identity provider's keys"));
+            objections.refuse(
+                "--jwks",
+                format!("{file}: callers' tokens may be signed with the key of development; name your identity provider's keys"),
+            );
         }
     }
 }

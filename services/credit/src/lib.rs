@@ -26,7 +26,10 @@ use payterms_proto::credit::{
         programme_service_server::ProgrammeServiceServer,
     },
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tonic::service::Routes;
 use use_cases::{
     applications::submit::{self, drive_submission},
@@ -46,10 +49,10 @@ pub struct Options {
     /// File with what Plaid knows us by: client id and secret, a line each.
     #[arg(long, env = "PAYTERMS_PLAID_CREDENTIALS", default_value = "keys/plaid.credentials")]
     pub plaid_credentials: PathBuf,
-    /// File of a key of 32 bytes, or several, that what opens bank accounts, and what applicants attach, is sealed with. Without it attachments are
-    /// refused, and no provider of bank data can be connected.
-    #[arg(long, env = "PAYTERMS_SEAL_KEY", default_value = "keys/seal.key")]
-    pub seal_key: PathBuf,
+    /// File of a key of 32 bytes, or several, that what opens bank accounts, and what applicants attach, is sealed with; `keys/seal.key` if not
+    /// given. Where that is not there either, attachments are refused, and no provider of bank data can be connected.
+    #[arg(long, env = "PAYTERMS_SEAL_KEY")]
+    pub seal_key: Option<PathBuf>,
 }
 
 /// The provider of bank data that the options name; none where they name none.
@@ -61,12 +64,16 @@ fn provider(options: &Options) -> Result<Option<Arc<dyn BankData>>, String> {
     })
 }
 
-/// The key that is sealed with; none where there is no file of it and no provider whose tokens it is for.
+/// The file of the key that is sealed with, where no other is named.
+const SEAL_KEY: &str = "keys/seal.key";
+
+/// The key that is sealed with; none where no file of it is named, there is none in its usual place, and no provider whose tokens it is for.
 fn seal(options: &Options, has_provider: bool) -> Result<Option<Seal>, String> {
-    if !has_provider && !options.seal_key.exists() {
-        return Ok(None);
+    match &options.seal_key {
+        Some(file) => Seal::read(file).map(Some),
+        None if has_provider => Seal::read(Path::new(SEAL_KEY)).map(Some),
+        None => Seal::read_if_there(Path::new(SEAL_KEY)),
     }
-    Seal::read(&options.seal_key).map(Some)
 }
 
 /// The credit service.
@@ -79,17 +86,19 @@ impl Service for Credit {
     type Options = Options;
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
-        objections.check_secret(&options.seal_key);
+        objections.check_secret("--seal-key", options.seal_key.as_deref().unwrap_or(Path::new(SEAL_KEY)));
         if options.simulator.is_some() {
             objections.refuse(
+                "--simulator",
                 "banks are a simulator's, and applications would be decided on invented accounts; name Plaid with --plaid, or none",
             );
         }
     }
 
     fn check_files(options: &Options, objections: &mut Objections) {
-        let provider = objections.take(provider(options)).flatten();
-        objections.take(seal(options, provider.is_some()).map(drop));
+        objections.take("--plaid-credentials", provider(options).map(drop));
+        let has_provider = options.plaid.is_some() || options.simulator.is_some();
+        objections.take("--seal-key", seal(options, has_provider).map(drop));
     }
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

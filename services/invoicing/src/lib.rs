@@ -74,6 +74,11 @@ fn mail_place(options: &Options) -> Result<String, String> {
     options.mail_file.as_deref().map_or_else(|| Ok(options.mail.clone()), value_in)
 }
 
+/// The setting that says so.
+fn mail_setting(options: &Options) -> &'static str {
+    if options.mail_file.is_some() { "--mail-file" } else { "--mail" }
+}
+
 /// The invoicing service.
 #[derive(Debug, Clone, Copy)]
 pub struct Invoicing;
@@ -86,13 +91,14 @@ impl Service for Invoicing {
     fn check_for_production(options: &Options, objections: &mut Objections) {
         // A file that is not read is the matter of `check_files`.
         if let Ok(place) = mail_place(options) {
-            mailer::check_for_production(&place, objections);
+            mailer::check_for_production((mail_setting(options), &place), objections);
         }
     }
 
     fn check_files(options: &Options, objections: &mut Objections) {
-        if let Some(place) = objections.take(mail_place(options)) {
-            objections.take(Mailer::new(&place, &options.mail_from).map(drop));
+        let setting = mail_setting(options);
+        if let Some(place) = objections.take(setting, mail_place(options)) {
+            objections.take(setting, Mailer::new(&place, &options.mail_from).map(drop));
         }
     }
 

@@ -13,7 +13,7 @@ pub mod use_cases;
 
 use app::App;
 use clap::Args;
-use payterms_chassis::{Parts, Runtime, Service, flow::Drivers, production::Objections};
+use payterms_chassis::{Parts, Runtime, Service, config::secret_in, flow::Drivers, production::Objections};
 use payterms_proto::wallet::{
     peers::v1::{
         credit_line_method_service_server::CreditLineMethodServiceServer, notification_service_server::NotificationServiceServer,
@@ -57,7 +57,7 @@ pub struct Options {
 fn simulator(options: &Options) -> Result<Option<Arc<dyn PaymentProvider>>, String> {
     let simulator = options.simulator.as_ref().map(|base| {
         let file = &options.simulator_secret;
-        let secret = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let secret = secret_in(file)?;
         Simulator::new(base, secret).map(|simulator| Arc::new(Measured::new("simulator", simulator)) as Arc<dyn PaymentProvider>)
     });
     simulator.transpose()
@@ -80,13 +80,16 @@ impl Service for Wallet {
 
     fn check_for_production(options: &Options, objections: &mut Objections) {
         if options.simulator.is_some() {
-            objections.refuse("cards and bank debits would be charged by a simulator, where no money moves; leave --simulator out");
+            objections.refuse(
+                "--simulator",
+                "cards and bank debits would be charged by a simulator, where no money moves; leave --simulator out",
+            );
         }
     }
 
     fn check_files(options: &Options, objections: &mut Objections) {
-        objections.take(simulator(options).map(drop));
-        objections.take(stripe_client(options).map(drop));
+        objections.take("--simulator-secret", simulator(options).map(drop));
+        objections.take("--stripe", stripe_client(options).map(drop));
     }
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {

@@ -86,7 +86,12 @@ impl Db {
             Some(file) => Self::open_sqlite(Path::new(file), service, clock, options).await,
             None => Self::open_postgres(url, service, clock, options).await,
         };
-        opened.map_err(|error| format!("database of {service}: {error}"))
+        opened.map_err(|error| {
+            // A pooler says so to whoever takes it for the server itself.
+            let is_pooler = error.contains("unsupported startup parameter");
+            let advice = if is_pooler { "; set --database-pooled where the address is a pooler's" } else { "" };
+            format!("database of {service}: {error}{advice}")
+        })
     }
 
     async fn open_sqlite(file: &Path, service: &'static str, clock: Arc<dyn Clock>, options: &DatabaseOptions) -> Result<Self, String> {

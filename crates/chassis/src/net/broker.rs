@@ -1,7 +1,7 @@
 //! The line to the broker, NATS with JetStream, where events go by one: its address, its certificate, and what this process shows
 //! to it. Without a broker services call each other's inboxes.
 
-use crate::{key_file::value_in, production::Objections, telemetry::metrics};
+use crate::{key_file::value_in, net::tls, production::Objections, telemetry::metrics};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, connection::State, jetstream};
 use clap::Args;
 use std::{
@@ -63,15 +63,18 @@ impl BrokerOptions {
         }
         for url in &self.bus {
             if !url.starts_with("tls://") {
-                objections.refuse("events go to the broker in plain text; write tls:// in --bus");
+                objections.refuse("--bus", "events go to the broker in plain text; write tls:// in --bus");
             }
         }
-        let shown = self.bus_credentials.as_deref().map(Shown::read).transpose();
-        let shown = objections.take(shown)?;
-        if let Some(Shown::Password(user, password)) = &shown {
+        let shown = objections.take("--bus-credentials", self.bus_credentials.as_deref().map(Shown::read).transpose());
+        if let Some(Some(Shown::Password(user, password))) = &shown {
             objections.check_broker_password(user, password);
         }
-        objections.take(self.connect(name, shown).await)
+        // The client reads these files when it connects, and tries again for as long as it cannot.
+        let authorities = objections.take("--bus-ca", self.bus_ca.as_deref().map(tls::authorities).transpose());
+        let pair = objections.take("--bus-tls", self.bus_tls.as_deref().map(tls::check_pair).transpose());
+        let ((Some(shown), Some(_)), Some(_)) = ((shown, authorities), pair) else { return None };
+        objections.take("--bus", self.connect(name, shown).await)
     }
 
     async fn connect(&self, name: &'static str, shown: Option<Shown>) -> Result<Broker, String> {
@@ -99,12 +102,10 @@ impl BrokerOptions {
             })
             .event_callback(move |event| async move { report(name, &event) });
         if let Some(file) = &self.bus_ca {
-            value_in(file)?;
             options = options.add_root_certificates(file.clone());
         }
         if let Some(folder) = &self.bus_tls {
             let [certificate, key] = ["tls.crt", "tls.key"].map(|file| folder.join(file));
-            value_in(&certificate).and_then(|_| value_in(&key))?;
             options = options.add_client_certificate(certificate, key);
         }
         if let Some(shown) = shown {

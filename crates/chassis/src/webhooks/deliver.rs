@@ -75,12 +75,19 @@ impl Webhooks {
     /// # Errors
     /// A sentence that names the file.
     pub fn open(keys: &Path, rules: AddressRules, access: &AccessTable) -> Result<Self, String> {
-        let file = keys.join(Self::KEY);
-        let seal = if file.exists() { Some(Seal::read(&file)?) } else { None };
+        let seal = Self::seal(keys)?;
         if seal.is_none() {
-            tracing::warn!(file = %file.display(), "there is no key for webhooks: none are sent");
+            tracing::warn!(file = %keys.join(Self::KEY).display(), "there is no key for webhooks: none are sent");
         }
         Ok(Self { rules, seal, types: Arc::new(deliverable(access)) })
+    }
+
+    /// The keys that secrets of webhooks are sealed with; none where their folder has no such file.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn seal(keys: &Path) -> Result<Option<Seal>, String> {
+        Seal::read_if_there(&keys.join(Self::KEY))
     }
 }
 

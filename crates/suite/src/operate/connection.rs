@@ -4,12 +4,8 @@ use crate::{Session, operate::output::Output, start::development_token};
 use clap::Args;
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::rt::TokioIo;
-use payterms_chassis::{call::Caller, config::value_in};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use payterms_chassis::{call::Caller, config::value_in, net::tls};
+use rustls::{ClientConfig, crypto::ring, pki_types::ServerName};
 use std::{
     io::Read,
     path::{Path, PathBuf},
@@ -69,7 +65,7 @@ impl ConnectionOptions {
                 let caller =
                     Caller { subject: "operator:command".to_owned(), roles: vec![role.to_owned()], tenant, customer: None, run_id: None };
                 development_token(&data.join("keys"), &caller, OWN_TOKEN_SECONDS).map_err(|error| {
-                    format!("{error}. Name the file of a token with --token-file, or the folder of a suite's development keys with --data.")
+                    format!("{error}. Name the file of a token of role {role} with --token-file, or the folder of a suite's development keys with --data.")
                 })
             }
         }
@@ -110,14 +106,7 @@ impl ConnectionOptions {
         let mut client = match &self.ca {
             None => builder.with_webpki_roots().with_no_client_auth(),
             Some(file) => {
-                let fault = |error: &dyn std::fmt::Display| format!("--ca {}: {error}", file.display());
-                let mut roots = RootCertStore::empty();
-                for certificate in CertificateDer::pem_file_iter(file).map_err(|error| fault(&error))? {
-                    roots.add(certificate.map_err(|error| fault(&error))?).map_err(|error| fault(&error))?;
-                }
-                if roots.is_empty() {
-                    return Err(fault(&"it holds no certificate"));
-                }
+                let roots = tls::authorities(file).map_err(|fault| format!("--ca {fault}"))?;
                 builder.with_root_certificates(roots).with_no_client_auth()
             }
         };

@@ -38,6 +38,13 @@ struct Part {
     name: &'static str,
     failure: Option<String>,
     millis: u64,
+    /// None of the gateway, which has none, and of a part that did not say.
+    waiting: Option<Waiting>,
+}
+
+/// What waits in a service.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
     dead_letters: usize,
     open_flows: usize,
     overdue_jobs: usize,
@@ -45,7 +52,7 @@ struct Part {
 
 impl Part {
     fn is_well(&self) -> bool {
-        self.failure.is_none() && self.dead_letters == 0
+        self.failure.is_none() && self.waiting.is_none_or(|waiting| waiting.dead_letters == 0)
     }
 }
 
@@ -69,7 +76,7 @@ pub async fn run(options: &HealthOptions, data: &Path) -> Result<Outcome, String
         let begun = Instant::now();
         let asked = ask(&session, service).await;
         let mut part = match asked {
-            Ok(part) => part,
+            Ok(waiting) => Part { waiting: Some(waiting), ..Part::default() },
             Err(status) => Part { failure: Some(sentence_of(service.name(), &status)), ..Part::default() },
         };
         (part.name, part.millis) = (service.name(), millis(begun));
@@ -79,9 +86,11 @@ pub async fn run(options: &HealthOptions, data: &Path) -> Result<Outcome, String
     match options.connection.output {
         Output::Json => {
             let part = |part: &Part| {
+                let waiting = part.waiting;
                 json!({
                     "part": part.name, "well": part.is_well(), "failure": part.failure, "millis": part.millis,
-                    "deadLetters": part.dead_letters, "openFlows": part.open_flows, "overdueJobs": part.overdue_jobs,
+                    "deadLetters": waiting.map(|waiting| waiting.dead_letters), "openFlows": waiting.map(|waiting| waiting.open_flows),
+                    "overdueJobs": waiting.map(|waiting| waiting.overdue_jobs),
                 })
             };
             output::print_json(&json!({ "well": is_well, "parts": parts.iter().map(part).collect::<Vec<_>>() }))?;
@@ -90,10 +99,10 @@ pub async fn run(options: &HealthOptions, data: &Path) -> Result<Outcome, String
             let row = |part: &Part| {
                 let state = part.failure.as_deref().map_or_else(|| "answers".to_owned(), plain);
                 let count = |count: usize| if count >= COUNTED { format!("{COUNTED}+") } else { count.to_string() };
-                let counts = [part.dead_letters, part.open_flows, part.overdue_jobs].map(|number| match part.name {
-                    "gateway" => String::new(),
-                    _ => count(number),
-                });
+                let counts = match part.waiting {
+                    Some(waiting) => [waiting.dead_letters, waiting.open_flows, waiting.overdue_jobs].map(count),
+                    None => std::array::from_fn(|_| "-".to_owned()),
+                };
                 [part.name.to_owned(), format!("{} ms", part.millis)].into_iter().chain(counts).chain([state]).collect()
             };
             let head = ["part", "answered in", "dead letters", "open flows", "overdue jobs", "state"];
@@ -108,7 +117,7 @@ fn millis(since: Instant) -> u64 {
 }
 
 /// A service that lists these reaches its database.
-async fn ask(session: &crate::Session, service: Service) -> Result<Part, Status> {
+async fn ask(session: &crate::Session, service: Service) -> Result<Waiting, Status> {
     fn request<M>(message: M) -> Request<M> {
         let mut request = Request::new(message);
         request.set_timeout(PATIENCE);
@@ -119,10 +128,9 @@ async fn ask(session: &crate::Session, service: Service) -> Result<Part, Status>
     let letters = operations.list_dead_letters(request(ListDeadLettersRequest { page_size, ..Default::default() })).await?;
     let flows = operations.list_open_flows(request(ListOpenFlowsRequest { page_size, ..Default::default() })).await?;
     let jobs = operations.list_due_jobs(request(ListDueJobsRequest { overdue: true, page_size, ..Default::default() })).await?;
-    Ok(Part {
+    Ok(Waiting {
         dead_letters: letters.get_ref().dead_letters.len(),
         open_flows: flows.get_ref().open_flows.len(),
         overdue_jobs: jobs.get_ref().due_jobs.len(),
-        ..Part::default()
     })
 }

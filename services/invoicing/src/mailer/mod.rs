@@ -9,8 +9,11 @@ use lettre::{
     message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
     transport::smtp,
 };
-use payterms_chassis::production::{Objections, is_this_machine};
-use std::{path::PathBuf, time::SystemTime};
+use payterms_chassis::{
+    net::tls::LoggedFaults,
+    production::{Objections, is_this_machine},
+};
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
 use url::Url;
 
 /// A mail as it leaves.
@@ -38,15 +41,18 @@ pub struct Outgoing {
 
 /// Objects to a place where nobody gets the mails, and to a line on which others could read them, with what logs in to the mail server.
 /// A line that ends on this machine may be plain text. A place that is malformed is [`Mailer::new`]'s matter.
-pub fn check_for_production(place: &str, objections: &mut Objections) {
+pub fn check_for_production((setting, place): (&'static str, &str), objections: &mut Objections) {
     if place.starts_with("file:") {
-        objections.refuse("mails go to a folder, where no customer reads them; name a mail server with --mail-file");
+        objections.refuse(setting, "mails go to a folder, where no customer reads them; name a mail server with --mail-file");
     }
     let Some(server) = place.strip_prefix("smtp://").and_then(|_| Url::parse(place).ok()) else { return };
     // The first one counts, as for the transport; `opportunistic` is plain text where somebody in between takes STARTTLS away.
     let has_tls = server.query_pairs().find(|(key, _)| key == "tls").is_some_and(|(_, value)| value == "required");
     if !has_tls && !server.host_str().is_some_and(is_this_machine) {
-        objections.refuse("mails may go to their server in plain text; write smtps://HOST, or smtp://HOST?tls=required, into its address");
+        objections.refuse(
+            setting,
+            "mails may go to their server in plain text; write smtps://HOST, or smtp://HOST?tls=required, into its address",
+        );
     }
 }
 
@@ -71,7 +77,7 @@ pub struct Mailer {
 #[derive(Debug, Clone)]
 enum Way {
     Folder(PathBuf),
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(Server),
 }
 
 impl Mailer {
@@ -98,7 +104,7 @@ impl Mailer {
         } else if place.starts_with("smtp://") || place.starts_with("smtps://") {
             let transport =
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(place).map_err(|_| "the mail server's address is wrong".to_owned())?;
-            Way::Smtp(transport.build())
+            Way::Smtp(Server { transport: transport.build(), faults: Arc::default() })
         } else {
             return Err("mail goes to file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST".to_owned());
         };
@@ -121,11 +127,11 @@ impl Mailer {
                 };
                 written.await.map_err(|_| MailError::Unreachable)
             }
-            Way::Smtp(transport) => {
+            Way::Smtp(server) => {
                 let (whole, bytes) = (message.envelope().clone(), message.formatted());
-                match deliver(transport, &whole, &bytes).await {
+                match deliver(server, &whole, &bytes).await {
                     // One address that is refused keeps the mail from all: the others get it by themselves.
-                    Err(MailError::Refused) if whole.to().len() > 1 => each(transport, &whole, &bytes).await,
+                    Err(MailError::Refused) if whole.to().len() > 1 => each(server, &whole, &bytes).await,
                     done => done,
                 }
             }
@@ -165,21 +171,49 @@ impl Mailer {
 
 type Smtp = AsyncSmtpTransport<Tokio1Executor>;
 
+/// A mail server, and what it was last logged for.
+#[derive(Debug, Clone)]
+struct Server {
+    transport: Smtp,
+    faults: Arc<LoggedFaults>,
+}
+
 /// What the server answers to a wrong or missing login: the operator's to mend, and no word about the mail.
 const LOGIN: [u16; 4] = [530, 534, 535, 538];
 
-async fn deliver(transport: &Smtp, envelope: &Envelope, bytes: &[u8]) -> Result<(), MailError> {
-    let refused = |error: &smtp::Error| error.is_permanent() && error.status().is_none_or(|code| !LOGIN.contains(&code.into()));
-    let sent = transport.send_raw(envelope, bytes).await;
-    sent.map(|_| ()).map_err(|error| if refused(&error) { MailError::Refused } else { MailError::Unreachable })
+async fn deliver(server: &Server, envelope: &Envelope, bytes: &[u8]) -> Result<(), MailError> {
+    let Err(error) = server.transport.send_raw(envelope, bytes).await else {
+        server.faults.clear();
+        return Ok(());
+    };
+    let code = error.status().map(u16::from);
+    if error.is_permanent() && code.is_none_or(|code| !LOGIN.contains(&code)) {
+        return Err(MailError::Refused);
+    }
+    let fault = fault(code, &error);
+    if server.faults.is_due(&fault) {
+        tracing::warn!(fault, "mails wait, and are sent later");
+    }
+    Err(MailError::Unreachable)
+}
+
+/// Why no mail goes to the server, for who runs it. The server's own words may name somebody.
+fn fault(code: Option<u16>, error: &smtp::Error) -> String {
+    match code {
+        Some(code) if LOGIN.contains(&code) => format!("the mail server refuses the user or the password ({code}); correct --mail-file"),
+        Some(code) => format!("the mail server says later ({code})"),
+        None if error.is_tls() => "the mail server has no TLS".to_owned(),
+        None if error.is_timeout() => "the mail server does not answer".to_owned(),
+        None => "there is no connection to the mail server, or its certificate is not of a public authority and its name".to_owned(),
+    }
 }
 
 /// To each address apart: sent where one takes it.
-async fn each(transport: &Smtp, whole: &Envelope, bytes: &[u8]) -> Result<(), MailError> {
+async fn each(server: &Server, whole: &Envelope, bytes: &[u8]) -> Result<(), MailError> {
     let mut done = Err(MailError::Refused);
     for to in whole.to() {
         let Ok(one) = Envelope::new(whole.from().cloned(), vec![to.clone()]) else { continue };
-        done = match (done, deliver(transport, &one, bytes).await) {
+        done = match (done, deliver(server, &one, bytes).await) {
             (Ok(()), _) | (_, Ok(())) => Ok(()),
             (Err(MailError::Unreachable), _) | (_, Err(MailError::Unreachable)) => Err(MailError::Unreachable),
             (Err(MailError::Refused), Err(MailError::Refused)) => Err(MailError::Refused),
@@ -190,15 +224,45 @@ async fn each(transport: &Smtp, whole: &Envelope, bytes: &[u8]) -> Result<(), Ma
 
 #[cfg(test)]
 mod tests {
-    use super::check_for_production;
+    use super::{LOGIN, check_for_production, fault};
+    use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor, address::Envelope};
     use payterms_chassis::production::{Mode, Objections};
+
+    /// A server that answers each login with `answer`; what is said of it.
+    async fn said_of(answer: &'static str) -> String {
+        use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://canary:canary@{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let mut line = BufReader::new(listener.accept().await.unwrap().0);
+            line.write_all(b"220 mail\r\n").await.unwrap();
+            for answer in ["250-mail\r\n250 AUTH PLAIN\r\n", answer] {
+                line.read_line(&mut String::new()).await.unwrap();
+                line.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url).unwrap().build::<Tokio1Executor>();
+        let [from, to] = ["a@shop.example", "canary@customer.example"].map(|address| address.parse::<Address>().unwrap());
+        let envelope = Envelope::new(Some(from), vec![to]).unwrap();
+        let error = transport.send_raw(&envelope, b"a").await.unwrap_err();
+        server.await.unwrap();
+        fault(error.status().map(u16::from), &error)
+    }
+
+    #[tokio::test]
+    async fn a_login_that_is_refused_is_told_from_a_server_that_is_away() {
+        let wrong = said_of("535 canary@customer.example may not\r\n").await;
+        assert!(LOGIN.contains(&535) && wrong.contains("refuses the user or the password (535)") && !wrong.contains("canary"), "{wrong}");
+        assert_eq!(said_of("454 later, canary\r\n").await, "the mail server says later (454)");
+        assert!(said_of("").await.starts_with("there is no connection to the mail server"));
+    }
 
     #[test]
     fn production_sends_mails_to_a_server_and_over_tls() {
         let objections_to = |place: &str| {
             let mut objections = Objections::new(Mode::Production);
-            check_for_production(place, &mut objections);
-            objections.into_sentences().concat()
+            check_for_production(("--mail", place), &mut objections);
+            objections.settle().err().unwrap_or_default()
         };
         assert!(objections_to("file:mail").contains("go to a folder"));
         for plain in [

@@ -42,13 +42,15 @@ impl Files {
     /// Reads files.
     ///
     /// # Errors
-    /// A sentence that names the file.
+    /// A sentence that names each file that was not read.
     pub fn read(folder: &Path, names: &[&'static str]) -> Result<Self, String> {
         let read = |name: &&'static str| {
             let path = folder.join(name);
             Ok((*name, fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?))
         };
-        names.iter().map(read).collect::<Result<_, _>>().map(Self)
+        let (found, missing): (Vec<_>, Vec<_>) = names.iter().map(read).partition(Result::is_ok);
+        let faults: Vec<_> = missing.into_iter().filter_map(Result::err).collect();
+        if faults.is_empty() { found.into_iter().collect::<Result<_, _>>().map(Self) } else { Err(faults.join("; ")) }
     }
 }
 

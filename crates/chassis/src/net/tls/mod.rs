@@ -8,7 +8,7 @@ pub mod sides;
 
 pub use files::Followed;
 pub use port::{Peer, Port};
-pub use sides::{Door, Part};
+pub use sides::{Door, Part, authorities, check_pair};
 
 use std::{
     collections::BTreeMap,
@@ -30,11 +30,11 @@ const REMEMBERED: usize = 64;
 
 /// The faults that were logged, and when.
 #[derive(Debug, Default)]
-pub(crate) struct LoggedFaults(Mutex<BTreeMap<String, Instant>>);
+pub struct LoggedFaults(Mutex<BTreeMap<String, Instant>>);
 
 impl LoggedFaults {
     /// Notes a fault, and says whether it is to be logged now.
-    pub(crate) fn is_due(&self, fault: &str) -> bool {
+    pub fn is_due(&self, fault: &str) -> bool {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.get(fault).is_some_and(|at| at.elapsed() < SAME_FAULT_EVERY) {
             return false;
@@ -47,7 +47,7 @@ impl LoggedFaults {
     }
 
     /// Forgets them, so that a fault is logged when it comes back.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

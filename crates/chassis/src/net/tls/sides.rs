@@ -76,6 +76,34 @@ fn unusable(error: rustls::Error) -> String {
     format!("tls.crt with tls.key: {error}")
 }
 
+/// The authorities in a PEM file, at least one.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn authorities(file: &Path) -> Result<RootCertStore, String> {
+    let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let text = std::fs::read(file).map_err(|error| fault(&error))?;
+    let mut roots = RootCertStore::empty();
+    for authority in CertificateDer::pem_slice_iter(&text) {
+        roots.add(authority.map_err(|error| fault(&error))?).map_err(|error| fault(&error))?;
+    }
+    if roots.is_empty() { Err(fault(&"it holds no certificate")) } else { Ok(roots) }
+}
+
+/// Whether a folder holds a certificate that a client can show, and its key. Whether it is good now is for who is shown it.
+///
+/// # Errors
+/// A sentence that names the folder, and the files that are missing or malformed.
+pub fn check_pair(folder: &Path) -> Result<(), String> {
+    let files = Files::read(folder, &DOOR_FILES)?;
+    let pair = certificates(&files, "tls.crt").and_then(|chain| Ok((chain, key(&files)?)));
+    let pair = pair.and_then(|(chain, key)| {
+        let client = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(unusable)?;
+        client.with_root_certificates(RootCertStore::empty()).with_client_auth_cert(chain, key).map_err(unusable)
+    });
+    pair.map(drop).map_err(|fault| format!("{}: {fault}", folder.display()))
+}
+
 impl Part {
     /// The two sides of the part `name`, from a folder whose files are followed until `stop` is cancelled. Called within a runtime.
     ///
