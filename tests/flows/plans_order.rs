@@ -176,7 +176,7 @@ async fn whatever_comes_first(on_postgres: bool) {
 /// The run of the tenant's clock that a service is in.
 async fn run_in(service: &str, (data, postgres): (&Path, Option<&str>)) -> String {
     let (conn, s) = rows_of(service, data, postgres).await;
-    let run = told(&conn, &format!("SELECT clock_run AS told FROM {s}tenant_states WHERE tenant = 'acme'")).await.remove(0);
+    let run = selected(&conn, &format!("SELECT clock_run AS told FROM {s}tenant_states WHERE tenant = 'acme'")).await.remove(0);
     conn.close().await.unwrap();
     run
 }
