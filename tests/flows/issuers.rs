@@ -164,12 +164,12 @@ async fn all_in_one_process_reads_keys_at_an_address_as_the_gateway_does() {
         let listed = Session::new(door.at, &key.token(&operator)).unwrap().tenants().list_tenants(ListTenantsRequest::default()).await;
         listed.map_or_else(|status| reason(&status), |_| String::new())
     };
-    while list(&first).await != "" {
+    while !list(&first).await.is_empty() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(list(&second).await, "TOKEN_INVALID");
     issuer.publish_keys(&[&second]);
-    while list(&second).await != "" || list(&first).await != "TOKEN_INVALID" {
+    while !list(&second).await.is_empty() || list(&first).await != "TOKEN_INVALID" {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     issuer.publish(Publishes::Status(500));

@@ -230,7 +230,7 @@ async fn a_collection_survives_a_kill_after_its_intent(on_postgres: bool) {
 
 async fn an_advance_survives_a_kill_between_rounds(on_postgres: bool) {
     for point in ["clock.after_told", "clock.after_round"] {
-        an_advance_dies_at(point, on_postgres).await;
+        Box::pin(an_advance_dies_at(point, on_postgres)).await;
     }
 }
 

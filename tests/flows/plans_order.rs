@@ -240,14 +240,14 @@ async fn turn(service: SocketAddr, (data, run_id): (&Path, &str), now: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_debit_that_ends_before_it_is_recorded_is_asked_for_again_on_sqlite() {
-    ends_before_it_is_recorded("tok_bank", (plan::State::Completed, 0), false).await;
-    ends_before_it_is_recorded("tok_bank_refused", (plan::State::Active, 1), false).await;
+    Box::pin(ends_before_it_is_recorded("tok_bank", (plan::State::Completed, 0), false)).await;
+    Box::pin(ends_before_it_is_recorded("tok_bank_refused", (plan::State::Active, 1), false)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_debit_that_ends_before_it_is_recorded_is_asked_for_again_on_postgres() {
-    ends_before_it_is_recorded("tok_bank", (plan::State::Completed, 0), true).await;
-    ends_before_it_is_recorded("tok_bank_refused", (plan::State::Active, 1), true).await;
+    Box::pin(ends_before_it_is_recorded("tok_bank", (plan::State::Completed, 0), true)).await;
+    Box::pin(ends_before_it_is_recorded("tok_bank_refused", (plan::State::Active, 1), true)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! The variables of the environment that the suite reads. A name that begins like one of them and is none is a spelling mistake,
 //! and a process that ignored it would run with a default that nobody wanted.
 
-use clap::Command;
+use clap::{Arg, Command};
 use std::collections::BTreeSet;
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
@@ -105,7 +105,7 @@ pub fn of_others(program: &Command, names: impl Iterator<Item = String>) -> Vec<
 /// The variables that a program and its commands read.
 #[must_use]
 pub fn of_program(program: &Command) -> BTreeSet<String> {
-    let here = program.get_arguments().filter_map(|argument| argument.get_env()).map(|name| name.to_string_lossy().into_owned());
+    let here = program.get_arguments().filter_map(Arg::get_env).map(|name| name.to_string_lossy().into_owned());
     here.chain(program.get_subcommands().flat_map(of_program)).collect()
 }
 
