@@ -1,16 +1,19 @@
 """A real SMTP server that keeps what it takes: one .eml file a mail, in the folder that is named, and beside it what a mail client
 shows of it: a .txt and a .html file.
 
-Addresses that begin with "nobody" are refused for good, those that begin with "later" for now.
+Addresses that begin with "nobody" are refused for good, those that begin with "later" for now. With a folder of a certificate (tls.crt,
+tls.key) as the third argument the line begins with TLS, and who sends has to log in as `payterms` with the password `right`.
 """
 
 import asyncio
 import email
 import email.policy
 import pathlib
+import ssl
 import sys
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 folder = pathlib.Path(sys.argv[1])
 
@@ -37,7 +40,18 @@ class Keeper:
         return "250 OK"
 
 
-controller = Controller(Keeper(), hostname="127.0.0.1", port=int(sys.argv[2]))
+def logs_in(server, session, envelope, mechanism, login):
+    is_right = (login.login, login.password) == (b"payterms", b"right")
+    # What is not handled is refused by the server.
+    return AuthResult(success=is_right, handled=is_right)
+
+
+guarded = {}
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{sys.argv[3]}/tls.crt", f"{sys.argv[3]}/tls.key")
+    guarded = dict(ssl_context=context, authenticator=logs_in, auth_required=True, auth_require_tls=False)
+controller = Controller(Keeper(), hostname="127.0.0.1", port=int(sys.argv[2]), **guarded)
 controller.start()
 print("serves", flush=True)
 asyncio.new_event_loop().run_forever()

@@ -35,7 +35,7 @@ on_both!(
 /// A line of 10,000.00 for which 22,500.00 is advised.
 pub(crate) struct Advised {
     pub desk: Desk,
-    pub advised_limit: AdvisedLimit,
+    pub limit: AdvisedLimit,
     pub line: String,
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn advised(world: &World) -> Advised {
     let desk = desk(world, Programme::default()).await;
     let (shown, _) = linked_to(world, &desk, "bank_large").await;
     let advised_limit = queue(&desk.reviewer, &[State::Open]).await.remove(0);
-    Advised { desk, advised_limit: advised_limit, line: shown.credit_line }
+    Advised { desk, limit: advised_limit, line: shown.credit_line }
 }
 
 async fn queue(who: &Session, states: &[State]) -> Vec<AdvisedLimit> {
@@ -59,7 +59,7 @@ impl Advised {
     fn request(&self, limit: Option<i64>) -> DecideAdvisedLimitRequest {
         DecideAdvisedLimitRequest {
             request_id: request_id(),
-            name: self.advised_limit.name.clone(),
+            name: self.limit.name.clone(),
             outcome: if limit.is_some() { Outcome::Approve } else { Outcome::Decline }.into(),
             limit: limit.and_then(usd),
             reasons: if limit.is_some() { Vec::new() } else { vec!["Much of it is from one season.".into(), "Little history.".into()] },
@@ -73,7 +73,7 @@ impl Advised {
     }
 
     async fn read(&self, who: &Session) -> AdvisedLimit {
-        let request = GetAdvisedLimitRequest { name: self.advised_limit.name.clone() };
+        let request = GetAdvisedLimitRequest { name: self.limit.name.clone() };
         who.lines().get_advised_limit(request).await.unwrap().into_inner().advised_limit.unwrap()
     }
 
@@ -85,7 +85,7 @@ impl Advised {
 
 pub(crate) async fn an_advised_limit_is_granted_in_one_step(world: &World) {
     let advised = advised(world).await;
-    let (desk, advised_limit) = (&advised.desk, &advised.advised_limit);
+    let (desk, advised_limit) = (&advised.desk, &advised.limit);
     assert_eq!(
         (advised_limit.state(), advised_limit.offered_limit.clone(), advised_limit.advised_limit.clone()),
         (State::Open, usd(10_000), usd(22_500))
@@ -229,7 +229,7 @@ async fn it_lapses_with_its_line(world: &World) {
 async fn other_people_and_tenants_see_nothing_of_it(world: &World) {
     let advised = advised(world).await;
     let desk = &advised.desk;
-    let get = GetAdvisedLimitRequest { name: advised.advised_limit.name.clone() };
+    let get = GetAdvisedLimitRequest { name: advised.limit.name.clone() };
     assert_eq!(advised.read(&desk.admin).await.state(), State::Open, "the customer sees that more is looked at");
     let neighbour = world.customer("acme", "GB").await;
     let neighbour = world.someone("CUSTOMER_ADMIN", Some(&neighbour));

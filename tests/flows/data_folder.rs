@@ -13,6 +13,7 @@ async fn start(data: &Path) -> Result<Suite, String> {
         postgres: None,
         simulator: None,
         mail: None,
+        mail_ca: None,
         mail_from: "billing@payterms.example".to_owned(),
         plaid: None,
         stripe: None,

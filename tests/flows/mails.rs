@@ -22,7 +22,7 @@ use payterms_suite::{
     Session,
     client::{amount, request_id},
 };
-use payterms_testkit::{World, on_both, process::free_address, reason};
+use payterms_testkit::{World, certificates::Authority, on_both, process::free_address, reason};
 use prost_types::FieldMask;
 use std::{
     io::{BufRead, BufReader},
@@ -199,9 +199,12 @@ impl Drop for Server {
     }
 }
 
-fn smtp(python: &str, folder: &Path, port: u16) -> Server {
+/// Starts a server, with TLS and a login if it gets a certificate.
+fn smtp(python: &str, folder: &Path, port: u16, certificate: Option<&Path>) -> Server {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/smtp_server.py");
-    let mut child = Command::new(python).arg(script).arg(folder).arg(port.to_string()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut server = Command::new(python);
+    server.arg(script).arg(folder).arg(port.to_string()).args(certificate).stdout(Stdio::piped());
+    let mut child = server.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line.trim(), "serves");
@@ -223,7 +226,7 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
     let waiting = |found: &Vec<Mail>| found.iter().any(|mail| mail.failure_reason == "UNREACHABLE");
     let list = async || Ok(mails(&owner, MailKind::Receipt).await);
     assert_eq!(until(list, waiting).await[0].state(), State::Pending);
-    let server = smtp(&python, kept.path(), port);
+    let server = smtp(&python, kept.path(), port, None);
     top_up().await;
     let sent = |count: usize| move |found: &Vec<Mail>| found.iter().filter(|mail| mail.state() == State::Sent).count() == count;
     until(list, sent(1)).await;
@@ -261,6 +264,30 @@ async fn a_real_smtp_server_takes_refuses_and_comes_back() {
     top_up().await;
     until(list, sent(2)).await;
     drop(server);
+}
+
+/// A mail server of one's own: TLS by a private authority, and a login.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_of_a_private_authority_takes_mails_from_who_knows_it() {
+    let Some(python) = clients::python_with("aiosmtpd") else { return };
+    let (kept, port, authority) = (tempfile::tempdir().unwrap(), free_address().port(), Authority::new("mail"));
+    authority.issue(kept.path(), &["localhost"]);
+    let believed = kept.path().join("authority.crt");
+    std::fs::write(&believed, authority.pem()).unwrap();
+    let _server = smtp(&python, kept.path(), port, Some(kept.path()));
+    let believed = format!("--mail-ca={}", believed.display());
+    for (password, options, state) in
+        [("right", vec![], State::Pending), ("wrong", vec![believed.clone()], State::Pending), ("right", vec![believed], State::Sent)]
+    {
+        let options = [vec![format!("--mail=smtps://payterms:{password}@localhost:{port}")], options].concat();
+        let rig = rig::start_with(false, &options).await.unwrap();
+        let people = rig.prepare("tok_visa").await;
+        let owner = rig.someone("OWNER", None);
+        people.admin.top_ups().create_top_up(buy(&people.wallet, "", amount("USD", 25, 0))).await.unwrap();
+        let is_decided = |found: &Vec<Mail>| found.iter().any(|mail| mail.state() == State::Sent || mail.failure_reason == "UNREACHABLE");
+        let mail = until(async || Ok(mails(&owner, MailKind::Receipt).await), is_decided).await.remove(0);
+        assert_eq!(mail.state(), state, "{password} {options:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -177,6 +177,7 @@ mod underwriting;
 mod unread;
 mod usage;
 mod usage_import;
+mod variables;
 mod verify;
 mod versions;
 mod wallets;

@@ -59,6 +59,7 @@ fn all() -> Vec<Named> {
     all.extend([
         Named { with: &["--simulator=http://127.0.0.1:1"], but: BYTES, ..named("wallet", "--simulator-secret") },
         named("invoicing", "--mail-file"),
+        Named { with: &["--mail=smtps://127.0.0.1:1"], ..named("invoicing", "--mail-ca") },
         named("credit", "--seal-key"),
         Named { with: &["--plaid=http://127.0.0.1:1"], ..named("credit", "--plaid-credentials") },
         Named { inside: Some("gateway.key"), ..named("gateway", "--keys") },

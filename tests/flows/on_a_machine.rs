@@ -136,7 +136,6 @@ async fn the_page_leads_from_a_checkout_to_a_verified_suite() {
 
 /// Keys in the middle of their replacement, and an authority that follows another.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "programs are looked for where the test's own are")]
 fn scripts_that_run_again_leave_what_is_there() {
     if !["bash", "openssl"].iter().all(|program| has(program, "--version")) {
         return;

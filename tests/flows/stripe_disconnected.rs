@@ -159,7 +159,7 @@ async fn a_payment_waits_for_a_disconnect_on_postgres() {
     let (admin, owner, card, customer) = (shop.admin.clone(), shop.owner.clone(), shop.card.clone(), shop.customer.clone());
     let invoice = issued(&owner, draft(&customer, "USD", vec![line("Plan", amount("USD", 45, 0))])).await;
     let (caller, sent) = (customer.clone(), invoice.clone());
-    let failed = while_disconnecting(&world, async move { pay_by(&admin, &caller, &sent, &card).await }).await;
+    let failed = Box::pin(while_disconnecting(&world, async move { pay_by(&admin, &caller, &sent, &card).await })).await;
     assert_eq!((failed.state(), failed.tenders[0].decline_code.as_str()), (payment::State::Failed, "METHOD_NOT_OFFERED"), "{failed:?}");
     assert_eq!(world.stripe.objects("payment_intent").len(), 0, "Stripe was asked for nothing");
     until_invoice(&owner, &invoice, |own| own.pending == amount("USD", 0, 0)).await;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// The variables of all programs of the suite: programs are often started with one environment. `xtask tidy` compares the list
 /// with the command lines.
-pub const VARIABLES: [&str; 62] = [
+pub const VARIABLES: [&str; 63] = [
     "PAYTERMS_AUDIENCE",
     "PAYTERMS_BUS",
     "PAYTERMS_BUS_CA",
@@ -46,6 +46,7 @@ pub const VARIABLES: [&str; 62] = [
     "PAYTERMS_LOG_FORMAT",
     "PAYTERMS_LONGEST_TOKEN_SECONDS",
     "PAYTERMS_MAIL",
+    "PAYTERMS_MAIL_CA",
     "PAYTERMS_MAIL_FILE",
     "PAYTERMS_MAIL_FROM",
     "PAYTERMS_METRICS",

@@ -30,7 +30,7 @@ use payterms_chassis::{
     db::DatabaseOptions,
     kill,
     net::broker::BrokerOptions,
-    production::Mode,
+    production::{DEVELOPMENT, Mode, Objections},
     scraped,
     telemetry::{Telemetry, TelemetryOptions},
     variables,
@@ -86,6 +86,9 @@ struct RunOptions {
     /// beside the keys if not given.
     #[arg(long, env = "PAYTERMS_MAIL")]
     mail: Option<String>,
+    /// File with the authorities (PEM) of which the mail server's certificate may be, besides the public ones.
+    #[arg(long, env = "PAYTERMS_MAIL_CA")]
+    mail_ca: Option<PathBuf>,
     /// The address that mails are from; the tenant's is where replies go.
     #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
     mail_from: String,
@@ -293,6 +296,12 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
     if !of_parts.is_empty() {
         return Err(of_parts.join("\n"));
     }
+    // Before anything is made: what cannot be used leaves no trace.
+    if let Some(keys) = run.issuer_keys() {
+        let mut objections = Objections::new(run.mode);
+        keys.check(&mut objections, DEVELOPMENT);
+        objections.settle()?;
+    }
     kill::arm(run.kill_at.clone());
     let folder = run.ephemeral.then(tempfile::tempdir).transpose().map_err(|error| error.to_string())?;
     let data = folder.as_ref().map_or_else(|| run.data.clone(), |folder| folder.path().to_path_buf());
@@ -304,6 +313,7 @@ async fn serve(run: &RunOptions, started: Instant) -> Result<(), String> {
         postgres: run.postgres.clone(),
         simulator: run.simulator.clone(),
         mail: run.mail.clone(),
+        mail_ca: run.mail_ca.clone(),
         mail_from: run.mail_from.clone(),
         plaid: run.plaid.clone(),
         stripe: Some(run.stripe.clone()),

@@ -55,6 +55,8 @@ pub struct SuiteOptions {
     pub simulator: Option<String>,
     /// Where mails go, as invoicing takes it; none: the folder `mail` beside the keys.
     pub mail: Option<String>,
+    /// File with the authorities of which the mail server's certificate may be, besides the public ones.
+    pub mail_ca: Option<PathBuf>,
     /// The address that mails are from.
     pub mail_from: String,
     /// Address of Plaid; none: the simulator's banks are linked.
@@ -126,6 +128,7 @@ async fn start_services(
     let invoicing = payterms_invoicing::Options {
         mail: options.mail.clone().unwrap_or_else(|| format!("file:{}", options.data.join("mail").display())),
         mail_file: None,
+        mail_ca: options.mail_ca.clone(),
         mail_from: options.mail_from.clone(),
         vies: options.vies.clone(),
     };

@@ -21,12 +21,12 @@ use tower::ServiceExt;
 pub struct HeldAnswers {
     /// Where it is entered.
     pub at: SocketAddr,
-    own: Arc<Own>,
+    shared: Arc<Shared>,
     _stop: Arc<DropGuard>,
 }
 
 #[derive(Debug)]
-struct Own {
+struct Shared {
     method: &'static str,
     callee: Channel,
     /// Closed once answers pass.
@@ -44,35 +44,35 @@ impl HeldAnswers {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address");
         let callee = Endpoint::from_shared(format!("http://{to}")).expect("an address").connect_lazy();
-        let own = Arc::new(Own { method, callee, hold: Semaphore::new(0), answered: watch::Sender::default() });
-        let carrying = own.clone();
+        let shared = Arc::new(Shared { method, callee, hold: Semaphore::new(0), answered: watch::Sender::default() });
+        let carrying = shared.clone();
         let routes = axum::Router::new().fallback(move |request: Request| {
-            let own = carrying.clone();
-            async move { own.carry(request).await }
+            let shared = carrying.clone();
+            async move { shared.carry(request).await }
         });
         let stop = CancellationToken::new();
         tokio::spawn(serve(listener, routes, Port::default(), stop.clone()));
-        Self { at, own, _stop: Arc::new(stop.drop_guard()) }
+        Self { at, shared, _stop: Arc::new(stop.drop_guard()) }
     }
 
     /// Waits until the callee has answered a call of the method. Its caller has nothing yet.
     pub async fn holds_one(&self) {
-        let _ = self.own.answered.subscribe().wait_for(|answered| *answered > 0).await;
+        let _ = self.shared.answered.subscribe().wait_for(|answered| *answered > 0).await;
     }
 
     /// How many calls of the method the callee has answered.
     #[must_use]
     pub fn answered(&self) -> usize {
-        *self.own.answered.borrow()
+        *self.shared.answered.borrow()
     }
 
     /// Lets the answers pass, from now on all of them.
     pub fn release(&self) {
-        self.own.hold.close();
+        self.shared.hold.close();
     }
 }
 
-impl Own {
+impl Shared {
     async fn carry(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let is_held = head.uri.path() == self.method;

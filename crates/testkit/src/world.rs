@@ -188,6 +188,7 @@ impl World {
             postgres,
             simulator: None,
             mail: None,
+            mail_ca: None,
             mail_from: "billing@payterms.example".to_owned(),
             plaid: None,
             stripe: Some(outside.stripe.url()),

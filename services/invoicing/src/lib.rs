@@ -22,7 +22,7 @@ use clap::Args;
 use futures::future::BoxFuture;
 use mailer::Mailer;
 use payterms_chassis::{
-    AppError, Db, Parts, Runtime, Service, config::value_in, flow::Drivers, production::Objections, public_events::Hides,
+    AppError, Db, Parts, Runtime, Service, config::value_in, flow::Drivers, net::tls, production::Objections, public_events::Hides,
 };
 use payterms_kernel::TenantId;
 use payterms_proto::invoicing::{
@@ -60,6 +60,9 @@ pub struct Options {
     /// A file with what `--mail` says, for an address with a password.
     #[arg(long, env = "PAYTERMS_MAIL_FILE", conflicts_with = "mail")]
     pub mail_file: Option<PathBuf>,
+    /// File with the authorities (PEM) of which the mail server's certificate may be, besides the public ones.
+    #[arg(long, env = "PAYTERMS_MAIL_CA")]
+    pub mail_ca: Option<PathBuf>,
     /// The address that mails are from; the tenant's is where replies go.
     #[arg(long, env = "PAYTERMS_MAIL_FROM", default_value = "billing@payterms.example")]
     pub mail_from: String,
@@ -97,13 +100,15 @@ impl Service for Invoicing {
 
     fn check_files(options: &Options, objections: &mut Objections) {
         let setting = mail_setting(options);
+        let authorities = options.mail_ca.as_deref();
+        let believed = authorities.filter(|file| objections.take("--mail-ca", tls::authorities(file)).is_some());
         if let Some(place) = objections.take(setting, mail_place(options)) {
-            objections.take(setting, Mailer::new(&place, &options.mail_from).map(drop));
+            objections.take(setting, Mailer::new(&place, &options.mail_from, believed).map(drop));
         }
     }
 
     async fn build(runtime: Runtime, options: Options) -> Result<Parts, String> {
-        let mailer = Mailer::open(&mail_place(&options)?, &options.mail_from)?;
+        let mailer = Mailer::open(&mail_place(&options)?, &options.mail_from, options.mail_ca.as_deref())?;
         let tax_register = options.vies.as_deref().map(|base| Arc::new(Vies::new(base)) as Arc<dyn TaxRegister>);
         let app = App {
             db: runtime.db,

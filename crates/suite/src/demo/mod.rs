@@ -86,6 +86,7 @@ pub async fn play(options: &DemoOptions, postgres: Option<String>, broker: Broke
         postgres,
         simulator: None,
         mail: None,
+        mail_ca: None,
         mail_from: "billing@payterms.example".to_owned(),
         plaid: None,
         stripe: None,

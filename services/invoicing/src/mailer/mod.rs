@@ -7,13 +7,21 @@ use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     address::Envelope,
     message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
-    transport::smtp,
+    transport::smtp::{
+        self,
+        client::{Certificate, Tls, TlsParameters},
+    },
 };
 use payterms_chassis::{
     net::tls::LoggedFaults,
     production::{Objections, is_this_machine},
 };
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 use url::Url;
 
 /// A mail as it leaves.
@@ -56,6 +64,26 @@ pub fn check_for_production((setting, place): (&'static str, &str), objections: 
     }
 }
 
+/// TLS as the place asks for it, by which authorities of a file are believed too.
+fn tls_with(place: &str, file: &Path) -> Result<Tls, String> {
+    let fault = |error: &dyn fmt::Display| format!("{}: {error}", file.display());
+    let server = Url::parse(place).map_err(|_| "the mail server's address is wrong".to_owned())?;
+    let certificates = std::fs::read(file).map_err(|error| fault(&error))?;
+    let certificates = Certificate::from_pem(&certificates).map_err(|error| fault(&error))?;
+    let host = server.host_str().unwrap_or_default().to_owned();
+    let parameters = TlsParameters::builder(host).add_root_certificate(certificates).build().map_err(|error| fault(&error))?;
+    let wanted = server.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value.into_owned());
+    match (server.scheme(), wanted.as_deref()) {
+        ("smtps", _) => Ok(Tls::Wrapper(parameters)),
+        ("smtp", Some("required")) => Ok(Tls::Required(parameters)),
+        ("smtp", Some("opportunistic")) => Ok(Tls::Opportunistic(parameters)),
+        _ => {
+            Err("--mail-ca is for a line with TLS: write smtps://HOST, or smtp://HOST?tls=required, as the mail server's address"
+                .to_owned())
+        }
+    }
+}
+
 /// A mail that was not taken. It names nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MailError {
@@ -85,25 +113,31 @@ impl Mailer {
     ///
     /// # Errors
     /// As [`Self::new`], or a sentence that names the folder.
-    pub fn open(place: &str, from: &str) -> Result<Self, String> {
-        let mailer = Self::new(place, from)?;
+    pub fn open(place: &str, from: &str, authorities: Option<&Path>) -> Result<Self, String> {
+        let mailer = Self::new(place, from, authorities)?;
         if let Way::Folder(folder) = &mailer.way {
             std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
         Ok(mailer)
     }
 
-    /// A mailer for `file:FOLDER`, `smtp://host:port` or `smtps://user:password@host`, from an address.
+    /// A mailer for `file:FOLDER`, `smtp://host:port` or `smtps://user:password@host`, from an address. The server's certificate is of a public
+    /// authority, or of one in the file.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with the place, without its password.
-    pub fn new(place: &str, from: &str) -> Result<Self, String> {
+    /// A sentence that says what is wrong with the place, without its password, or with the file.
+    pub fn new(place: &str, from: &str, authorities: Option<&Path>) -> Result<Self, String> {
         from.parse::<lettre::Address>().map_err(|_| format!("{from:?} is no mail address"))?;
+        let tls = authorities.map(|file| tls_with(place, file)).transpose()?;
         let way = if let Some(folder) = place.strip_prefix("file:") {
             Way::Folder(PathBuf::from(folder))
         } else if place.starts_with("smtp://") || place.starts_with("smtps://") {
             let transport =
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(place).map_err(|_| "the mail server's address is wrong".to_owned())?;
+            let transport = match tls {
+                Some(tls) => transport.tls(tls),
+                None => transport,
+            };
             Way::Smtp(Server { transport: transport.build(), faults: Arc::default() })
         } else {
             return Err("mail goes to file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST".to_owned());
@@ -204,7 +238,11 @@ fn fault(code: Option<u16>, error: &smtp::Error) -> String {
         Some(code) => format!("the mail server says later ({code})"),
         None if error.is_tls() => "the mail server has no TLS".to_owned(),
         None if error.is_timeout() => "the mail server does not answer".to_owned(),
-        None => "there is no connection to the mail server, or its certificate is not of a public authority and its name".to_owned(),
+        None => {
+            "there is no connection to the mail server, or its certificate has another name, or an authority that is neither public nor of \
+                 --mail-ca"
+                .to_owned()
+        }
     }
 }
 
