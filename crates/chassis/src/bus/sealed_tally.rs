@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Tenants that are after for in one query whether anything of them is sealed.
+/// Tenants that are asked for in one query whether anything of them is sealed.
 const TENANTS: u64 = 100;
 /// Rows that are looked at in one query.
 const ROWS: i64 = 200;
@@ -39,7 +39,7 @@ pub(crate) struct SealedTally {
 struct Round {
     /// The number of the table.
     table: usize,
-    /// The last tenant that was after for.
+    /// The last tenant that was asked for.
     after: String,
     /// Tenants of whom something is sealed, and the last row of the first of them that was looked at.
     tenants: VecDeque<TenantId>,
